@@ -106,6 +106,9 @@ def _details(plugin: Any) -> Iterator[str]:
     elif hasattr(plugin, "limits"):
         yield f"columns of {' and '.join(sorted(plugin.kinds))}"
         yield f"warns above {plugin.limits.warn:g}, fails above {plugin.limits.fail:g}"
+    elif hasattr(plugin, "file_names"):
+        yield ", ".join(f"`{name}`" for name in plugin.file_names.split(", "))
+        yield f"needs {', '.join(plugin.libraries)}; versions: {plugin.versions}"
     elif hasattr(plugin, "parameters"):
         yield from (_parameter(parameter) for parameter in plugin.parameters)
     elif not hasattr(plugin, "description"):

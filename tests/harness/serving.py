@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import psutil
 
 from pilothouse.deployments.controller.controller import Controller, stop_all
-from pilothouse.deployments.controller.model_processes import MODULE
 from pilothouse.deployments.model_server.child_environment import environment
+from pilothouse.deployments.model_server.start import MODULE
 from pilothouse.experiments.trusted_models import record_written
 from pilothouse.kit.processes import ProcessAddress, find
 from pilothouse.kit.settings import Settings

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import psutil
 
-from pilothouse.deployments.controller.model_processes import MODULE, ReplicaPaths
+from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.gateway.columns import Columns, check_columns
 from pilothouse.deployments.model_server import framing
-from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.model_server.server import Launch
+from pilothouse.deployments.model_server.start import start_command
 from pilothouse.experiments import trusted_models
 from pilothouse.kit import processes
 from pilothouse.kit.errors import Conflict, Invalid, Unavailable
@@ -117,12 +116,11 @@ class ScoringProcess:
         """Start the process and wait until it answers."""
         launch = _launch(self._store, self._version, self._socket)
         self._folder.mkdir(parents=True)
-        launch_file = self._folder / "launch.json"
-        launch.write(launch_file)
+        command = start_command(launch, self._folder / "launch.json", "--token", self._token)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULE, str(launch_file), "--token", self._token],
-                env=environment(),
+                command.arguments,
+                env=command.variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -8,12 +8,14 @@ from typing import Any
 
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
+from pilothouse.models.formats import formats
 from pilothouse.models.tasks import tasks
 from pilothouse.monitoring.drift import drift_tests
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.registry.gates import gates
 from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
+from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
 from pilothouse.testing.rules import check_rule_kind
 from pilothouse.testing.tasks import check_task
@@ -34,6 +36,7 @@ class Kind:
 
 KINDS = (
     Kind(tasks, check_task, "What a model's answer means, how it is measured and drawn."),
+    Kind(formats, check_format, "Recognises a model's files, loads them and asks the model."),
     Kind(gates, check_gate, "Judges a promotion: a pure function from Evidence to a Verdict."),
     Kind(rule_kinds, check_rule_kind, "Compares a result of a window with an alert rule's limit."),
     Kind(drift_tests, check_drift_test, "Weighs one column of a window against the reference's."),

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pilothouse.deployments.model_server.server import Predictor
 from pilothouse.kit.errors import Invalid, Refused
+from pilothouse.models.formats.pilothouse_pipeline import PipelineModel
 from pilothouse.models.signature import Label, Signature
 from pilothouse.registry.evidence import Evidence
 from pilothouse.registry.versions import VersionSource
@@ -76,7 +76,7 @@ def test_the_rarer_class_is_positive_and_the_served_probability_is_the_pipelines
     assert signature.match_label(rare) == signature.positive
     assert str(signature.positive).lower() == str(rare).removesuffix(".0").lower()
     assert list(pipeline.classes_) == list(signature.classes)
-    served = Predictor(pipeline, signature)
+    served = PipelineModel(pipeline, signature).predict
     rows = workspace.data.frame(ref)[list(signature.names)]
     answers = np.array(served([rows[name].tolist() for name in signature.names]))
     own = pipeline.predict_proba(rows)[:, list(pipeline.classes_).index(signature.positive)]
@@ -143,7 +143,8 @@ def test_models_written_before_classes_had_names_answer_in_the_order_of_their_si
     assert list(unnamed.classes_) == [0, 1]
     row = [[0.3], ["a"]]
     columns = [row[signature.names.index(name)] for name in ("x", "kind")]
-    assert Predictor(unnamed, signature)(columns) == Predictor(pipeline, signature)(columns)
+    own = PipelineModel(pipeline, signature).predict(columns)
+    assert PipelineModel(unnamed, signature).predict(columns) == own
 
 
 values = st.sampled_from(TARGETS)

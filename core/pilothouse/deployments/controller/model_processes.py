@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,17 @@ from typing import Any
 import orjson
 import psutil
 
-from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.model_server.framing import STATE, SUCCESS, request
 from pilothouse.deployments.model_server.server import Launch
+from pilothouse.deployments.model_server.start import (
+    home_folder,
+    is_model_process,
+    start_command,
+)
 from pilothouse.deployments.tables import Replica
 from pilothouse.kit import processes
 from pilothouse.kit.errors import Refused
 
-MODULE = "pilothouse.deployments.model_server.server"
 MAX_SOCKET_FOLDER = 80  # bytes; `sun_path` of a unix socket has 108
 MAX_LOG_BYTES = 4 * 1024 * 1024
 
@@ -72,15 +75,14 @@ def spawn(launch: Launch, token: str, paths: ReplicaPaths, ordinal: int) -> tupl
     """Start a model process in a session of its own; return its pid and create time."""
     launch_file = paths.launch_file(token)
     launch_file.parent.mkdir(parents=True, exist_ok=True)
-    launch.write(launch_file)
+    command = start_command(launch, launch_file, "--token", token)
     log_file = paths.log_file(launch.deployment, launch.version, ordinal)
     _rotate_log(log_file)
     appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    arguments = [sys.executable, "-P", "-m", MODULE, str(launch_file), "--token", token]
     pid = os.posix_spawn(
-        sys.executable,
-        arguments,
-        environment(),
+        command.arguments[0],
+        command.arguments,
+        command.variables,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log_file), appending, 0o600),
@@ -155,7 +157,7 @@ def running_by_token(paths: ReplicaPaths) -> dict[str, tuple[int, float]]:
     for process in psutil.process_iter(["cmdline", "create_time"]):
         command = process.info["cmdline"] or []
         if (
-            MODULE in command
+            is_model_process(command)
             and "--token" in command
             and any(w.startswith(folder) for w in command)
         ):
@@ -168,6 +170,7 @@ def remove_files(token: str, paths: ReplicaPaths) -> None:
     """Remove the files of a process; one that still runs exits when its launch file is gone."""
     if token:
         paths.launch_file(token).unlink(missing_ok=True)
+        shutil.rmtree(home_folder(paths.launch_file(token)), ignore_errors=True)
         Path(paths.socket(token)).unlink(missing_ok=True)
 
 

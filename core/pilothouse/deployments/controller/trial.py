@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from pilothouse.deployments.controller.model_processes import MODULE
-from pilothouse.deployments.model_server.child_environment import environment
+import orjson
+
 from pilothouse.deployments.model_server.server import Launch
+from pilothouse.deployments.model_server.start import start_command
 from pilothouse.experiments import trusted_models
-from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.errors import PilothouseError, Unavailable
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
-DEADLINE_SECONDS = 120  # as long as a deployment waits for its model process
+DEADLINE_SECONDS = 120.0  # as long as a deployment waits for its model process
+MARGIN_SECONDS = 15.0  # a process with a deadline of its own ends itself first
 MAX_MESSAGE = 300
 
 
@@ -33,8 +35,8 @@ def try_version(store: Store, version: VersionInfo) -> str:
     except PilothouseError as refused:
         return str(refused).rstrip(".")
 
-    with tempfile.TemporaryDirectory(prefix="pilothouse-trial-") as folder:
-        launch = Launch(
+    return try_launch(
+        Launch(
             deployment="trial",
             model=version.model,
             version=version.version,
@@ -44,27 +46,47 @@ def try_version(store: Store, version: VersionInfo) -> str:
             signature=version.signature.to_json(),
             example=[dict(row) for row in version.input_example[:1]],
         )
-        return _run(launch, Path(folder) / "launch.json")
+    )
 
 
-def _run(launch: Launch, file: Path) -> str:
-    launch.write(file)
-    command = [sys.executable, "-P", "-m", MODULE, str(file), "--check"]
-    try:
-        result = subprocess.run(
-            command,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"it did not answer within {DEADLINE_SECONDS} seconds"
+def try_launch(launch: Launch) -> str:
+    """Why a model process cannot answer the launch's example; empty when it can."""
+    _, reason = _run(launch, "--check")
+    return reason
+
+
+def inspect_launch(launch: Launch) -> dict[str, Any]:
+    """What the model of a launch with a package says of itself, and how it answers its example.
+
+    The keys are those of `model_server/inspection.py`. Raises Unavailable with the reason when its
+    process cannot load the model, or does not answer in time.
+    """
+    output, reason = _run(launch, "--inspect")
+    if reason:
+        raise Unavailable(f"{launch.model} version {launch.version} cannot be loaded: {reason}.")
+    facts: dict[str, Any] = orjson.loads(output.strip().splitlines()[-1])
+    return facts
+
+
+def _run(launch: Launch, option: str) -> tuple[bytes, str]:
+    """The output of a process that ends by itself, and why it failed."""
+    limit = max(DEADLINE_SECONDS, launch.deadline_seconds + MARGIN_SECONDS)
+    with tempfile.TemporaryDirectory(prefix="pilothouse-trial-") as folder:
+        command = start_command(launch, Path(folder) / "launch.json", option)
+        try:
+            result = subprocess.run(
+                command.arguments,
+                env=command.variables,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=limit,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return b"", f"it did not answer within {limit:g} seconds"
 
     if result.returncode == 0:
-        return ""
-
+        return result.stdout, ""
     lines = result.stderr.decode(errors="replace").strip().splitlines()
     last = lines[-1] if lines else f"its process ended with {result.returncode}"
-    return last.strip().rstrip(".")[:MAX_MESSAGE]
+    return b"", last.strip().rstrip(".")[:MAX_MESSAGE]

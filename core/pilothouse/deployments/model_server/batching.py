@@ -16,7 +16,7 @@ from typing import Any
 MAX_BATCH_ROWS = 2_000
 
 Columns = list[list[Any]]
-Rows = list[list[float]]
+Rows = list[list[Any]]
 Predict = Callable[[Columns], Rows]
 
 
@@ -51,7 +51,7 @@ class Batches:
         return 0.0 if self._began is None else time.monotonic() - self._began
 
     async def predict(self, columns: Columns, rows: int) -> Rows:
-        """One list of class probabilities per row. Raises what the model raised."""
+        """One list of raw values per row. Raises what the model raised."""
         done: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
         self._queue.append(_PendingRequest(columns, rows, done))
         if self._running is None or self._running.done():

@@ -11,22 +11,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
-import io
 import logging
 import os
 import resource
 import signal
 import sys
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-from pilothouse.deployments.model_server import pandas_import
-from pilothouse.deployments.model_server.batching import Batches, Columns, Rows
+from pilothouse.deployments.model_server.batching import MAX_BATCH_ROWS, Batches, Columns
+from pilothouse.deployments.model_server.deadline import deadline
 from pilothouse.deployments.model_server.framing import (
     FAILURE,
     PREDICT,
@@ -35,21 +33,31 @@ from pilothouse.deployments.model_server.framing import (
     SUCCESS,
     FrameServer,
 )
-from pilothouse.models.signature import Signature, SignatureField
-
-if TYPE_CHECKING:
-    import pandas as pd
+from pilothouse.deployments.model_server.inspection import inspect_model
+from pilothouse.deployments.model_server.predictor import TOLERANCE, Predictor, is_batchable
+from pilothouse.deployments.model_server.verification import verify_folder
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.models.formats import LoadedModel, format_of
+from pilothouse.models.package import ModelPackage
+from pilothouse.models.signature import Signature
 
 log = logging.getLogger("pilothouse.model")
 STARTED_AT = time.monotonic()
 LAUNCH_CHECK_SECONDS = 5.0
 DRAIN_SECONDS = 20.0
-TOLERANCE = 1e-6
+PROBE_ROWS = 3
+FLOAT32_TOLERANCE = 1e-3  # what probabilities of a network may lack to 1
 
 
 @dataclass(frozen=True)
 class Launch:
-    """Everything a model process needs to know."""
+    """Everything a model process needs to know.
+
+    A version of a training here is `artifact` and `digest`. A version with a `package` is a
+    `folder` with `files` (path -> SHA-256). `python` is the interpreter, "" for that of Pilothouse.
+    `approved` allows the code in the files. The model has `deadline_seconds` to load and to answer
+    once (0: no limit), and at most `memory_bytes` of address space (0: no limit).
+    """
 
     deployment: str
     model: str
@@ -59,6 +67,13 @@ class Launch:
     socket: str
     signature: dict[str, Any]
     example: list[dict[str, Any]]
+    python: str = ""
+    folder: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    package: dict[str, Any] | None = None
+    approved: bool = False
+    deadline_seconds: float = 0.0
+    memory_bytes: int = 0
 
     def write(self, path: Path) -> None:
         """Write the launch file."""
@@ -66,159 +81,92 @@ class Launch:
 
     @classmethod
     def read(cls, path: Path) -> Launch:
-        """The launch that `write` wrote."""
-        return cls(**orjson.loads(path.read_bytes()))
-
-
-class Predictor:
-    """The loaded model behind its signature."""
-
-    def __init__(self, model: Any, signature: Signature) -> None:
-        self._model = model
-        self._signature = signature
-        self._gives_probabilities = signature.gives == "probability"
-        self._order = _class_order(model, signature) if self._gives_probabilities else []
-        # PERF: pandas costs a process about a second of CPU and a hundred megabytes, and making a
-        # frame takes longer than many a prediction (benchmark: run.py predict).
-        self._needs_frame = not _begins_with_encoder(model)
-        if not self._needs_frame:
-            pandas_import.refuse()
-
-    def __call__(self, columns: Columns) -> Rows:
-        """Class probabilities in the order of the signature's classes, or what is predicted.
-
-        Raises ValueError.
-        """
-        prepare = to_frame if self._needs_frame else to_arrays
-        inputs = prepare(columns, self._signature.inputs)
-        try:
-            return self._answer(inputs)
-        except ImportError:  # a later step of the pipeline may need pandas
-            if not pandas_import.allow():
-                raise
-            return self._answer(inputs)
-
-    def _answer(self, inputs: Any) -> Rows:
-        import numpy as np
-
-        if self._gives_probabilities:
-            answers = self._model.predict_proba(inputs)[:, self._order]
-        else:
-            predicted = np.asarray(self._model.predict(inputs))
-            answers = predicted.reshape(len(predicted), -1)
-        if answers.dtype.kind == "f" and not np.isfinite(answers).all():
-            kind = "probabilities" if self._gives_probabilities else "numbers"
-            raise ValueError(f"the model returned {kind} that are not finite")
-        rows: Rows = answers.tolist()
-        return rows
+        """The launch that `write` wrote, in this version of Pilothouse or in another."""
+        names = {part.name for part in fields(cls)}
+        content = orjson.loads(path.read_bytes())
+        return cls(**{name: value for name, value in content.items() if name in names})
 
 
 def load(launch: Launch) -> Predictor:
-    """Unpickle the artifact whose bytes have the digest that was registered; refuse any other."""
+    """The model whose files have the digests that were registered; any others are refused."""
+    signature = Signature.from_json(launch.signature)
+    return Predictor(load_model(launch, signature), signature)
+
+
+def load_model(launch: Launch, signature: Signature) -> LoadedModel:
+    """Load through the format of the package, or the file of a training here."""
+    if launch.package is None:
+        return _load_pipeline(launch, signature)
+    package = ModelPackage.from_json(launch.package)
+    folder = Path(launch.folder)
+    verify_folder(folder, launch.files or package.files)
+    return format_of(package).load(folder, package, signature, approved=launch.approved)
+
+
+def _load_pipeline(launch: Launch, signature: Signature) -> LoadedModel:
+    from pilothouse.models.formats.pilothouse_pipeline import load_pipeline
+
     data = Path(launch.artifact).read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     if digest != launch.digest:
         raise SystemExit(f"the artifact hashes to {digest}, and {launch.digest} was registered")
-    return Predictor(_unpickle(data), Signature.from_json(launch.signature))
+    return load_pipeline(data, signature)
 
 
-def _unpickle(data: bytes) -> Any:
-    with pandas_import.refused(), suppress(ImportError):  # a model may need no scikit-learn
-        import sklearn.utils.fixes  # noqa: F401  # it would import pandas
-
-    import joblib
-
-    return joblib.load(io.BytesIO(data))  # with pandas, for pickles that hold its objects
+def example_columns(launch: Launch, rows: int = 1) -> Columns:
+    """The first rows of the example as columns in the order of the inputs; none without one."""
+    names = [column["name"] for column in launch.signature["inputs"]]
+    examples = launch.example[:rows]
+    return [[row.get(name) for row in examples] for name in names] if examples else []
 
 
-def warm(predictor: Predictor, launch: Launch) -> None:
-    """Predict the input example once: lazy imports and caches must not delay the first request."""
-    names = [field["name"] for field in launch.signature["inputs"]]
-    if launch.example:
-        row = launch.example[0]
-        predictor([[row.get(name)] for name in names])
+def warm(predictor: Predictor, launch: Launch) -> bool:
+    """Predict the example once: lazy imports and caches must not delay the first request.
+
+    Returns whether requests may be joined into batches. A model from elsewhere is tried with one
+    row and with several.
+    """
+    columns = example_columns(launch, PROBE_ROWS if launch.package is not None else 1)
+    if not columns:
+        return True
+    if launch.package is None:
+        predictor(columns)
+        return True
+    if len(columns[0]) == 1:
+        columns = [values * PROBE_ROWS for values in columns]
+    return is_batchable(predictor, columns)
 
 
 def check(launch: Launch) -> None:
     """Load the model and predict its example. Raises what a launch would."""
     predictor = load(launch)
-    for row in launch.example[:1]:
-        names = [field["name"] for field in launch.signature["inputs"]]
-        answers = predictor([[row.get(name)] for name in names])
-        gives_shares = launch.signature.get("gives", "probability") == "probability"
-        if gives_shares and abs(sum(answers[0]) - 1) > TOLERANCE:
-            raise SystemExit(f"the probabilities of its example add up to {sum(answers[0])}, not 1")
+    columns = example_columns(launch)
+    if not columns:
+        return
+    rows = predictor(columns)
+    signature = Signature.from_json(launch.signature)
+    tolerance = TOLERANCE if launch.package is None else FLOAT32_TOLERANCE
+    one_of_several = signature.gives == "probability" and bool(signature.classes)
+    if one_of_several and abs(sum(rows[0]) - 1) > tolerance:
+        raise SystemExit(f"the probabilities of its example add up to {sum(rows[0])}, not 1")
+    from pilothouse.models.tasks import task_of
 
-
-def to_arrays(columns: Columns, fields: tuple[SignatureField, ...]) -> dict[str, Any]:
-    """Typed numpy columns by name, as `training.encoding.Encoder` takes them; times are in UTC."""
-    pairs = zip(fields, columns, strict=True)
-    return {field.name: _array(values, field.type) for field, values in pairs}
-
-
-def to_frame(columns: Columns, fields: tuple[SignatureField, ...]) -> pd.DataFrame:
-    """Typed columns as a pandas frame, for pipelines that were fitted on one."""
-    import pandas as pd
-
-    arrays = {
-        field.name: pd.to_datetime(values, unit="ms", utc=True)
-        if field.type == "time"
-        else _array(values, field.type)
-        for field, values in zip(fields, columns, strict=True)
-    }
-    return pd.DataFrame(arrays, copy=False)
-
-
-def _array(values: list[Any], kind: str) -> Any:
-    """Values of one column; None becomes NaN or NaT, and stays None in texts and booleans."""
-    import numpy as np
-
-    if kind == "time":
-        return np.array(values, dtype="datetime64[ms]")
-    if kind == "string":
-        return np.array(values, dtype=object)
-    if kind == "number":
-        return np.array(values, dtype=np.float64)
-    missing = None in values
-    if kind == "integer":
-        return np.array(values, dtype=np.float64 if missing else np.int64)
-    return np.array(values, dtype=object if missing else np.bool_)
-
-
-def _class_order(model: Any, signature: Signature) -> list[int]:
-    """The position of each class of the signature in the model's own order.
-
-    Models that training wrote before it named their classes have 0 and 1 for the negative and the
-    positive class, which is the order of their signature.
-    """
-    labels = list(model.classes_)
-    if _is_unnamed(model):
-        return list(range(len(labels)))
-    matches = [signature.match_label(label) for label in labels]
-    if set(signature.classes) <= set(matches):
-        return [matches.index(label) for label in signature.classes]
-    plain = [label.item() if hasattr(label, "item") else label for label in labels]
-    raise SystemExit(f"the model knows the classes {plain}, its signature {signature.classes}")
-
-
-def _is_unnamed(model: Any) -> bool:
-    from pilothouse.training.encoding import LabelledPipeline
-
-    return not isinstance(model, LabelledPipeline) and _begins_with_encoder(model)
-
-
-def _begins_with_encoder(model: Any) -> bool:
-    """Whether training here made the model: its first step takes a mapping of columns."""
-    from pilothouse.training.encoding import Encoder
-
-    return hasattr(model, "steps") and isinstance(model.steps[0][1], Encoder)
+    try:
+        task_of(signature).decide(signature, rows)
+    except ValueError as wrong:
+        raise SystemExit(
+            f"the answer to its example does not fit its signature: {wrong}"
+        ) from wrong
 
 
 class ModelServer:
     """Handles the requests of one model process."""
 
-    def __init__(self, predictor: Predictor, launch: Launch, token: str) -> None:
-        self._batches = Batches(predictor)
+    def __init__(
+        self, predictor: Predictor, launch: Launch, token: str, *, batchable: bool = True
+    ) -> None:
+        # A limit of one row joins no requests: each is predicted as it came.
+        self._batches = Batches(predictor, MAX_BATCH_ROWS if batchable else 1)
         self._launch = launch
         self._token = token
         self._started = time.monotonic()
@@ -274,12 +222,11 @@ async def listen(process: ModelServer, launch: Launch, launch_file: Path) -> Non
     server = await loop.create_unix_server(lambda: FrameServer(process.answer), launch.socket)
     log.info("ready after %.2f s", time.monotonic() - STARTED_AT)
 
+    stopping = asyncio.ensure_future(stop.wait())
     while not stop.is_set() and launch_file.exists():
-        try:
-            await asyncio.wait_for(stop.wait(), LAUNCH_CHECK_SECONDS)
-        except TimeoutError:
-            continue
+        await asyncio.wait({stopping}, timeout=LAUNCH_CHECK_SECONDS)
 
+    stopping.cancel()
     server.close()
     await process.drained()
     Path(launch.socket).unlink(missing_ok=True)
@@ -287,25 +234,55 @@ async def listen(process: ModelServer, launch: Launch, launch_file: Path) -> Non
 
 
 def main() -> None:
-    """Load the model, warm it up and serve it; or check it."""
+    """Load the model, warm it up and serve it; or check it, or print what it says of itself."""
     parser = argparse.ArgumentParser(prog="pilothouse model process")
     parser.add_argument("launch", type=Path)
     parser.add_argument("--token", default="")
     parser.add_argument("--check", action="store_true", help="answer the example, then end")
+    parser.add_argument("--inspect", action="store_true", help="print facts as JSON, then end")
     arguments = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout
     )
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     launch = Launch.read(arguments.launch)
-    if arguments.check:
-        check(launch)
-        return
+    limit_resources(launch)
+    try:
+        run(launch, arguments)
+    except PilothouseError as refused:
+        raise SystemExit(str(refused)) from refused
 
-    log.info("loading %s version %d", launch.model, launch.version)
-    predictor = load(launch)
-    warm(predictor, launch)
-    asyncio.run(listen(ModelServer(predictor, launch, arguments.token), launch, arguments.launch))
+
+def limit_resources(launch: Launch) -> None:
+    """No core dumps, and no more address space than the launch allows."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if launch.memory_bytes:
+        resource.setrlimit(resource.RLIMIT_AS, (launch.memory_bytes, launch.memory_bytes))
+
+
+def run(launch: Launch, arguments: argparse.Namespace) -> None:
+    """Check, inspect or serve, as the arguments say."""
+    with deadline(launch.deadline_seconds, "the model did not load and answer in time"):
+        if arguments.check:
+            check(launch)
+            return
+        if arguments.inspect:
+            sys.stdout.flush()
+            sys.stdout.write("\n" + orjson.dumps(_inspected(launch)).decode() + "\n")
+            return
+        log.info("loading %s version %d", launch.model, launch.version)
+        predictor = load(launch)
+        batchable = warm(predictor, launch)
+
+    process = ModelServer(predictor, launch, arguments.token, batchable=batchable)
+    asyncio.run(listen(process, launch, arguments.launch))
+
+
+def _inspected(launch: Launch) -> dict[str, Any]:
+    package = ModelPackage.from_json(launch.package or {})
+    signature = Signature.from_json(launch.signature)
+    return inspect_model(
+        lambda described: load_model(launch, described), package, signature, launch.example
+    )
 
 
 if __name__ == "__main__":
