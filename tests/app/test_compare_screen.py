@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from pilothouse.comparison.statistics.weighted_metrics import metric_values
+from harness.evaluated_runs import score_values
 from pilothouse.workspace import Workspace
 from pilothouse_app.components.table import table_key
 
@@ -28,7 +28,7 @@ VIEWS = (
     "Metrics",
     "Parameters and code",
     "Data",
-    "Curves and threshold",
+    "Evaluation",
     "Slices and disagreements",
     "Parallel and importance",
     "Over steps",
@@ -42,7 +42,7 @@ def logged(ws: Workspace, name: str, skill: float, *, rate: float, scored: bool,
     y = (fixed.random(400) < 0.4).astype(np.int8)
     score = np.clip(0.35 + skill * y + own.normal(0, 0.15, 400), 0.01, 0.99)
     ws.experiments.log_params(run, {"learning_rate": rate, "folds": 3})
-    ws.experiments.log_metrics(run, metric_values(KEYS, y, score, 0.5))
+    ws.experiments.log_metrics(run, score_values(KEYS, y, score, 0.5))
     ws.experiments.log_history(run, "train_loss", [1, 2, 3], [0.9, 0.5, 0.4])
     ws.experiments.log_input(run, "flights@1")
     ws.experiments.tag(run, {"training.held_out": told.get("held_out", "d1")})
@@ -256,7 +256,7 @@ def test_two_dataset_versions_are_held_together(visit, workspace, runs):
 
 
 def test_the_threshold_and_the_costs_are_shared_and_in_the_address(visit, runs):
-    page = compare(visit, runs, "Curves and threshold", compare_threshold="0.4", compare_miss="5")
+    page = compare(visit, runs, "Evaluation", compare_threshold="0.4", compare_miss="5")
     assert page.slider(key="compare_threshold").value == 0.4
     cells = page.table[0].value
     assert len(cells) == 4
@@ -268,12 +268,12 @@ def test_the_threshold_and_the_costs_are_shared_and_in_the_address(visit, runs):
 
 
 def test_both_costs_of_nothing_count_as_one(visit, runs):
-    page = compare(visit, runs, "Curves and threshold", compare_false_alarm="0", compare_miss="0")
+    page = compare(visit, runs, "Evaluation", compare_false_alarm="0", compare_miss="0")
     assert "each counts as 1" in shown(page)
 
 
 def test_without_predictions_the_stored_curves_are_drawn(visit, bare):
-    page = compare(visit, bare, "Curves and threshold")
+    page = compare(visit, bare, "Evaluation")
     assert "the threshold cannot be changed" in shown(page)
     assert len(page.get("plotly_chart")) == 3
 

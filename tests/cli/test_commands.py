@@ -54,6 +54,7 @@ NOT_COMMANDS = {
     Experiments.curves: "smoothed for a chart: `runs metrics` has the values",
     Experiments.poll: "for a page that polls",
     Experiments.metric_kinds: "an object with methods; `experiments describe-metric` prints one",
+    Comparisons.comparable_runs: "the choice of a baseline for a page",
     Jobs.submit: "of arguments that only the rooms know; their commands ask for their jobs",
     Data.submit: "`datasets register` registers in its own process",
     Recipes.entry_points: "for the form: `recipes add` names those there are when it is refused",

@@ -14,6 +14,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.features.compare.context import ComparisonContext, Selection, selection
 from pilothouse_app.features.compare.data import data_view
+from pilothouse_app.features.compare.evaluation import evaluation_view
 from pilothouse_app.features.compare.export import export_button
 from pilothouse_app.features.compare.histories import histories_view
 from pilothouse_app.features.compare.metrics import metrics_view
@@ -21,7 +22,7 @@ from pilothouse_app.features.compare.parallel import parallel_view
 from pilothouse_app.features.compare.settings import settings_view
 from pilothouse_app.features.compare.slices import slices_view
 from pilothouse_app.features.compare.summary import summary_view
-from pilothouse_app.features.compare.threshold import threshold_view
+from pilothouse_app.features.compare.tasks import different_tasks, task_note
 
 SCREEN = Screen(
     title="Compare",
@@ -37,12 +38,12 @@ VIEWS = {
     "metrics": ("Metrics", metrics_view),
     "settings": ("Parameters and code", settings_view),
     "data": ("Data", data_view),
-    "curves": ("Curves and threshold", threshold_view),
+    "evaluation": ("Evaluation", evaluation_view),
     "slices": ("Slices and disagreements", slices_view),
     "parallel": ("Parallel and importance", parallel_view),
     "history": ("Over steps", histories_view),
 }
-WHOLE = ("curves", "parallel", "history")  # what asks for stored curves and histories
+WHOLE = ("evaluation", "parallel", "history")  # what asks for stored curves and histories
 
 
 def render() -> None:
@@ -56,12 +57,13 @@ def render() -> None:
     view = st.session_state.get("compare_view") or _view_from_address()
     context = ComparisonContext(which, whole=view in WHOLE)
 
-    with header("Compare", note=plural(len(context.ids), "run")):
+    with header("Compare", note=task_note(context)):
         _cautions(context)
         _choose_baseline(context, which)
         export_button(context)
         link(screen("experiments"), "Choose other runs", icon=":material/checklist:")
 
+    different_tasks(context)
     view = switch("compare_view", list(VIEWS), "Show", format_func=lambda name: VIEWS[name][0])
     VIEWS[view][1](context)
 

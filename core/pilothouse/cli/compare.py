@@ -39,7 +39,7 @@ comparisons = Group("comparisons")
     name="compare",
     example=(
         "pilothouse runs compare RUN RUN",
-        "pilothouse runs compare RUN RUN --baseline RUN --metric roc_auc --json",
+        "pilothouse runs compare RUN RUN --baseline RUN --metric accuracy --json",
     ),
 )
 @runs_argument
@@ -91,6 +91,7 @@ def _code_diff(ws: Workspace, run: str, baseline: str) -> Output:
     comparisons,
     Comparisons.at_threshold,
     Comparisons.own_threshold,
+    Comparisons.with_threshold,
     example="pilothouse runs at-threshold RUN RUN --threshold 0.3 --false-negative-cost 5",
 )
 @runs_argument
@@ -113,10 +114,10 @@ def _at_threshold(
     example="pilothouse runs disagreements RUN RUN --threshold 0.5",
 )
 @runs_argument
-@click.option("--threshold", type=float, default=0.5, show_default=True)
+@click.option("--threshold", type=float, default=None, help="  [default: each run's own].")
 @baseline_option
 def _disagreements(
-    ws: Workspace, runs: tuple[str, ...], threshold: float, baseline: str | None
+    ws: Workspace, runs: tuple[str, ...], threshold: float | None, baseline: str | None
 ) -> pd.DataFrame:
     return ws.comparison.disagreements(runs, threshold, baseline)
 
@@ -128,10 +129,10 @@ def _disagreements(
 )
 @click.argument("run")
 @click.argument("baseline")
-@click.option("--threshold", type=float, default=0.5, show_default=True)
+@click.option("--threshold", type=float, default=None, help="  [default: each run's own].")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 def _disagreeing_rows(
-    ws: Workspace, run: str, baseline: str, threshold: float, limit: int
+    ws: Workspace, run: str, baseline: str, threshold: float | None, limit: int
 ) -> pd.DataFrame:
     return ws.comparison.disagreeing_rows(run, baseline, threshold).head(limit)
 
@@ -140,10 +141,11 @@ def _disagreeing_rows(
     comparisons,
     Comparisons.slices,
     Comparisons.slice_columns,
-    example="pilothouse runs slices RUN --metric roc_auc --column carrier",
+    Comparisons.slice_metrics,
+    example="pilothouse runs slices RUN --metric accuracy --column carrier",
 )
 @runs_argument
-@click.option("--metric", default="roc_auc", show_default=True)
+@click.option("--metric", default="", help="  [default: the first of the baseline's task].")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
 @click.option("--threshold", type=float, default=None, help="  [default: the baseline's own].")
 @click.option("--min-rows", type=click.IntRange(1), default=50, show_default=True)
@@ -158,7 +160,7 @@ def _slices(
 @verb(
     comparisons,
     Comparisons.param_importance,
-    example="pilothouse runs param-importance roc_auc --filter 'trainer = random_forest'",
+    example="pilothouse runs param-importance accuracy --filter 'trainer = random_forest'",
 )
 @click.argument("metric")
 @click.option("--filter", "query", default="", help="Only these runs; docs/search.md.")

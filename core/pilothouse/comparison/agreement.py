@@ -1,4 +1,4 @@
-"""Whether compared runs agree on data, target, split, rows and evaluation.
+"""Whether compared runs agree on task, data, target, split, rows and evaluation.
 
 A subject that a run did not record is unknown, never the same: otherwise two runs that recorded
 nothing would count as runs on the same data.
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
 
+from pilothouse.comparison.run_tasks import describe_task, task_difference
 from pilothouse.experiments.details import RunInfo
+from pilothouse.models.signature import Signature
 
 State = Literal["same", "differs", "unknown"]
 SAME: State = "same"
@@ -36,7 +38,7 @@ SPLIT = {
 class Agreement:
     """Whether runs agree on a subject, and what each run recorded of it, by run id.
 
-    `subject` is data, target, split, rows or evaluation; `values` is empty text where a run
+    `subject` is task, data, target, split, rows or evaluation; `values` is empty text where a run
     recorded nothing.
     """
 
@@ -48,10 +50,15 @@ class Agreement:
 
 @dataclass(frozen=True)
 class RecordedSettings:
-    """What runs recorded beside themselves: training specifications and environments by run id."""
+    """What runs recorded beside themselves, by run id.
+
+    These are training specifications, environments, and the signatures of models (None where there
+    is none).
+    """
 
     specs: Mapping[str, Mapping[str, Any]]
     environments: Mapping[str, Mapping[str, Any]]
+    signatures: Mapping[str, Signature | None]
 
     def of(self, run: RunInfo, names: Iterable[str]) -> dict[str, str]:
         """The settings of these names from the specification, else from the parameters."""
@@ -73,7 +80,14 @@ class RecordedSettings:
 
 def compare_settings(runs: Sequence[RunInfo], settings: RecordedSettings) -> tuple[Agreement, ...]:
     """What the runs agree on, for each subject that decides whether they can be compared."""
+    signatures = settings.signatures
     subjects: tuple[tuple[str, str, Compare, Describe], ...] = (
+        (
+            "task",
+            "Task",
+            lambda a, b: compare_tasks(signatures.get(a.id), signatures.get(b.id)),
+            lambda run: describe_task(signatures.get(run.id)),
+        ),
         ("data", "Data", compare_data, describe_data),
         (
             "target",
@@ -125,6 +139,13 @@ def compare_values(values: Iterable[str | None]) -> State:
     if len(present) > 1:
         return DIFFERS
     return SAME if listed and all(listed) else UNKNOWN
+
+
+def compare_tasks(a: Signature | None, b: Signature | None) -> State:
+    """Whether two models predict the same kind of thing: task, classes, levels, outputs, unit."""
+    if a is None or b is None:
+        return UNKNOWN
+    return DIFFERS if task_difference(a, b) else SAME
 
 
 def compare_data(a: RunInfo, b: RunInfo) -> State:

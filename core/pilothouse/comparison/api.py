@@ -18,10 +18,12 @@ from pilothouse.comparison import (
     thresholds,
     verdict,
 )
+from pilothouse.comparison.agreement import DIFFERS, compare_tasks
 from pilothouse.comparison.code_diff import CodeDiff
 from pilothouse.comparison.comparison import Comparison, compare_runs, labels_of
 from pilothouse.comparison.importance import ParamImportance
 from pilothouse.comparison.predictions import AlignedPredictions, RunPredictions
+from pilothouse.comparison.run_tasks import read_signature
 from pilothouse.comparison.significance import SignificanceReport
 from pilothouse.comparison.slices import MIN_ROWS, SliceReport
 from pilothouse.comparison.thresholds import ThresholdReport
@@ -31,7 +33,9 @@ from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metrics import definitions
 from pilothouse.experiments.provenance.git import running_folder
 from pilothouse.experiments.run_table.filters import RunFilter
-from pilothouse.kit.errors import Invalid
+from pilothouse.kit.errors import Invalid, PilothouseError
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import primary_metric
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
@@ -98,7 +102,8 @@ class Comparisons(Service):
     ) -> ThresholdReport:
         """Counts, rates and costs of runs at one threshold; the baseline's own when none is given.
 
-        From stored predictions; a run without any is left out. Raises Invalid when none has any.
+        From stored predictions; a run without any, or without a score that a threshold decides on,
+        is left out. Raises Invalid when none is left.
         """
         with self._store.read() as session:
             infos, names = self._in_order(session, runs, baseline)
@@ -114,30 +119,68 @@ class Comparisons(Service):
     def slices(
         self,
         runs: Sequence[str],
-        metric: str = "roc_auc",
+        metric: str = "",
         *,
         columns: Sequence[str] | None = None,
         threshold: float | None = None,
         min_rows: int = MIN_ROWS,
         baseline: str | None = None,
     ) -> SliceReport:
-        """A metric on each part of the held-out rows, by some columns or all; worst part first."""
+        """A metric on each part of the held-out rows, by some columns or all; worst part first.
+
+        The metric is the first of the baseline's task unless one is named. Runs of another task
+        than the baseline are left out.
+        """
         with self._store.read() as session:
             infos, labels = self._in_order(session, runs, baseline)
-            kind = definitions.metric_kinds(session).of(metric)
+            kinds = definitions.metric_kinds(session)
 
-        predictions_by_run = self._predictions(infos)
-        frames = {
-            run: predictions.features(self._store, run_predictions, columns)
-            for run, run_predictions in predictions_by_run.items()
+        by_run = self._predictions(infos)
+        reference = next(iter(by_run.values()))
+        at = reference.signature.threshold if threshold is None else threshold
+        by_run = {
+            run: part.at_threshold(at)
+            for run, part in by_run.items()
+            if not predictions.difference(part, reference)
         }
-        at = (
-            thresholds.default_threshold(list(predictions_by_run.values()))
-            if threshold is None
-            else threshold
-        )
+        frames = {
+            run: predictions.features(self._store, part, columns) for run, part in by_run.items()
+        }
+        recorded = reference.signature if reference.is_recorded else None
+        kind = kinds.of_model(recorded).of(metric or primary_metric(reference.task))
+        return slices.slices(by_run, frames, labels, kind, min_rows)
 
-        return slices.slices(predictions_by_run, frames, labels, kind, at, min_rows)
+    def slice_metrics(self, run: str) -> dict[str, bool]:
+        """The metrics that a run's held-out rows can be sliced by, those of its task first.
+
+        Each with whether it depends on the threshold. Empty when the run kept no predictions.
+        """
+        with self._store.read() as session:
+            infos = details.runs(session, [run])
+        part = predictions.predictions(self._store, infos[0])
+        return {} if part is None else slices.sliceable(part)
+
+    def with_threshold(self, runs: Sequence[str]) -> list[str]:
+        """The runs among these that kept a score between 0 and 1 that a threshold decides on."""
+        with self._store.read() as session:
+            infos = details.runs(session, list(runs))
+        loaded = [(run.id, predictions.predictions(self._store, run)) for run in infos]
+        return [run for run, part in loaded if part is not None and part.score_column]
+
+    def comparable_runs(self, runs: Sequence[str], candidates: Sequence[str]) -> list[str]:
+        """The candidates, in order, that are models of the same task as the first of the runs.
+
+        A run or candidate that did not record its task counts as one of the same.
+        """
+        with self._store.read() as session:
+            infos = details.runs(session, list(dict.fromkeys([*runs, *candidates])))
+        signatures = {run.id: self._signature(run) for run in infos}
+        own = signatures[runs[0]]
+        return [
+            candidate
+            for candidate in candidates
+            if compare_tasks(own, signatures[candidate]) != DIFFERS
+        ]
 
     def own_threshold(self, run: str) -> float:
         """The threshold that a run's own metrics were computed at; 0.5 when it recorded none."""
@@ -157,21 +200,24 @@ class Comparisons(Service):
         )
 
     def disagreements(
-        self, runs: Sequence[str], threshold: float, baseline: str | None = None
+        self, runs: Sequence[str], threshold: float | None = None, baseline: str | None = None
     ) -> pd.DataFrame:
-        """How many shared rows each run classifies differently from the baseline, and who is right.
+        """How many shared rows each run predicts differently from the baseline, and who is right.
 
-        Columns: run, label, rows, flipped, share, right, wrong, to_positive.
+        Columns: run, label, rows, flipped, share, right, wrong, to_positive. Of numbers, `right`
+        counts the rows on which the run is closer. Without a threshold, each run has its own.
         """
         with self._store.read() as session:
             infos, labels = self._in_order(session, runs, baseline)
         return disagreements.disagreements(self._aligned(infos, labels), labels, threshold)
 
-    def disagreeing_rows(self, run: str, baseline: str, threshold: float) -> pd.DataFrame:
-        """The rows that a run classifies differently from the baseline, largest difference first.
+    def disagreeing_rows(
+        self, run: str, baseline: str, threshold: float | None = None
+    ) -> pd.DataFrame:
+        """The rows that a run predicts differently from the baseline, largest difference first.
 
-        Columns: row, target, baseline, run (scores), right, then the features. Raises Invalid when
-        the two share no rows, saying why.
+        Columns: row, target, baseline, run (scores, or what they predict), right, then the
+        features. Raises Invalid when the two share no rows, saying why.
         """
         with self._store.read() as session:
             infos, labels = self._in_order(session, [run], baseline)
@@ -194,6 +240,13 @@ class Comparisons(Service):
             run_info, baseline_info = details.runs(session, [run, baseline])
         folders = [Path.cwd(), running_folder(), Path(__file__).parent]
         return code_diff.code_diff(self._store, run_info, baseline_info, folders)
+
+    def _signature(self, run: RunInfo) -> Signature | None:
+        """The signature of a run's model; None where it is missing or cannot be read."""
+        try:
+            return read_signature(self._store, run)
+        except PilothouseError:
+            return None
 
     def _in_order(
         self, session: Session, runs: Sequence[str], baseline: str | None

@@ -20,6 +20,7 @@ from pilothouse.comparison.agreement import (
     compare_rows,
     recorded_data,
 )
+from pilothouse.comparison.run_tasks import task_difference
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metrics.definitions import MetricKinds
 from pilothouse.experiments.tables import FINISHED
@@ -31,7 +32,7 @@ FRACTION = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?")
 class ComparabilityNote:
     """A reason why a run's metrics may not be comparable with the baseline's.
 
-    `subject` is data, target, split, rows, metric, evaluation, status or file. A note that
+    `subject` is task, data, target, split, rows, metric, evaluation, status or file. A note that
     `invalidates` the comparison is shown with every verdict on the run.
     """
 
@@ -63,13 +64,23 @@ def comparability_notes(
     for run in runs:
         if run.id != baseline.id:
             label = labels[run.id]
-            grave = _data_notes(run, baseline, label)
+            grave = _task_notes(run, baseline, label, settings)
+            grave += _data_notes(run, baseline, label)
             grave += _split_notes(run, settings.of(run, names), baseline_settings, label)
             found_notes += grave or _row_notes(run, baseline, label)
             found_notes += _metric_notes(run, baseline, label, kinds)
             found_notes += _evaluation_notes(run, baseline, label, settings)
 
     return tuple(found_notes)
+
+
+def _task_notes(
+    run: RunInfo, baseline: RunInfo, label: str, settings: RecordedSettings
+) -> list[ComparabilityNote]:
+    """A model of another task, or of other classes: its metrics measure something else."""
+    own, reference = settings.signatures.get(run.id), settings.signatures.get(baseline.id)
+    other = task_difference(own, reference) if own and reference else ""
+    return [ComparabilityNote("task", run.id, f"{label} {other}.")] if other else []
 
 
 def _row_notes(run: RunInfo, baseline: RunInfo, label: str) -> list[ComparabilityNote]:

@@ -25,12 +25,17 @@ from pilothouse.comparison.agreement import (
 )
 from pilothouse.comparison.comparability import ComparabilityNote, comparability_notes
 from pilothouse.comparison.curves import CURVE_FILES, overlay, read_json
+from pilothouse.comparison.documents import read_documents
+from pilothouse.comparison.run_tasks import comparable_sets, describe_task, read_signature
 from pilothouse.experiments import details
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metrics.definitions import MetricKinds, metric_kinds
 from pilothouse.experiments.metrics.history import history
 from pilothouse.experiments.metrics.kinds import SAME, MetricKind
+from pilothouse.experiments.metrics.leading import leading_metrics
 from pilothouse.kit.errors import Invalid, PilothouseError
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import task_of
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -40,7 +45,6 @@ MIN_RUNS, MAX_RUNS = 2, 10
 HISTORY_POINTS = 500
 FOLD = "fold_"
 MAX_NUMERAL = 100  # characters: beyond, it is compared as text
-LEADING_METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 METRIC_COLUMNS = (
     *("metric", "title", "direction", "format", "run", "label", "value", "delta", "delta_share"),
     *("verdict", "best", "best_step", "count", "comparable", "extreme", "reaches"),
@@ -54,8 +58,10 @@ class Comparison:
     `params`, `facts` and `environment` have one row per key and one column per run id, differing
     rows first. `metrics` has one row per metric and run. `deciding` is the metric that the runs
     were trained for. `agreements` say what is the same in all runs, what differs and what is
-    unknown; `packages_from` are the runs that recorded their packages. `curves` and `history` are
-    empty without `include_curves`.
+    unknown; `packages_from` are the runs that recorded their packages. `signatures` say what the
+    runs are models of (None where that is not recorded); titles and units of metrics are those of
+    the baseline's task. `documents` are evaluation documents by path and run. `curves`, `documents`
+    and `history` are empty without `include_curves`.
     """
 
     runs: tuple[RunInfo, ...]
@@ -65,10 +71,12 @@ class Comparison:
     environment: pd.DataFrame
     metrics: pd.DataFrame
     curves: dict[str, pd.DataFrame]
+    documents: dict[str, dict[str, Any]]
     history: pd.DataFrame
     notes: tuple[ComparabilityNote, ...]
     agreements: tuple[Agreement, ...]
     packages_from: frozenset[str]
+    signatures: dict[str, Signature | None]
     kinds: MetricKinds
     deciding: str
 
@@ -93,8 +101,17 @@ class Comparison:
         return self.runs[1:]
 
     def agreement(self, subject: str) -> Agreement:
-        """Whether the runs agree on data, target, split, rows or evaluation."""
+        """Whether the runs agree on task, data, target, split, rows or evaluation."""
         return next(agreement for agreement in self.agreements if agreement.subject == subject)
+
+    @property
+    def comparable_sets(self) -> tuple[tuple[str, ...], ...]:
+        """The runs in sets of one task; a single set when no two runs are known to differ in it."""
+        return comparable_sets(self.signatures)
+
+    def describe_task(self, run: str) -> str:
+        """What a run is a model of; empty when it did not record that."""
+        return describe_task(self.signatures[run])
 
     @property
     def incomparable(self) -> dict[str, tuple[str, ...]]:
@@ -125,7 +142,9 @@ def compare_runs(
     cautions: list[ComparabilityNote] = []
     specs = _files(store, runs, "spec.json", cautions)
     environments = _files(store, runs, "environment.json", cautions)
-    kinds, settings = metric_kinds(session), RecordedSettings(specs, environments)
+    signatures = _signatures(store, runs, cautions)
+    settings = RecordedSettings(specs, environments, signatures)
+    kinds = metric_kinds(session).of_model(signatures[runs[0].id])
     compared_notes = comparability_notes(runs, runs[0], labels, settings, kinds)
 
     return Comparison(
@@ -140,10 +159,12 @@ def compare_runs(
             runs, labels, kinds, {note.run for note in compared_notes if note.invalidates}
         ),
         curves=_curves(store, runs, labels, cautions) if include_curves else {},
+        documents=read_documents(store, runs) if include_curves else {},
         history=_histories(session, runs if include_curves else (), labels),
         notes=(*compared_notes, *cautions),
         agreements=compare_settings(runs, settings),
         packages_from=frozenset(run.id for run in runs if settings.has_packages(run)),
+        signatures=signatures,
         kinds=kinds,
         deciding=_deciding_metric(runs, specs, kinds),
     )
@@ -169,10 +190,11 @@ def _deciding_metric(
     """
     shared = set.intersection(*(set(run.metrics) for run in runs))
     shared = {key for key in shared if not _is_fold_history(key, runs)}
+    order = _metric_order(shared, kinds)
     counts = Counter(str(spec["metric"]) for spec in specs.values() if spec.get("metric"))
     most_common = next((key for key, _ in counts.most_common() if key in shared), None)
     return most_common or min(
-        shared, key=lambda key: (not kinds.has_direction(key), _metric_order(key)), default=""
+        shared, key=lambda key: (not kinds.has_direction(key), order[key]), default=""
     )
 
 
@@ -230,8 +252,8 @@ def metrics_frame(
     """
     import pandas as pd
 
-    keys = sorted({key for run in runs for key in run.metrics}, key=_metric_order)
-    keys = [key for key in keys if not _is_fold_history(key, runs)]
+    order = _metric_order((key for run in runs for key in run.metrics), kinds)
+    keys = [key for key in order if not _is_fold_history(key, runs)]
     rows = [
         row
         for kind in map(kinds.of, keys)
@@ -288,10 +310,13 @@ def _is_fold_history(key: str, runs: Sequence[RunInfo]) -> bool:
     return key.startswith(FOLD) and max(counts) > 1
 
 
-def _metric_order(key: str) -> tuple[int, str]:
-    """Sorts the leading metrics first, the rest by name."""
-    rank = LEADING_METRICS.index(key) if key in LEADING_METRICS else len(LEADING_METRICS)
-    return rank, key
+def _metric_order(keys: Iterable[str], kinds: MetricKinds | None = None) -> dict[str, int]:
+    """The place of each metric: those of the baseline's task first, then other tasks', by name."""
+    present = set(keys)
+    of_task = task_of(kinds.signature).metrics if kinds and kinds.signature else ()
+    first = [metric.key for metric in of_task if metric.key in present]
+    ordered = dict.fromkeys([*first, *leading_metrics(present), *sorted(present)])
+    return {key: place for place, key in enumerate(ordered)}
 
 
 def metrics_table(metrics: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
@@ -326,7 +351,7 @@ def axes_frame(
     for key in differing:
         columns[f"params.{key}"] = _numeric([run.params.get(key) for run in runs])
 
-    for key in sorted(shared, key=_metric_order):
+    for key in _metric_order(shared):
         columns[f"metrics.{key}"] = [run.values[key] for run in runs]
 
     return pd.DataFrame(columns)
@@ -374,6 +399,20 @@ def _files(
         else:
             by_run[run.id] = value or {}
     return by_run
+
+
+def _signatures(
+    store: Store, runs: Sequence[RunInfo], cautions: list[ComparabilityNote]
+) -> dict[str, Signature | None]:
+    """The signature of each run's model; one that cannot be read becomes a note."""
+    signatures: dict[str, Signature | None] = {}
+    for run in runs:
+        signatures[run.id] = None
+        try:
+            signatures[run.id] = read_signature(store, run)
+        except PilothouseError as broken:
+            cautions.append(ComparabilityNote("file", run.id, str(broken), invalidates=False))
+    return signatures
 
 
 def _curves(

@@ -1,66 +1,83 @@
-"""Rows that two runs classify differently at a threshold (prediction churn)."""
+"""Rows on which two runs differ: decided differently, or predicted at another cost.
+
+Where a task decides (a class, labels), a disagreement is a row that two runs decide differently
+(prediction churn), and at most one of two classes is right. Where it predicts numbers, two runs
+hardly ever agree: then a row counts for the run whose prediction costs less.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pilothouse.comparison.predictions import AlignedPredictions
+from pilothouse.comparison.predictions import AlignedPredictions, RunPredictions
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
+    Array = npt.NDArray[Any]
+    Bools = npt.NDArray[np.bool_]
+
 COLUMNS = ("run", "label", "rows", "flipped", "share", "right", "wrong", "to_positive")
+EQUAL, RUN, BASELINE = "", "run", "baseline"
 
 
 def disagreements(
-    aligned: AlignedPredictions, labels: Mapping[str, str], threshold: float
+    aligned: AlignedPredictions, labels: Mapping[str, str], threshold: float | None
 ) -> pd.DataFrame:
     """One row of `COLUMNS` per run except the baseline.
 
-    `right` counts flipped rows where the run is right and the baseline wrong, `wrong` the others.
+    `right` counts rows where the run is right, or costs less, and the baseline not; `wrong` the
+    opposite. `to_positive` is missing where no threshold on a score decides.
     """
     import numpy as np
     import pandas as pd
 
-    positive, yes = aligned.scores >= threshold, aligned.y == 1
+    parts = [part.at_threshold(threshold) for part in aligned.predictions]
+    decisions = [_decisions(part, parts[0]) for part in parts]
     rows = []
     for index, run in enumerate(aligned.runs[1:], start=1):
-        flipped = positive[index] != positive[0]
-        count = int(np.count_nonzero(flipped))
-        right = int(np.count_nonzero(flipped & (positive[index] == yes)))
-        up = int(np.count_nonzero(flipped & positive[index]))
-        share = count / len(yes)
-        rows.append((run, labels[run], len(yes), count, share, right, count - right, up))
+        flipped = _differ(decisions[index], decisions[0])
+        better = _better(parts[index], parts[0], decisions[index], decisions[0])
+        count, total = int(np.count_nonzero(flipped)), aligned.rows
+        right, wrong = (int(np.count_nonzero(flipped & (better == side))) for side in (1, -1))
+        up = None
+        if parts[0].score_column:
+            up = int(np.count_nonzero(flipped & (decisions[index] == 1)))
+        rows.append((run, labels[run], total, count, count / total, right, wrong, up))
 
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def disagreeing_rows(
-    aligned: AlignedPredictions, features: pd.DataFrame, run: str, threshold: float
+    aligned: AlignedPredictions, features: pd.DataFrame, run: str, threshold: float | None
 ) -> pd.DataFrame:
-    """The rows that a run classifies differently from the baseline, largest difference first.
+    """The rows on which a run differs from the baseline, largest difference first.
 
     Columns: row (its index in the dataset version, or among the held-out rows), target, baseline
-    and run (their scores), right (which of them is right), then the features. `features` are the
-    baseline's held-out rows in the order of its file.
+    and run (their scores, or what they predict), right (which of them is right, or costs less),
+    then the features. `features` are the baseline's rows in the order of its file.
     """
     import numpy as np
 
-    baseline_scores, run_scores = aligned.scores[0], aligned.scores[aligned.runs.index(run)]
-    at = np.flatnonzero((baseline_scores >= threshold) != (run_scores >= threshold))
-    at = at[np.argsort(-np.abs(run_scores[at] - baseline_scores[at]), kind="stable")]
-    places = aligned.positions[aligned.runs[0]][at]
-    row_numbers = places if aligned.row_numbers is None else aligned.row_numbers[at]
-    right = (run_scores[at] >= threshold) == (aligned.y[at] == 1)
-    frame = features.iloc[places].reset_index(drop=True)
+    baseline = aligned.predictions[0].at_threshold(threshold)
+    other = aligned.predictions[aligned.runs.index(run)].at_threshold(threshold)
+    decisions, baseline_decisions = (_decisions(part, baseline) for part in (other, baseline))
+    at = np.flatnonzero(_differ(decisions, baseline_decisions))
+    at = at[np.argsort(-_gap(other, baseline)[at], kind="stable")]
+    better = _better(other, baseline, decisions, baseline_decisions)[at]
+    own, base = other.take(at), baseline.take(at)
+
     added = {
-        "row": row_numbers,
-        "target": aligned.y[at],
-        "baseline": baseline_scores[at],
-        "run": run_scores[at],
-        "right": np.where(right, "run", "baseline"),
+        "row": aligned.positions[at] if base.rows.row_numbers is None else base.rows.row_numbers,
+        "target": _targets(base),
+        "baseline": _answers(base),
+        "run": _answers(own),
+        "right": np.select([better > 0, better < 0], [RUN, BASELINE], EQUAL),
     }
+    frame = features.iloc[aligned.positions[at]].reset_index(drop=True)
     clash = {name: f"{name} (feature)" for name in frame.columns if name in added}
     frame = frame.rename(columns=clash)
 
@@ -68,3 +85,81 @@ def disagreeing_rows(
         frame.insert(index, name, values)
 
     return frame
+
+
+def _decisions(part: RunPredictions, baseline: RunPredictions) -> Array:
+    """The predictions as the baseline's truth, where it decides; else the outputs as they are.
+
+    The classes of a run may have another order, so its own truth would have other numbers.
+    """
+    import numpy as np
+
+    if part.decides:
+        signature = baseline.signature if part.is_recorded else part.signature
+        return part.task.truth(signature, part.predicted())
+    columns = [part.rows.columns[column.name] for column in part.task.columns(part.signature)]
+    return np.column_stack(columns)
+
+
+def _differ(decisions: Array, baseline: Array) -> Bools:
+    import numpy as np
+
+    different: Bools = np.asarray(decisions != baseline)
+    return different if different.ndim == 1 else np.asarray(different.any(axis=1))
+
+
+def _better(
+    part: RunPredictions, baseline: RunPredictions, decisions: Array, baseline_decisions: Array
+) -> Array:
+    """1 where the run is right, or costs less, and the baseline not; -1 for the opposite; else 0.
+
+    Of labels that apply or not, neither may be wholly right: then the cost decides.
+    """
+    import numpy as np
+
+    if not part.decides or decisions.ndim > 1:
+        return np.asarray(np.sign(baseline.row_cost() - part.row_cost()))
+    right = ~_differ(decisions, baseline.rows.truth)
+    baseline_right = ~_differ(baseline_decisions, baseline.rows.truth)
+    return np.asarray(right.astype(int) - baseline_right.astype(int))
+
+
+def _gap(part: RunPredictions, baseline: RunPredictions) -> Array:
+    """How far two runs are apart on each row: in the score, else in what the rows cost."""
+    import numpy as np
+
+    column = part.score_column
+    if column:
+        return np.asarray(np.abs(part.rows.columns[column] - baseline.rows.columns[column]))
+    return np.asarray(np.abs(part.row_cost() - baseline.row_cost()))
+
+
+def _answers(part: RunPredictions) -> Any:
+    """The score of each row where a threshold decides on it, else what is predicted, as text."""
+    if part.score_column:
+        return part.rows.columns[part.score_column]
+    return [_plain(value) for value in part.predicted()]
+
+
+def _targets(part: RunPredictions) -> Any:
+    """The label of each row: 1 or 0 where a threshold decides, a class by its name, a number."""
+    import numpy as np
+
+    truth = part.rows.truth
+    if part.score_column:
+        return (truth == 1).astype(np.int8)
+    if part.task.has_classes:
+        classes = list(part.signature.classes)
+        names = dict(zip(part.task.truth(part.signature, classes).tolist(), classes, strict=True))
+        return [names.get(value, value) for value in truth.tolist()]
+    if truth.ndim > 1:
+        names_of = part.signature.output_names
+        return [_plain([n for n, v in zip(names_of, row, strict=True) if v]) for row in truth]
+    return truth
+
+
+def _plain(value: Any) -> Any:
+    """A list as one text: a table has a single value in a cell."""
+    if not isinstance(value, list | tuple):
+        return value
+    return ", ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)

@@ -6,6 +6,7 @@ folds, and runs that differ only in their seed. The tests themselves are in `sta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,16 +16,26 @@ from sqlalchemy import literal, select
 from sqlmodel import Session, col
 
 from pilothouse.comparison.curves import read_json
-from pilothouse.comparison.predictions import HELD_OUT, RunPredictions, align, predictions
+from pilothouse.comparison.predictions import (
+    HELD_OUT,
+    AlignedPredictions,
+    RunPredictions,
+    align,
+    predictions,
+)
 from pilothouse.comparison.statistics import METHOD_TITLES, TestResult
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metrics.kinds import MetricKind
 from pilothouse.experiments.tables import FINISHED, Experiment, Param, Run, RunMetric
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.models.tasks import TaskMetric, metric_of
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pilothouse.comparison.statistics.bootstrap import Clusters
+    from pilothouse.models.metrics.measures import Measure
 
 COLUMNS = ("run", "metric", "method", "n", "unit", "delta", "low", "high", "p", "significant")
 MAX_SEEDS = 200
@@ -66,13 +77,11 @@ def significance(
         left_out.pop(runs[0].id, None)
     else:
         left_out = {**aligned.left_out, **left_out}
-        findings += _paired_findings(
-            runs, aligned.runs, aligned.y, aligned.scores, aligned.thresholds
-        )
+        findings += _paired_findings(runs, aligned)
 
     findings += _fold_findings(store, runs)
     findings += _seed_findings(session, runs)
-    rows = len(aligned.y) if aligned is not None and len(aligned.runs) > 1 else 0
+    rows = aligned.rows if aligned is not None and len(aligned.runs) > 1 else 0
 
     return SignificanceReport(pd.DataFrame(findings, columns=list(COLUMNS)), rows, left_out)
 
@@ -114,50 +123,57 @@ def _load_predictions(
     return by_run, broken
 
 
-def _paired_findings(
-    runs: Sequence[RunInfo], ids: Sequence[str], y: Any, scores: Any, thresholds: Sequence[float]
-) -> list[tuple[Any, ...]]:
-    from pilothouse.comparison.statistics.bootstrap import bootstrap
-    from pilothouse.comparison.statistics.delong import delong
-    from pilothouse.comparison.statistics.mcnemar import mcnemar
-    from pilothouse.comparison.statistics.weighted_metrics import (
-        METRIC_KEYS,
-        WEIGHTED_METRICS,
-        metric_values,
-    )
+def _paired_findings(runs: Sequence[RunInfo], aligned: AlignedPredictions) -> list[tuple[Any, ...]]:
+    """The test that the kind of each metric has, on the rows that the runs share."""
+    from pilothouse.comparison.statistics.bootstrap import sampled_rows
+    from pilothouse.comparison.statistics.paired import Sample, paired_tests
 
+    ids, baseline = aligned.runs, aligned.predictions[0]
     if len(ids) < 2:
         return []
 
     logged = {run.id: run.values for run in runs}
-    keys = [key for key in METRIC_KEYS if key in logged[ids[0]]]
-    figures = [
-        metric_values(keys, y, score, threshold)
-        for score, threshold in zip(scores, thresholds, strict=True)
+    models = [run_predictions.measures() for run_predictions in aligned.predictions]
+
+    def is_logged(index: int, key: str) -> bool:
+        value = logged[ids[index]].get(key)
+        return key in models[index] and _reproduces(
+            models[index][key](), value, metric_of(baseline.task, key)
+        )
+
+    clusters = _clusters(baseline)
+    part = sampled_rows(aligned.rows, clusters)
+    sample = part and Sample([p.take(part[0]).measures() for p in aligned.predictions], *part)
+    usable = [key for key in models[0] if is_logged(0, key)]
+    results = paired_tests(models, usable, clusters, sample)
+    return [
+        _finding_row(run, key, of_key[index - 1])
+        for index, run in enumerate(ids[1:], start=1)
+        for key, of_key in results.items()
+        if is_logged(index, key)
     ]
-    usable = [key for key in keys if _reproduces(figures[0][key], logged[ids[0]][key])]
-    right = [(s >= t) == (y == 1) for s, t in zip(scores, thresholds, strict=True)]
-    ranked = delong(y, scores) if "roc_auc" in usable else []
-    drawn = bootstrap(y, scores, thresholds, [key for key in usable if key in WEIGHTED_METRICS])
-    findings = []
-
-    for index, run in enumerate(ids[1:], start=1):
-        for key in usable:
-            if not _reproduces(figures[index][key], logged[run].get(key)):
-                continue
-            if key == "accuracy":
-                findings.append(_finding_row(run, key, mcnemar(right[index], right[0])))
-            if key == "roc_auc" and ranked:
-                findings.append(_finding_row(run, key, ranked[index - 1]))
-            if key in drawn:
-                findings.append(_finding_row(run, key, drawn[key][index - 1]))
-
-    return findings
 
 
-def _reproduces(figure: float, logged: float | None) -> bool:
-    return logged is not None and abs(figure - logged) <= max(
-        REPRODUCED_WITHIN, REPRODUCED_WITHIN * abs(logged)
+def _clusters(baseline: RunPredictions) -> Clusters | None:
+    """Rows that belong together: those of a group, else those of a block of time."""
+    from pilothouse.comparison.statistics.bootstrap import blocks_of, groups_of
+
+    if baseline.rows.groups is not None:
+        return groups_of(baseline.rows.groups)
+    return None if baseline.rows.at is None else blocks_of(baseline.rows.at)
+
+
+def _reproduces(measure: Measure, logged: float | None, metric: TaskMetric | None) -> bool:
+    """Whether the shared rows give the value that a run logged.
+
+    A metric in the unit of the target may be tiny, so that only a share of it tells.
+    """
+    in_unit = metric is not None and metric.in_target_unit
+    return logged is not None and math.isclose(
+        measure.value(),
+        logged,
+        rel_tol=REPRODUCED_WITHIN,
+        abs_tol=0.0 if in_unit else REPRODUCED_WITHIN,
     )
 
 

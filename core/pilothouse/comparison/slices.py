@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.comparison.predictions import RunPredictions
-from pilothouse.comparison.statistics.weighted_metrics import METRIC_KEYS, metric_values
 from pilothouse.experiments.metrics.kinds import MetricKind
 from pilothouse.kit.errors import Invalid
 
@@ -28,9 +27,10 @@ RANGES = 5
 MAX_VALUES = 12
 MAX_DISTINCT_NUMBERS = 8
 MIN_ROWS = 50
+ROWS_FOR_THRESHOLD = 2_000  # enough to see whether a threshold moves a metric
 OTHERS, MISSING = "others", "missing"
 COLUMNS = (
-    *("column", "segment", "run", "label", "rows", "share", "positive_rate"),
+    *("column", "segment", "run", "label", "rows", "share", "actual"),
     *("value", "overall", "shortfall", "delta", "worst"),
 )
 
@@ -41,6 +41,8 @@ class SliceReport:
 
     `shortfall` is how much worse a run is there than on all of its rows (below 0: better), `worst`
     the largest shortfall of the slice; `delta` is the difference to the baseline in the same slice.
+    `actual` is what the labels of the slice are like, titled `actual_title` (the share of a class,
+    a mean); both are empty where one number does not tell.
     `too_small` counts the slices with fewer than `min_rows` rows, which are left out.
     """
 
@@ -48,6 +50,8 @@ class SliceReport:
     metric: str
     too_small: int
     min_rows: int
+    actual_title: str = ""
+    actual_is_share: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +82,6 @@ def slices(
     frames: Mapping[str, pd.DataFrame],
     labels: Mapping[str, str],
     kind: MetricKind,
-    threshold: float,
     min_rows: int = MIN_ROWS,
 ) -> SliceReport:
     """The metric on every slice of every column of `frames`, which have each run's features.
@@ -87,23 +90,21 @@ def slices(
     """
     import pandas as pd
 
-    if kind.key not in METRIC_KEYS:
+    baseline = next(iter(predictions_by_run))
+    known = predictions_by_run[baseline].measures()
+    if kind.key not in known:
         raise Invalid(
             f"{kind.title} cannot be computed on a slice of the rows.",
-            hint=f"Known: {', '.join(METRIC_KEYS)}.",
+            hint=f"Known: {', '.join(known)}.",
         )
 
-    overall = {
-        run: _metric_value(kind, run_predictions, threshold, None)
-        for run, run_predictions in predictions_by_run.items()
-    }
-    baseline = next(iter(predictions_by_run))
+    overall = {run: _metric_value(kind, part) for run, part in predictions_by_run.items()}
     rows: list[tuple[Any, ...]] = []
     small = 0
 
     for name in frames[baseline].columns:
         cut = _make_cutter(frames[baseline][name])
-        parts = _slice_parts(cut, name, predictions_by_run, frames, kind, threshold)
+        parts = _slice_parts(cut, name, predictions_by_run, frames, kind)
         for segment, by_run in parts.items():
             large_enough = {
                 run: run_predictions
@@ -125,11 +126,16 @@ def slices(
     )
 
     return SliceReport(
-        frame.drop(columns="place").reset_index(drop=True), kind.key, small, min_rows
+        frame.drop(columns="place").reset_index(drop=True),
+        kind.key,
+        small,
+        min_rows,
+        _actual(predictions_by_run[baseline])[0],
+        predictions_by_run[baseline].task.has_classes,
     )
 
 
-SlicePart = tuple[int, float, float]  # rows, share of positives, the metric's value
+SlicePart = tuple[int, float, float]  # rows, what their labels are like, the metric's value
 
 
 def _slice_parts(
@@ -138,7 +144,6 @@ def _slice_parts(
     by_run: Mapping[str, RunPredictions],
     frames: Mapping[str, pd.DataFrame],
     kind: MetricKind,
-    threshold: float,
 ) -> dict[str, dict[str, SlicePart]]:
     import numpy as np
 
@@ -150,8 +155,8 @@ def _slice_parts(
         for code in np.unique(codes).tolist():
             rows = np.flatnonzero(codes == code)
             segment = cut.names[code] if code < len(cut.names) else MISSING
-            rate = float((run_predictions.scored.y[rows] == 1).mean())
-            part = len(rows), rate, _metric_value(kind, run_predictions, threshold, rows)
+            of_rows = run_predictions.take(rows)
+            part = len(rows), _actual(of_rows)[1], _metric_value(kind, of_rows)
             parts.setdefault(segment, {})[run] = part
 
     return parts
@@ -175,7 +180,7 @@ def _slice_rows(
     return [
         (
             *(column, segment, run, labels[run], count),
-            count / len(predictions_by_run[run].scored.y),
+            count / len(predictions_by_run[run].rows),
             *(rate, value, overall[run], falls[run], value - baseline_value),
             max(known_falls, default=math.nan),
         )
@@ -183,13 +188,32 @@ def _slice_rows(
     ]
 
 
-def _metric_value(
-    kind: MetricKind, run_predictions: RunPredictions, threshold: float, rows: Any
-) -> float:
-    y, score = run_predictions.scored.y, run_predictions.scored.score
-    if rows is not None:
-        y, score = y[rows], score[rows]
-    return metric_values([kind.key], y, score, threshold)[kind.key]
+def sliceable(part: RunPredictions) -> dict[str, bool]:
+    """The metrics that rows determine, each with whether it depends on the threshold."""
+    if not part.score_column:
+        return dict.fromkeys(part.measures(), False)
+    import numpy as np
+
+    some = part.take(np.arange(min(len(part.rows), ROWS_FOR_THRESHOLD)))
+    of_part, *others = (some.at_threshold(at).measures() for at in (None, 0.0, 1.0))
+    return {
+        key: not all(
+            np.isclose(other[key]().value(), measure().value(), equal_nan=True) for other in others
+        )
+        for key, measure in of_part.items()
+    }
+
+
+def _actual(part: RunPredictions) -> tuple[str, float]:
+    """What the labels are like, if one number tells it, under its title."""
+    summary = part.task.summary(part.signature, part.rows.truth)
+    return next(iter(summary.items())) if len(summary) == 1 else ("", math.nan)
+
+
+def _metric_value(kind: MetricKind, part: RunPredictions) -> float:
+    """The metric on these rows; NaN where they do not allow it."""
+    measure = part.measures().get(kind.key)
+    return math.nan if measure is None else measure().value()
 
 
 def _make_cutter(column: pd.Series[Any]) -> _Cutter:

@@ -1,7 +1,8 @@
 """Runs at one threshold and one pair of costs: confusion matrix, rates, curves and cost.
 
 Everything is computed from stored predictions, so that runs can be compared at any threshold and
-not only at their own. A row is predicted positive when its score reaches the threshold.
+not only at their own. A row is predicted positive when its score reaches the threshold. Only runs
+whose task decides by a threshold on one score between 0 and 1 take part.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.comparison.predictions import RunPredictions, ScoredRows
+from pilothouse.comparison.predictions import UNRECORDED, RunPredictions
 from pilothouse.kit.errors import Invalid
 
 if TYPE_CHECKING:
@@ -50,16 +51,21 @@ def at_threshold(
 ) -> ThresholdReport:
     """Apply one threshold to every run's predictions.
 
-    Raises Invalid for a threshold outside 0 to 1, or for costs below 0 or both 0.
+    Raises Invalid for a threshold outside 0 to 1, for costs below 0 or both 0, and when no run has
+    a score that a threshold decides on.
     """
     import pandas as pd
 
     _check(threshold, false_positive_cost, false_negative_cost)
-    paths = {
-        run: _ThresholdCounts.of(run_predictions.scored) for run, run_predictions in by_run.items()
-    }
+    by_run = {run: part for run, part in by_run.items() if part.score_column}
+    if not by_run:
+        raise Invalid(
+            "none of these runs has a score between 0 and 1 that a threshold decides on.",
+            hint="Compare their metrics and evaluation instead.",
+        )
+    paths = {run: _ThresholdCounts.of(part) for run, part in by_run.items()}
     points = [
-        {"run": run, "label": labels[run], "threshold": by_run[run].threshold}
+        {"run": run, "label": labels[run], "threshold": by_run[run].signature.threshold}
         | path.at(threshold, false_positive_cost, false_negative_cost)
         for run, path in paths.items()
     ]
@@ -101,10 +107,11 @@ class _ThresholdCounts:
     negatives: int
 
     @classmethod
-    def of(cls, scored: ScoredRows) -> _ThresholdCounts:
+    def of(cls, part: RunPredictions) -> _ThresholdCounts:
         import numpy as np
 
-        score, hit = scored.score[scored.by_falling_score], scored.y[scored.by_falling_score] == 1
+        order = part.rows.by_falling(part.score_column)
+        score, hit = part.rows.columns[part.score_column][order], part.rows.truth[order] == 1
         last = np.flatnonzero(np.r_[score[1:] != score[:-1], True])
         tp = np.r_[0, np.cumsum(hit)[last]].astype(np.float64)
         called = np.r_[0, last + 1]
@@ -184,7 +191,7 @@ def _curves(
         curves["roc"].append((run, roc))
         curves["pr"].append((run, pr))
         curves["cost"].append((run, {"threshold": grid, "cost": cost}))
-        curves["calibration"].append((run, _calibration(by_run[run].scored)))
+        curves["calibration"].append((run, _calibration(by_run[run])))
 
     return curves
 
@@ -201,18 +208,20 @@ def _thinned_indices(path: _ThresholdCounts) -> Any:
     return np.unique(np.r_[0, np.searchsorted(walked, stops), count - 1].clip(max=count - 1))
 
 
-def _calibration(scored: ScoredRows) -> dict[str, Any]:
+def _calibration(part: RunPredictions) -> dict[str, Any]:
     """Mean score and observed share in equal bins of the score, without too small bins."""
     import numpy as np
 
-    bin_index = np.clip((scored.score * BINS).astype(int), 0, BINS - 1)
+    score = part.rows.columns[part.score_column]
+    bin_index = np.clip((score * BINS).astype(int), 0, BINS - 1)
     count = np.bincount(bin_index, minlength=BINS)
     filled = count >= MIN_BIN_ROWS
-    mean_score = np.bincount(bin_index, scored.score, BINS)[filled] / count[filled]
-    true = np.bincount(bin_index, scored.y, BINS)[filled] / count[filled]
+    mean_score = np.bincount(bin_index, score, BINS)[filled] / count[filled]
+    true = np.bincount(bin_index, part.rows.truth == 1, BINS)[filled] / count[filled]
     return {"predicted": mean_score, "observed": true, "count": count[filled]}
 
 
 def default_threshold(run_predictions: Sequence[RunPredictions]) -> float:
-    """The initial threshold: the first run's own."""
-    return round(run_predictions[0].threshold, 3) if run_predictions else 0.5
+    """The initial threshold: the own one of the first run that has a score to decide on."""
+    own = [part.signature.threshold for part in run_predictions if part.score_column]
+    return round(own[0], 3) if own else UNRECORDED.threshold

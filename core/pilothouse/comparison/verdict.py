@@ -15,7 +15,10 @@ from pilothouse.comparison.statistics import SHORT_METHOD_TITLES
 if TYPE_CHECKING:
     import pandas as pd
 
-METHOD_ORDER = ("delong", "mcnemar", "bootstrap", "folds", "folds_apart", "seeds")
+METHOD_ORDER = (
+    *("delong", "mcnemar", "bootstrap", "bootstrap_groups", "bootstrap_blocks"),
+    *("folds", "folds_apart", "seeds"),
+)
 EVIDENCE_COLUMNS = ("method", "n", "unit", "low", "high", "p")
 MAX_COMPARED = 3  # tests at 95 %: with more of them, a false positive becomes likely
 

@@ -20,6 +20,7 @@ from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.experiments.tables import Experiment, Source, SourceUse
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.models.signature import Signature
 from pilothouse.storage import Store
 
 
@@ -388,7 +389,7 @@ def test_runs_that_recorded_nothing_agree_on_nothing(
     comparison = comparisons.compare([a, b])
     assert {
         agreement.subject: agreement.state for agreement in comparison.agreements
-    } == dict.fromkeys(["data", "target", "split", "rows", "evaluation"], "unknown")
+    } == dict.fromkeys(["task", "data", "target", "split", "rows", "evaluation"], "unknown")
     evidence = comparisons.significance(comparison)
     standing = comparisons.verdict(comparison, evidence)
     assert standing is not None
@@ -417,9 +418,12 @@ def test_trainings_on_the_same_rows_agree_on_all_that_decides(
     room: Experiments, comparisons: Comparisons
 ) -> None:
     spec = {"split": "time", "target": "late", "positive": 1, "time_column": "at", "seed": 1}
-    packages = {"environment.json": {"packages": {"pilothouse": "0.1"}}}
-    a = trained(room, "a", spec=spec, files=packages)
-    b = trained(room, "b", spec=spec | {"seed": 2}, files=packages)
+    files = {
+        "environment.json": {"packages": {"pilothouse": "0.1"}},
+        "model/signature.json": Signature((), "late", (0, 1), 1).to_json(),
+    }
+    a = trained(room, "a", spec=spec, files=files)
+    b = trained(room, "b", spec=spec | {"seed": 2}, files=files)
     for run in (a, b):
         room.tag(run, {"training.held_out": "d1"})
     assert {agreement.state for agreement in comparisons.compare([a, b]).agreements} == {"same"}

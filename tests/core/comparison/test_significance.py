@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.evaluated_runs import score_values
 from pilothouse.comparison import Comparisons
-from pilothouse.comparison.statistics.weighted_metrics import metric_values
 from pilothouse.experiments import Experiments, RunFilter
 from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.kit.errors import Invalid
@@ -58,7 +58,7 @@ def scored(room: Experiments) -> Scored:
         frame = told.get("frame", rows(skill, told.get("draw", 0)))
         run = room.start("flights", name, trainer="rf", seed=told.get("seed", 1), code=UNKNOWN)
         y, score = frame["__target"].to_numpy(), frame["__score"].to_numpy()
-        figures = metric_values(KEYS, y, score, 0.5) | told.get("metrics", {})
+        figures = score_values(KEYS, y, score, 0.5) | told.get("metrics", {})
         room.log_metrics(run, figures)
         room.log_params(run, {"trees": 10, "folds": 3} | told.get("params", {}))
         room.log_input(run, "flights@1")
@@ -129,7 +129,10 @@ def test_older_runs_without_places_are_paired_by_order_when_that_is_certain(
         ({"held_out": "d2"}, "other rows"),
         ({"held_out": ""}, "does not say which rows"),
         ({"frame": rows(0.3).assign(__target=0)}, "the labels differ on"),
-        ({"frame": rows(0.3).drop(columns="__score").assign(__score=np.nan)}, "without a score"),
+        (
+            {"frame": rows(0.3).drop(columns="__score").assign(__score=np.nan)},
+            "without a prediction",
+        ),
     ],
 )
 def test_rows_that_cannot_be_paired_say_why(
@@ -349,7 +352,7 @@ def test_a_slice_has_the_figure_of_its_rows_and_the_worst_comes_first(
     assert (first["column"], first["segment"]) == ("carrier", "DL")
     worst = report.frame[report.frame["run"] == b].iloc[0]
     chosen = bad["carrier"] == "DL"
-    expected = metric_values(["roc_auc"], bad["__target"][chosen].to_numpy(), flipped[chosen], 0.5)[
+    expected = score_values(["roc_auc"], bad["__target"][chosen].to_numpy(), flipped[chosen], 0.5)[
         "roc_auc"
     ]
     assert worst["value"] == pytest.approx(expected)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pilothouse.comparison.run_tasks import decides
 from pilothouse.comparison.significance import SignificanceReport
 from pilothouse.kit.errors import Invalid
 from pilothouse_app.components.charting import ImageFormat
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
 
 MAX_RUNS = 10
 MAX_DRAWN = 8
-EVIDENCE_FILES = ("reference.parquet", "folds.json", "confusion.json")
+EVIDENCE_FILES = ("reference.parquet", "folds.json", "confusion.json", "model/signature.json")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The runs that the address names, with labels for those that were named as versions."""
+    """The runs that the address names, with labels for those that were named as versions.
+
+    `champions` are the runs in production that are models of the same task.
+    """
 
     runs: tuple[str, ...]
     labels: Mapping[str, str]
@@ -49,6 +53,8 @@ def selection() -> Selection:
     runs = [_run(ref.strip(), labels) for ref in query_param("runs").split(",") if ref.strip()]
     runs = list(dict.fromkeys(runs))
     champion_ids = champion_runs()
+    if runs and champion_ids:
+        champion_ids = workspace().comparison.comparable_runs(runs, champion_ids)
     requested = query_param("baseline").strip()
     if requested:
         baseline = _run(requested, labels)
@@ -141,9 +147,26 @@ class ComparisonContext:
         return next(r for r in self.compared.runs if r.id == run).has_artifact("reference.parquet")
 
     @property
+    def peers(self) -> list[str]:
+        """The baseline and the runs that are not known to be of another task than it."""
+        baseline = self.compared.baseline
+        return list(next(runs for runs in self.compared.comparable_sets if baseline in runs))
+
+    @property
     def with_predictions(self) -> list[str]:
-        """The runs that stored predictions, in order."""
-        return [run for run in self.ids if self.has_predictions(run)]
+        """The runs of the baseline's task that stored predictions, in order."""
+        return [run for run in self.peers if self.has_predictions(run)]
+
+    @cached_property
+    def with_threshold(self) -> list[str]:
+        """The runs among these with a score that a threshold decides on."""
+        return workspace().comparison.with_threshold(self.with_predictions)
+
+    @property
+    def decides(self) -> bool:
+        """Whether a row can be predicted right or wrong; else only at a cost."""
+        signature = self.compared.signatures[self.compared.baseline]
+        return signature is None or decides(signature)
 
 
 @st.cache_data(show_spinner="Testing significance", max_entries=64, ttl=600)
@@ -171,7 +194,7 @@ def note_undrawn_runs(context: ComparisonContext) -> None:
 
 def note_missing_predictions(context: ComparisonContext) -> bool:
     """Say which runs have no stored predictions; return whether none has any."""
-    without = [context.labels[run] for run in context.ids if run not in context.with_predictions]
+    without = [context.labels[run] for run in context.ids if not context.has_predictions(run)]
     if without and context.with_predictions:
         st.markdown(f":small[:gray[Without stored predictions: {literal(', '.join(without))}.]]")
     return not context.with_predictions

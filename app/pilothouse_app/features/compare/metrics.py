@@ -14,8 +14,9 @@ from pilothouse_app.components.filters import filter_bar, search
 from pilothouse_app.components.formats import DASH, plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
-from pilothouse_app.components.table import number_column, table, text_column
+from pilothouse_app.components.table import table, text_column
 from pilothouse_app.features.compare.cells import (
+    MINUS,
     SIGNS,
     metric_name,
     palette_role,
@@ -165,9 +166,9 @@ def _evidence(context: ComparisonContext, keys: list[str]) -> None:
                 "metric": text_column("Metric", width=150),
                 "label": text_column("Run", width=190),
                 "verdict": text_column("Verdict", width=112),
-                "delta": number_column("Difference", 4, width=92),
-                "low": number_column("From", 4, width=84),
-                "high": number_column("To", 4, width=84),
+                "delta": text_column("Difference", width=100),
+                "low": text_column("From", width=92),
+                "high": text_column("To", width=92),
                 "p": text_column("p", width=90),
                 "n": text_column("Sample", width=110),
                 "method": text_column("Method"),
@@ -188,9 +189,7 @@ def _findings_frame(context: ComparisonContext, findings: pd.DataFrame) -> pd.Da
             "label": [context.labels[run] for run in findings["run"]],
             "method": [METHOD_TITLES[method] for method in findings["method"]],
             "n": [f"{n:,} {unit}" for n, unit in zip(findings["n"], findings["unit"])],  # noqa: B905
-            "delta": list(findings["delta"]),
-            "low": list(findings["low"]),
-            "high": list(findings["high"]),
+            **{name: _signed(context, findings, name) for name in ("delta", "low", "high")},
             "p": [format_p_value(p) if p == p else DASH for p in findings["p"]],
             "verdict": [
                 "significant" if significant else "not significant"
@@ -198,3 +197,12 @@ def _findings_frame(context: ComparisonContext, findings: pd.DataFrame) -> pd.Da
             ],
         }
     )
+
+
+def _signed(context: ComparisonContext, findings: pd.DataFrame, name: str) -> list[str]:
+    """A column of differences, each in the format of its metric."""
+    formats = [context.compared.kinds.of(key).format for key in findings["metric"]]
+    return [
+        format(value, f"+{spec}").replace("-", MINUS) if value == value else DASH
+        for value, spec in zip(findings[name], formats, strict=True)
+    ]

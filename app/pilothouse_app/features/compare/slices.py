@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.comparison.statistics.weighted_metrics import METRIC_KEYS, THRESHOLD_METRICS
 from pilothouse.kit import spreadsheets
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import choose_one, choose_or_all, filter_bar, pager
-from pilothouse_app.components.formats import DASH, count, plural, share, title
+from pilothouse_app.components.formats import DASH, count, is_missing, number, plural, share, title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import number_column, table, text_column
@@ -39,22 +38,27 @@ def slices_view(context: ComparisonContext) -> None:
         )
         return
 
-    with filter_bar():
-        metric, column, least = _controls(context)
-    threshold = shared_threshold(context)
+    metrics = workspace().comparison.slice_metrics(context.with_predictions[0])
+    metric, column, least = "", "", 0
+    if metrics:
+        with filter_bar():
+            metric, column, least = _controls(context, list(metrics))
+    threshold = shared_threshold(context) if context.with_threshold else None
     note_missing_predictions(context)
-    _slices(context, metric, column, threshold, least)
+    if metrics:
+        at = threshold if metrics[metric] else None  # others do not ask for one
+        _slices(context, metric, column, at, least)
     _disagreements(context, threshold)
 
 
-def _controls(context: ComparisonContext) -> tuple[str, str, int]:
+def _controls(context: ComparisonContext, metrics: list[str]) -> tuple[str, str, int]:
     kinds = context.compared.kinds
     deciding = context.compared.deciding
     metric = choose_one(
         "compare_slice_metric",
-        list(METRIC_KEYS),
+        metrics,
         "Metric",
-        default=deciding if deciding in METRIC_KEYS else "roc_auc",
+        default=deciding if deciding in metrics else metrics[0],
         format_func=lambda key: kinds.of(key).title,
         resets="compare_slice_page",
         width=220,
@@ -84,17 +88,16 @@ def _controls(context: ComparisonContext) -> tuple[str, str, int]:
 
 
 def _slices(
-    context: ComparisonContext, metric: str, column: str, threshold: float, least: int
+    context: ComparisonContext, metric: str, column: str, threshold: float | None, least: int
 ) -> None:
     kind = context.compared.kinds.of(metric)
-    at = threshold if metric in THRESHOLD_METRICS else 0.5  # others do not ask for one
-    frame, small = _sliced(
+    frame, small, actual = _sliced(
         str(workspace().folder),
         context.key,
         tuple(context.with_predictions),
         metric,
         column,
-        at,
+        threshold,
         least,
     )
 
@@ -114,7 +117,7 @@ def _slices(
     visible = parts.iloc[(page - 1) * PAGE : page * PAGE]
 
     st.table(
-        _slice_cells(context, frame, visible, kind),
+        _slice_cells(context, frame, visible, kind, actual),
         border="horizontal",
         hide_index=True,
         alt="Metric by slice and run, worst slice first",
@@ -125,23 +128,37 @@ def _slices(
 
 @st.cache_data(show_spinner="Computing slices", max_entries=64)
 def _sliced(
-    folder: str, key: Any, runs: tuple[str, ...], metric: str, column: str, at: float, least: int
-) -> tuple[pd.DataFrame, int]:
-    """Plain values, for a class is made anew when its module is."""
+    folder: str,
+    key: Any,
+    runs: tuple[str, ...],
+    metric: str,
+    column: str,
+    at: float | None,
+    least: int,
+) -> tuple[pd.DataFrame, int, tuple[str, bool]]:
+    """Plain values, for a class is made anew when its module is.
+
+    The last part is the title of what the labels are like, and whether it is a share.
+    """
     report = workspace().comparison.slices(
         runs, metric, columns=[column] if column else None, threshold=at, min_rows=least
     )
-    return report.frame, report.too_small
+    return report.frame, report.too_small, (report.actual_title, report.actual_is_share)
 
 
 def _slice_cells(
-    context: ComparisonContext, frame: pd.DataFrame, visible: pd.DataFrame, kind: MetricKind
+    context: ComparisonContext,
+    frame: pd.DataFrame,
+    visible: pd.DataFrame,
+    kind: MetricKind,
+    actual: tuple[str, bool],
 ) -> pd.DataFrame:
     by_part = {
         part: {row["run"]: row for row in rows.to_dict("records")}
         for part, rows in frame.groupby(["column", "segment"], sort=False)
     }
     cells = []
+    runs = [run for run in context.with_predictions if run in set(frame["run"])]
 
     for column, segment in visible.itertuples(index=False):
         by_run = by_part[column, segment]
@@ -150,15 +167,19 @@ def _slice_cells(
             {
                 "Slice": f"**{literal(column)}** {literal(segment)}",
                 "Rows": no_break(f"{count(first['rows'])} :small[:gray[{share(first['share'])}]]"),
-                "Positive": no_break(share(first["positive_rate"])),
-                **{
-                    run_name(context, run): _value(context, by_run.get(run), kind)
-                    for run in context.with_predictions
-                },
+                **_actual(first["actual"], *actual),
+                **{run_name(context, run): _value(context, by_run.get(run), kind) for run in runs},
             }
         )
 
     return pd.DataFrame(cells)
+
+
+def _actual(value: float, title: str, is_share: bool) -> dict[str, str]:
+    """The cell of what the labels of a slice are like; none where one number does not tell."""
+    if not title:
+        return {}
+    return {literal(title): no_break(share(value) if is_share else number(value, 4))}
 
 
 def _value(context: ComparisonContext, row: dict[Any, Any] | None, kind: MetricKind) -> str:
@@ -183,17 +204,17 @@ def _value(context: ComparisonContext, row: dict[Any, Any] | None, kind: MetricK
     return f"{text} :small[:{colour}[{sign} {delta_text(row, kind)}]]"
 
 
-def _disagreements(context: ComparisonContext, threshold: float) -> None:
-    section(
-        "Disagreements",
-        f"rows classified differently from {literal(context.baseline_label)} at {threshold:.3f}",
-    )
+def _disagreements(context: ComparisonContext, threshold: float | None) -> None:
+    baseline = literal(context.baseline_label)
+    how = "predicted otherwise than by" if context.decides else "on which a run is closer than"
+    at = "" if threshold is None else f" at {threshold:.3f}"
+    section("Disagreements", f"rows {how} {baseline}{at}")
     if not context.has_predictions(context.compared.baseline):
         st.markdown(":gray[The baseline stored no predictions.]")
         return
 
     ws = workspace().comparison
-    disagreements = ws.disagreements(context.ids, threshold)
+    disagreements = ws.disagreements(context.peers, threshold)
     for reason in context.evidence.left_out.values():
         st.markdown(f":orange[:material/warning:] {literal(reason)}")
     if disagreements.empty:
@@ -212,7 +233,7 @@ def _disagreements(context: ComparisonContext, threshold: float) -> None:
     )
     run = str(disagreements["run"].iloc[names.index(label)])
     if not int(disagreements["flipped"].iloc[names.index(label)]):
-        st.markdown(":gray[No row is classified differently.]")
+        st.markdown(":gray[No row is predicted differently.]")
         return
 
     _rows(context, run, label, threshold)
@@ -223,26 +244,27 @@ def _disagreement_cells(context: ComparisonContext, disagreements: pd.DataFrame)
     for row in disagreements.to_dict("records"):
         net = row["right"] - row["wrong"]
         colour = "green" if net > 0 else "red" if net < 0 else "gray"
-        rows.append(
-            {
-                "Run": literal(context.labels[row["run"]]),
-                "Disagreements": f"{count(row['flipped'])} of {count(row['rows'])}",
-                "Share": share(row["share"]),
-                "Run correct": count(row["right"]),
-                "Baseline correct": count(row["wrong"]),
-                "Net": f":{colour}-badge[{net:+,}]",
-                "To positive": count(row["to_positive"]),
-            }
-        )
+        better = "correct" if context.decides else "closer"
+        cells = {
+            "Run": literal(context.labels[row["run"]]),
+            "Disagreements": f"{count(row['flipped'])} of {count(row['rows'])}",
+            "Share": share(row["share"]),
+            f"Run {better}": count(row["right"]),
+            f"Baseline {better}": count(row["wrong"]),
+            "Net": f":{colour}-badge[{net:+,}]",
+        }
+        if not is_missing(row["to_positive"]):
+            cells["To positive"] = count(row["to_positive"])
+        rows.append(cells)
     return pd.DataFrame(rows)
 
 
-def _rows(context: ComparisonContext, run: str, label: str, threshold: float) -> None:
+def _rows(context: ComparisonContext, run: str, label: str, threshold: float | None) -> None:
     frame = workspace().comparison.disagreeing_rows(run, context.compared.baseline, threshold)
     page = int(st.session_state.get("compare_flip_page", 1))
     page = min(page, max(1, -(-len(frame) // PAGE)))
     rows = frame.iloc[(page - 1) * PAGE : page * PAGE]
-    right = {"run": label, "baseline": context.baseline_label}
+    right = {"run": label, "baseline": context.baseline_label, "": DASH}
     rows = rows.assign(
         id=[str(row) for row in rows["row"]], right=[right[side] for side in rows["right"]]
     )
@@ -251,14 +273,14 @@ def _rows(context: ComparisonContext, run: str, label: str, threshold: float) ->
         rows,
         {
             "row": number_column("Row", 0, width=76),
-            "target": number_column("Actual", 0, width=64),
-            "baseline": number_column("Baseline", 3, width=84),
-            "run": number_column("Run", 3, width=76),
-            "right": text_column("Correct", width=170),
+            "target": _answer("Actual", rows["target"], 0 if threshold is not None else 3),
+            "baseline": _answer("Baseline", rows["baseline"], 3),
+            "run": _answer("Run", rows["run"], 3),
+            "right": text_column("Correct" if context.decides else "Closer", width=170),
             **{str(name): _feature(str(name), rows[name]) for name in _features(rows)},
         },
         key="compare_flipped",
-        alt="Rows classified differently with their features, largest difference first",
+        alt="Rows predicted differently with their features, largest difference first",
     )
 
     with st.container(horizontal=True, horizontal_alignment="distribute"):
@@ -272,6 +294,13 @@ def _rows(context: ComparisonContext, run: str, label: str, threshold: float) ->
             icon=":material/download:",
             on_click="ignore",
         )
+
+
+def _answer(title: str, values: pd.Series[Any], digits: int) -> Any:
+    """The column of a label or a prediction: a number, or the name of a class."""
+    if pd.api.types.is_numeric_dtype(values):
+        return number_column(title, digits, width=84)
+    return text_column(title, width=120)
 
 
 def _features(frame: pd.DataFrame) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""Curves and threshold: one threshold and one pair of costs for all runs, from predictions."""
+"""One threshold and one pair of costs for all runs that have a score to decide on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import streamlit as st
 
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, figure
-from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import count, number, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
@@ -31,22 +30,16 @@ if TYPE_CHECKING:
 HEIGHT = 300
 LEGEND = 20  # a line of two names
 STEP = 0.001
-STORED = (
-    ("ROC", "roc", charts.roc),
-    ("Precision and recall", "pr", charts.precision_recall),
-    ("Calibration", "calibration", charts.calibration),
-)
 
 
-def threshold_view(context: ComparisonContext) -> None:
-    """The slider and the costs, the confusion of each run under them, the curves with its place."""
-    if not context.with_predictions:
-        _stored_curves(context)
-        return
+def draw_threshold(context: ComparisonContext) -> None:
+    """The slider and the costs, the confusion of each run under them, the curves with its place.
 
+    Call it when there are runs `with_threshold`.
+    """
     threshold, false_positive_cost, false_negative_cost = controls(context)
     report = workspace().comparison.at_threshold(
-        context.with_predictions,
+        context.with_threshold,
         threshold,
         false_positive_cost=false_positive_cost,
         false_negative_cost=false_negative_cost,
@@ -94,7 +87,7 @@ def controls(context: ComparisonContext) -> tuple[float, float, float]:
 
 def shared_threshold(context: ComparisonContext) -> float:
     """The slider of the threshold that all runs share; it begins at the baseline's own."""
-    own = workspace().comparison.own_threshold(context.with_predictions[0])
+    own = workspace().comparison.own_threshold(context.with_threshold[0])
     threshold = st.slider(
         "Threshold",
         min_value=0.0,
@@ -139,7 +132,7 @@ def _points(context: ComparisonContext, report: ThresholdReport) -> None:
     )
 
 
-def _height(labels: Sequence[str]) -> int:
+def curve_height(labels: Sequence[str]) -> int:
     """As tall as the curves need under the lines of their legend."""
     return HEIGHT + LEGEND * -(-len(labels) // 2)
 
@@ -185,38 +178,7 @@ def _curves(context: ComparisonContext, report: ThresholdReport) -> None:
             figure(
                 chart,
                 key=f"compare_{name.split()[0].lower()}",
-                height=_height(labels),
-                alt=f"{name} of {len(labels)} runs",
-                image_format=image_format(),
-            )
-
-
-def _stored_curves(context: ComparisonContext) -> None:
-    """Without predictions the threshold is fixed: draw the stored curves."""
-    curves = context.compared.curves
-    labels = context.drawn_labels
-    drawn = [stored for stored in STORED if len(curves.get(stored[1], ()))]
-    if not drawn:
-        empty(
-            "No curves",
-            "These runs stored neither predictions on held-out rows nor curves.",
-            icon=":material/show_chart:",
-        )
-        return
-
-    st.markdown(
-        ":gray[These runs stored curves but no predictions, so the threshold cannot be changed.]"
-    )
-    note_undrawn_runs(context)
-    grid = st.grid(2, min_column_width=400, gap="small")
-
-    for name, key, chart in drawn:
-        with grid.cell(), st.container(border=True):
-            section(literal(name))
-            figure(
-                chart(by_label(curves[key], labels), dark=dark(), baseline=context.baseline_label),
-                key=f"compare_{key}",
-                height=_height(labels),
+                height=curve_height(labels),
                 alt=f"{name} of {len(labels)} runs",
                 image_format=image_format(),
             )

@@ -24,8 +24,9 @@ def champion_runs() -> list[str]:
 
 
 def compare_button(run: RunInfo) -> None:
-    """Opens the run beside the champion, when there is another run that is one."""
+    """Opens the run beside the champion of its task, when there is another run that is one."""
     others = [champion for champion in champion_runs() if champion != run.id]
+    others = workspace().comparison.comparable_runs([run.id], others) if others else []
     if others and st.button(
         "Compare with champion", icon=":material/compare_arrows:", key="run_compare"
     ):

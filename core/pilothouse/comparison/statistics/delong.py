@@ -2,16 +2,23 @@
 
 DeLong, DeLong and Clarke-Pearson, Comparing the areas under two or more correlated receiver
 operating characteristic curves, Biometrics 44 (1988); computed from midranks in O(n log n) as Sun
-and Xu, Fast implementation of DeLong's algorithm, IEEE Signal Processing Letters 21 (2014).
+and Xu, Fast implementation of DeLong's algorithm, IEEE Signal Processing Letters 21 (2014). With m
+positives and n negatives, the AUC is the mean placement of the positives among the negatives, and
+its covariance S10/m + S01/n, the covariances of the placements of either side.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from pilothouse.comparison.statistics.result import Floats, Labels, TestResult, normal_test
+from pilothouse.comparison.statistics.result import Floats, TestResult, normal_test
+from pilothouse.models.metrics.measures import RocAreas
+
+Bools = npt.NDArray[np.bool_]
 
 
 def midranks(values: Floats) -> Floats:
@@ -25,41 +32,47 @@ def midranks(values: Floats) -> Floats:
     return ranks
 
 
-def roc_aucs(y: Labels, scores: Floats) -> tuple[Floats, Floats]:
-    """The ROC AUC of each row of `scores` (models x rows), and the covariance of these AUCs.
+def delong(models: Sequence[RocAreas]) -> list[TestResult]:
+    """The difference of each later model's mean ROC AUC to the first; empty for too rare classes.
 
-    With m positives and n negatives, the AUC is (sum of the positives' ranks - m(m+1)/2) / (mn),
-    and its covariance S10/m + S01/n, the covariances of the placements of positives among the
-    negatives and of negatives among the positives. Both classes must occur at least twice.
+    The mean of several AUCs on the same rows is a sum of placements too, so its variance is the sum
+    of theirs over the classes: for one AUC that is DeLong's. Each class must occur at least twice.
     """
-    positive = y == 1
-    m, n = int(positive.sum()), int((~positive).sum())
-    above, below = np.empty((len(scores), m)), np.empty((len(scores), n))
-    aucs = np.empty(len(scores))
-
-    for index, score in enumerate(scores):
-        ranks = midranks(score)
-        hits, rest = ranks[positive], ranks[~positive]
-        above[index] = (hits - midranks(score[positive])) / n
-        below[index] = 1 - (rest - midranks(score[~positive])) / m
-        aucs[index] = (hits.sum() - m * (m + 1) / 2) / (m * n)
-
-    covariance = np.cov(above).reshape(len(scores), -1) / m
-    covariance += np.cov(below).reshape(len(scores), -1) / n
-    return aucs, covariance
-
-
-def delong(y: Labels, scores: Floats) -> list[TestResult]:
-    """The difference of each later model's ROC AUC to the first; empty when a class is too rare."""
-    if min(int((y == 1).sum()), int((y != 1).sum())) < 2:
+    strata = models[0].strata
+    classes, count = np.unique(strata, return_counts=True)
+    if len(classes) < 2 or count.min() < 2 or any(np.isnan(model.value()) for model in models):
         return []
-    aucs, covariance = roc_aucs(y, scores)
+
+    parts = np.stack([_contributions(model) for model in models])
+    covariance = np.zeros((len(models), len(models)))
+    for label, rows in zip(classes, count, strict=True):
+        covariance += rows * np.cov(parts[:, strata == label]).reshape(covariance.shape)
+    aucs = [model.value() for model in models]
     return [
         normal_test(
-            "delong", len(y), "rows", float(aucs[at] - aucs[0]), _standard_error(covariance, at)
+            "delong", len(strata), "rows", aucs[at] - aucs[0], _standard_error(covariance, at)
         )
-        for at in range(1, len(scores))
+        for at in range(1, len(models))
     ]
+
+
+def _contributions(model: RocAreas) -> Floats:
+    """What each row adds to the mean AUC: its placement over the rows of its side."""
+    total = np.zeros(model.rows)
+    for positive, score in model.areas:
+        above, below = _placements(positive, score)
+        total[positive] += above / len(above)
+        total[~positive] += below / len(below)
+    return total / len(model.areas)
+
+
+def _placements(positive: Bools, score: Floats) -> tuple[Floats, Floats]:
+    """Of positives the share of negatives below, of negatives the share of positives above."""
+    m, n = int(positive.sum()), int((~positive).sum())
+    ranks = midranks(score)
+    hits, rest = ranks[positive], ranks[~positive]
+    above = (hits - midranks(score[positive])) / n
+    return above, 1 - (rest - midranks(score[~positive])) / m
 
 
 def _standard_error(covariance: Floats, at: int) -> float:

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int8]
 
 LEVEL = 0.95
 METHOD_TITLES: Mapping[str, str] = {
     "delong": "DeLong's test of paired ROC AUCs",
     "mcnemar": "McNemar's test of paired decisions",
     "bootstrap": "paired bootstrap",
+    "bootstrap_groups": "paired bootstrap of groups",
+    "bootstrap_blocks": "paired bootstrap of blocks in time",
     "folds": "corrected resampled t-test over the same folds",
     "folds_apart": "corrected t-test over folds that are not the same rows",
     "seeds": "Welch's t-test over seeds",
@@ -25,6 +26,8 @@ SHORT_METHOD_TITLES: Mapping[str, str] = {
     "delong": "DeLong",
     "mcnemar": "McNemar",
     "bootstrap": "Bootstrap",
+    "bootstrap_groups": "Bootstrap",
+    "bootstrap_blocks": "Bootstrap",
     "folds": "Paired t",
     "folds_apart": "Unpaired t",
     "seeds": "Welch",

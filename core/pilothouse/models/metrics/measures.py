@@ -43,6 +43,11 @@ class RowSums:
     unit: Unit = "rows"
     is_share: bool = False
 
+    @property
+    def rows(self) -> int:
+        """How many units there are."""
+        return len(self.columns)
+
     def value(self) -> float:
         """The metric; NaN where it is not defined."""
         return float(self.combine(self.columns.mean(axis=0, keepdims=True))[0])
@@ -63,6 +68,11 @@ class RocAreas:
     strata: Positions
     areas: Sequence[tuple[Bools, Floats]]
     unit: Unit = "rows"
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.strata)
 
     def value(self) -> float:
         """The mean AUC; NaN where a class is missing."""

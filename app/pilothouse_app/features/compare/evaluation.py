@@ -1,0 +1,169 @@
+"""Evaluation: what the held-out rows show of each run, with a threshold where one decides.
+
+What is drawn are the documents that the runs' task makes; nothing here knows a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app import charts
+from pilothouse_app.charts.documents import is_document, is_table, overlay_of, table_of, title_of
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.table import name_column, number_column, table, text_column
+from pilothouse_app.components.table_height import limited_height
+from pilothouse_app.features.compare.cells import run_name
+from pilothouse_app.features.compare.context import (
+    MAX_DRAWN,
+    ComparisonContext,
+    image_format,
+    note_undrawn_runs,
+)
+from pilothouse_app.features.compare.threshold import curve_height, draw_threshold
+from pilothouse_app.features.experiments.formatting import by_label
+
+STORED = (
+    ("ROC", "roc", charts.roc),
+    ("Precision and recall", "pr", charts.precision_recall),
+    ("Calibration", "calibration", charts.calibration),
+)
+CONFUSION = "confusion.json"
+TABLE_ROWS = 16  # before it scrolls
+WIDE_MATRIX = 6  # classes from which on a matrix has two columns of the grid
+
+
+def evaluation_view(context: ComparisonContext) -> None:
+    """The threshold where it decides, else the stored curves; then every document of the task."""
+    documents = _drawn_documents(context)
+    matrices = {} if context.with_threshold else _matrices(context)
+    if context.with_threshold:
+        draw_threshold(context)
+    else:
+        curves = [stored for stored in STORED if len(context.compared.curves[stored[1]])]
+        if not curves and not documents and not matrices:
+            empty(
+                "No evaluation",
+                "These runs stored neither predictions on held-out rows nor curves.",
+                icon=":material/show_chart:",
+            )
+            return
+        if curves and not context.with_predictions:
+            st.markdown(
+                ":gray[These runs stored curves but no predictions, "
+                "so the threshold cannot be changed.]"
+            )
+        note_undrawn_runs(context)
+        _stored_curves(context, curves)
+
+    _confusions(context, matrices)
+    _documents(context, documents)
+
+
+def _stored_curves(context: ComparisonContext, curves: list[Any]) -> None:
+    labels = [context.labels[run] for run in context.peers[:MAX_DRAWN]]
+    grid = st.grid(2, min_column_width=400, gap="small")
+    for name, key, chart in curves:
+        by_run = by_label(context.compared.curves[key], labels)
+        with grid.cell(), st.container(border=True):
+            section(literal(name))
+            figure(
+                chart(by_run, dark=dark(), baseline=context.baseline_label),
+                key=f"compare_{key}",
+                height=curve_height(labels),
+                alt=f"{name} of {len(by_run)} runs",
+                image_format=image_format(),
+            )
+
+
+def _matrices(context: ComparisonContext) -> dict[str, Any]:
+    """The confusion matrix of each run that stored one."""
+    documents = context.compared.documents.get(CONFUSION, {})
+    return {
+        run: documents[run]
+        for run in context.peers[:MAX_DRAWN]
+        if run in documents and {"labels", "matrix"} <= set(documents[run])
+    }
+
+
+def _confusions(context: ComparisonContext, matrices: Mapping[str, Any]) -> None:
+    if not matrices:
+        return
+    section("Confusion", "rows by actual class, columns by predicted class")
+    classes = max(len(confusion["labels"]) for confusion in matrices.values())
+    grid = st.grid(3 if classes < WIDE_MATRIX else 2, min_column_width=320, gap="small")
+    for run, confusion in matrices.items():
+        with grid.cell(), st.container(border=True):
+            st.markdown(f"**{run_name(context, run)}**")
+            figure(
+                charts.confusion(confusion["labels"], confusion["matrix"], dark=dark()),
+                key=f"compare_confusion_{run}",
+                height=charts.confusion_height(len(confusion["labels"])),
+                alt=f"Confusion matrix of {context.labels[run]}",
+                image_format=image_format(),
+            )
+
+
+def _drawn_documents(context: ComparisonContext) -> dict[str, dict[str, Any]]:
+    """By path the documents of the runs by label, of one type each; figures before tables."""
+    drawn: dict[str, dict[str, Any]] = {}
+    for path, by_run in context.compared.documents.items():
+        runs = [run for run in context.peers if run in by_run and is_document(by_run[run])]
+        of_type = by_run[runs[0]]["type"] if runs else ""
+        documents = {
+            context.labels[run]: by_run[run] for run in runs if by_run[run]["type"] == of_type
+        }
+        if documents:
+            drawn[path] = documents
+    return dict(sorted(drawn.items(), key=lambda item: is_table(next(iter(item[1].values())))))
+
+
+def _documents(context: ComparisonContext, documents: Mapping[str, dict[str, Any]]) -> None:
+    grid = st.grid(2, min_column_width=400, gap="small")
+    for path, by_label_ in documents.items():
+        first = next(iter(by_label_.values()))
+        with grid.cell(column_span=2 if is_table(first) else 1), st.container(border=True):
+            section(literal(title_of(first)))
+            if is_table(first):
+                _table(by_label_, path)
+                continue
+            shown = dict(list(by_label_.items())[:MAX_DRAWN])
+            figure(
+                overlay_of(shown, dark=dark(), baseline=context.baseline_label),
+                key=f"compare_{path}",
+                height=curve_height(list(shown)),
+                alt=f"{title_of(first)} of {len(shown)} runs",
+                image_format=image_format(),
+            )
+
+
+def _table(by_run: Mapping[str, Any], path: str) -> None:
+    """The tables of the runs as one: the rows of a name together, a row for each run."""
+    frames = [pd.DataFrame(table_of(document)).assign(Run=run) for run, document in by_run.items()]
+    whole = pd.concat(frames, ignore_index=True)
+    first = str(whole.columns[0])
+    order = {name: place for place, name in enumerate(whole[first].map(str).unique())}
+    whole[first] = whole[first].map(str)
+    whole = whole.sort_values(first, key=lambda names: names.map(order), kind="stable")
+    others = [str(name) for name in whole.columns if name not in (first, "Run")]
+    looks = {first: name_column(first), "Run": text_column("Run", width=190)}
+    looks |= {name: _look(name, whole[name]) for name in others}
+    table(
+        whole.assign(id=[str(row) for row in range(len(whole))]),
+        looks,
+        key=f"compare_{path}",
+        alt=f"{first} by run",
+        height=limited_height(len(whole), TABLE_ROWS),
+    )
+
+
+def _look(name: str, values: pd.Series[Any]) -> Any:
+    if not pd.api.types.is_numeric_dtype(values):
+        return text_column(name)
+    return number_column(name, 0 if pd.api.types.is_integer_dtype(values) else 3)
