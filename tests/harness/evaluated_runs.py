@@ -57,7 +57,7 @@ def log_evaluated(
 
     frame = pd.DataFrame(index=range(len(labels))) if features is None else features
     frame = frame.assign(
-        __target=truth if truth.ndim == 1 else list(labels),
+        __target=truth if truth.ndim == 1 else list(truth),
         __row=np.arange(len(labels)),
         **{f"__{column.name}": decided[column.name] for column in task.columns(signature)},
         **(added or {}),

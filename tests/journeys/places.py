@@ -178,9 +178,7 @@ PLACES: Mapping[str, Place] = {
         {"compare_view": "Data"},
         ("What the runs agree on, and what each recorded",),
     ),
-    "compare-curves": Place(
-        "compare", compared, {"compare_view": "Curves and threshold"}, ("Calibration",)
-    ),
+    "compare-curves": Place("compare", compared, {"compare_view": "Evaluation"}, ("Calibration",)),
     "compare-slices": Place(
         "compare",
         compared,

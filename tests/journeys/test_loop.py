@@ -107,7 +107,7 @@ def compare_with_champion(visitor: Any, workspace: Any, run: str, name: str) -> 
         "Metrics",
         "Parameters and code",
         "Data",
-        "Curves and threshold",
+        "Evaluation",
         "Slices and disagreements",
         "Parallel and importance",
         "Summary",

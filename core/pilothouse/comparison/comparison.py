@@ -316,7 +316,7 @@ def _metric_order(keys: Iterable[str], kinds: MetricKinds | None = None) -> dict
     of_task = task_of(kinds.signature).metrics if kinds and kinds.signature else ()
     first = [metric.key for metric in of_task if metric.key in present]
     ordered = dict.fromkeys([*first, *leading_metrics(present), *sorted(present)])
-    return {key: place for place, key in enumerate(ordered)}
+    return {key: rank for rank, key in enumerate(ordered)}
 
 
 def metrics_table(metrics: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:

@@ -95,7 +95,8 @@ def _decisions(part: RunPredictions, baseline: RunPredictions) -> Array:
     import numpy as np
 
     if part.decides:
-        signature = baseline.signature if part.is_recorded else part.signature
+        are_recorded = part.is_recorded and baseline.is_recorded
+        signature = baseline.signature if are_recorded else part.signature
         return part.task.truth(signature, part.predicted())
     columns = [part.rows.columns[column.name] for column in part.task.columns(part.signature)]
     return np.column_stack(columns)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from pilothouse.models.metrics.measures import Measures
+    from pilothouse.models.metrics.weighted_metrics import Measures
 
     Floats = npt.NDArray[np.float64]
     Places = npt.NDArray[np.int64]
@@ -168,13 +168,15 @@ class AlignedPredictions:
 
 
 def predictions(store: Store, run: RunInfo) -> RunPredictions | None:
-    """A run's predictions of its held-out rows; None when it kept none.
+    """A run's predictions of its held-out rows; None when it kept none, or no labels with them.
 
     Raises Invalid when the file holds none, NotFound or Unavailable when its bytes are gone.
     """
     digest = next((file.digest for file in run.artifacts if file.path == PATH), None)
     if digest is None:
         return None
+    if TARGET not in _column_names(store, digest):
+        return None  # the answers to rows without labels
     recorded = read_signature(store, run)
     signature = replace(recorded or UNRECORDED, threshold=own_threshold(store, run))
     rows = _load_rows(store, digest, signature, run.name)
@@ -196,10 +198,19 @@ def features(
 
 def feature_names(store: Store, run_predictions: RunPredictions) -> list[str]:
     """The names of the features that are kept with the predictions."""
+    names = _column_names(store, run_predictions.digest)
+    return [name for name in names if not name.startswith(PREFIX)]
+
+
+def _column_names(store: Store, digest: str) -> list[str]:
+    """The columns of a file; none when it is no Parquet, which reading it says."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = pq.read_schema(store.artifacts.local_path(run_predictions.digest)).names
-    return [name for name in names if not name.startswith(PREFIX)]
+    try:
+        return list(pq.read_schema(store.artifacts.local_path(digest)).names)
+    except (pa.ArrowException, ValueError):
+        return [TARGET]
 
 
 def own_threshold(store: Store, run: RunInfo) -> float:
@@ -271,6 +282,8 @@ def _truth(table: pa.Table, signature: Signature) -> Floats:
     target = table[TARGET]
     if pa.types.is_integer(target.type) or pa.types.is_floating(target.type):
         return np.asarray(target.to_pandas(), dtype=np.float64)
+    if pa.types.is_list(target.type) and pa.types.is_floating(target.type.value_type):
+        return np.array(target.to_pylist(), dtype=np.float64)
     return task_of(signature).truth(signature, target.to_pylist())
 
 

@@ -91,8 +91,8 @@ def comparable_sets(signatures: Mapping[str, Signature | None]) -> tuple[tuple[s
             sets.append((signature, [run]))
         else:
             runs.append(run)
-    known = [runs for signature, runs in sets if signature is not None]
-    if len(known) < 2:
+    recorded = [runs for signature, runs in sets if signature is not None]
+    if len(recorded) < 2:
         return (tuple(signatures),) if signatures else ()
     return tuple(tuple(runs) for _, runs in sets)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.comparison.statistics.bootstrap import Clusters
-    from pilothouse.models.metrics.measures import Measure
+    from pilothouse.models.metrics.weighted_metrics import Measure
 
 COLUMNS = ("run", "metric", "method", "n", "unit", "delta", "low", "high", "p", "significant")
 MAX_SEEDS = 200

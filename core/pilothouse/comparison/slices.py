@@ -91,11 +91,11 @@ def slices(
     import pandas as pd
 
     baseline = next(iter(predictions_by_run))
-    known = predictions_by_run[baseline].measures()
-    if kind.key not in known:
+    measures = predictions_by_run[baseline].measures()
+    if kind.key not in measures:
         raise Invalid(
             f"{kind.title} cannot be computed on a slice of the rows.",
-            hint=f"Known: {', '.join(known)}.",
+            hint=f"Known: {', '.join(measures)}.",
         )
 
     overall = {run: _metric_value(kind, part) for run, part in predictions_by_run.items()}

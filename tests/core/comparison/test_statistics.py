@@ -26,7 +26,7 @@ from pilothouse.comparison.statistics.bootstrap import (
 from pilothouse.comparison.statistics.delong import delong, midranks
 from pilothouse.comparison.statistics.mcnemar import mcnemar, p_of
 from pilothouse.comparison.statistics.paired import Sample, paired_tests
-from pilothouse.models.metrics.measures import RocAreas, mean_of, share_of
+from pilothouse.models.metrics.weighted_metrics import RocAreas, mean_of, share_of
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import tasks
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from pilothouse.models.metrics.measures import Untested, class_measures
+from pilothouse.models.metrics.weighted_metrics import Untested, class_measures
 from pilothouse.models.signature import OutputField, Signature, SignatureField
 from pilothouse.models.tasks import task_of, tasks
 from pilothouse.testing.tasks import check_task_on

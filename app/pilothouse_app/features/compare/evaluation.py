@@ -133,12 +133,12 @@ def _documents(context: ComparisonContext, documents: Mapping[str, dict[str, Any
             if is_table(first):
                 _table(by_label_, path)
                 continue
-            shown = dict(list(by_label_.items())[:MAX_DRAWN])
+            overlaid = dict(list(by_label_.items())[:MAX_DRAWN])
             figure(
-                overlay_of(shown, dark=dark(), baseline=context.baseline_label),
+                overlay_of(overlaid, dark=dark(), baseline=context.baseline_label),
                 key=f"compare_{path}",
-                height=curve_height(list(shown)),
-                alt=f"{title_of(first)} of {len(shown)} runs",
+                height=curve_height(list(overlaid)),
+                alt=f"{title_of(first)} of {len(overlaid)} runs",
                 image_format=image_format(),
             )
 
@@ -148,7 +148,7 @@ def _table(by_run: Mapping[str, Any], path: str) -> None:
     frames = [pd.DataFrame(table_of(document)).assign(Run=run) for run, document in by_run.items()]
     whole = pd.concat(frames, ignore_index=True)
     first = str(whole.columns[0])
-    order = {name: place for place, name in enumerate(whole[first].map(str).unique())}
+    order = {name: rank for rank, name in enumerate(whole[first].map(str).unique())}
     whole[first] = whole[first].map(str)
     whole = whole.sort_values(first, key=lambda names: names.map(order), kind="stable")
     others = [str(name) for name in whole.columns if name not in (first, "Run")]

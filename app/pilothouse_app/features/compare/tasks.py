@@ -30,13 +30,13 @@ def different_tasks(context: ComparisonContext) -> None:
             "metrics measure different things, so no difference between the sets is meant as "
             "better or worse."
         )
-        for place, runs in enumerate(sets):
+        for index, runs in enumerate(sets):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(_named(context, runs), width="content")
                 if len(runs) > 1:
                     st.button(
                         f"Compare these {len(runs)}",
-                        key=f"compare_set_{place}",
+                        key=f"compare_set_{index}",
                         icon=":material/compare_arrows:",
                         on_click=go_next,
                         args=(compare(runs, baseline=runs[0]),),

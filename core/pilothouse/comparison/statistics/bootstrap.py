@@ -23,7 +23,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from pilothouse.comparison.statistics.result import LEVEL, Floats, TestResult
-from pilothouse.models.metrics.measures import Resampled, RowSums
+from pilothouse.models.metrics.weighted_metrics import Resampled, RowSums
 
 Weights = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
@@ -167,9 +167,9 @@ def sampled_rows(rows: int, clusters: Clusters | None = None) -> tuple[Places, f
     count = max(2, round(clusters.count * MAX_ROWS / rows))
     if count >= clusters.count:
         return None
-    kept = np.zeros(clusters.count, dtype=bool)
-    kept[rng.choice(clusters.count, count, replace=False)] = True
-    return np.flatnonzero(kept[clusters.codes]).astype(np.int64), count / clusters.count
+    is_drawn = np.zeros(clusters.count, dtype=bool)
+    is_drawn[rng.choice(clusters.count, count, replace=False)] = True
+    return np.flatnonzero(is_drawn[clusters.codes]).astype(np.int64), count / clusters.count
 
 
 def _resampled_weights(units: int) -> Iterator[Weights]:

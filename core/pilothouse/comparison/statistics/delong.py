@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pilothouse.comparison.statistics.result import Floats, TestResult, normal_test
-from pilothouse.models.metrics.measures import RocAreas
+from pilothouse.models.metrics.weighted_metrics import RocAreas
 
 Bools = npt.NDArray[np.bool_]
 

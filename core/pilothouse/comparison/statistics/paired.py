@@ -11,7 +11,7 @@ from pilothouse.comparison.statistics.bootstrap import Clusters, Places, bootstr
 from pilothouse.comparison.statistics.delong import delong
 from pilothouse.comparison.statistics.mcnemar import mcnemar
 from pilothouse.comparison.statistics.result import TestResult
-from pilothouse.models.metrics.measures import Measure, RocAreas, RowSums, Untested
+from pilothouse.models.metrics.weighted_metrics import Measure, RocAreas, RowSums, Untested
 
 Made = Mapping[str, Callable[[], Measure]]
 

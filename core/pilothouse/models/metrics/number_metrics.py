@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from pilothouse.models.metrics.measures import (
+from pilothouse.models.metrics.weighted_metrics import (
     Measures,
     Untested,
     divided,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from pilothouse.models.metrics.measures import Measures
+    from pilothouse.models.metrics.weighted_metrics import Measures
 
     Floats = npt.NDArray[np.float64]
     Arrays = Mapping[str, npt.NDArray[Any]]
@@ -203,9 +203,9 @@ class Task(Protocol):
         ...
 
     def measures(self, signature: Signature, columns: Arrays, truth: Floats) -> Measures:
-        """The metrics by key as `models.metrics.measures`: the kind of each decides its test.
+        """The metrics by key as what rows add to them: the kind of each decides its test.
 
-        It may hold more metrics than `metrics` declares, and lacks those that have no test.
+        The kinds are those of `models.metrics.weighted_metrics`. It may hold more metrics than `metrics` declares, and lacks those that have no test.
         """
         ...
 

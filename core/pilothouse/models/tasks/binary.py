@@ -23,7 +23,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
-    from pilothouse.models.metrics.measures import Measures
+    from pilothouse.models.metrics.weighted_metrics import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 
@@ -201,7 +201,7 @@ class Binary(ClassLabels):
         """Every metric, and some more of predicted classes that clients log."""
         import numpy as np
 
-        from pilothouse.models.metrics import measures as measure
+        from pilothouse.models.metrics import weighted_metrics as measure
         from pilothouse.models.metrics.class_metrics import row_binary_log_loss
 
         y = truth == 1

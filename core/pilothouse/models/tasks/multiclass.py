@@ -24,7 +24,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
-    from pilothouse.models.metrics.measures import Measures
+    from pilothouse.models.metrics.weighted_metrics import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 MAX_MATRIX = 50  # classes of a confusion matrix that a person can read
@@ -189,7 +189,7 @@ class Multiclass(ClassLabels):
         """Every metric; those of probabilities only where each class has one."""
         import numpy as np
 
-        from pilothouse.models.metrics import measures as measure
+        from pilothouse.models.metrics import weighted_metrics as measure
 
         y, predicted = truth.astype(np.int64), _predicted(signature, columns)
         of_classes = measure.class_measures(y, predicted, len(signature.classes))
@@ -230,7 +230,8 @@ def _probabilities(signature: Signature, columns: Arrays) -> Any:
 
 def _probability_measures(y: Any, probabilities: Any) -> Measures:
     """The metrics of one probability per class."""
-    from pilothouse.models.metrics import class_metrics, measures
+    from pilothouse.models.metrics import class_metrics
+    from pilothouse.models.metrics import weighted_metrics as measures
 
     classes = range(probabilities.shape[1])
     return {

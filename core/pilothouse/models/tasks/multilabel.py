@@ -23,7 +23,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
-    from pilothouse.models.metrics.measures import Measures
+    from pilothouse.models.metrics.weighted_metrics import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 COUNT = "labels"
@@ -202,7 +202,7 @@ class Multilabel:
         """Every metric, where each label has its number."""
         import numpy as np
 
-        from pilothouse.models.metrics import measures as measure
+        from pilothouse.models.metrics import weighted_metrics as measure
 
         names = [probability_column(name) for name in signature.output_names]
         if any(name not in columns for name in names):
@@ -260,7 +260,7 @@ def _mean_f1(means: Any) -> Any:
     """The mean over labels of hits and of rows with the label, twice counted where both have it."""
     import numpy as np
 
-    from pilothouse.models.metrics.measures import divided
+    from pilothouse.models.metrics.weighted_metrics import divided
 
     hits, both = np.split(means, 2, axis=1)
     return divided(2 * hits, both).mean(axis=1)

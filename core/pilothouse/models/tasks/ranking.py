@@ -21,7 +21,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
-    from pilothouse.models.metrics.measures import Measures
+    from pilothouse.models.metrics.weighted_metrics import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 GROUP = "group"  # the column of group ids that evaluation adds to the outputs
@@ -164,7 +164,7 @@ class Ranking:
         """Means over the groups that have anything relevant; a group is what is resampled."""
         import numpy as np
 
-        from pilothouse.models.metrics.measures import mean_of
+        from pilothouse.models.metrics.weighted_metrics import mean_of
 
         results = [_group_metrics(score, y) for score, y in _groups(columns, truth)]
         present = np.array([result for result in results if result is not None])

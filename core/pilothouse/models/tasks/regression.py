@@ -27,7 +27,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
-    from pilothouse.models.metrics.measures import Measures
+    from pilothouse.models.metrics.weighted_metrics import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 
