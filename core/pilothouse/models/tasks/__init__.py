@@ -205,7 +205,8 @@ class Task(Protocol):
     def measures(self, signature: Signature, columns: Arrays, truth: Floats) -> Measures:
         """The metrics by key as what rows add to them: the kind of each decides its test.
 
-        The kinds are those of `models.metrics.weighted_metrics`. It may hold more metrics than `metrics` declares, and lacks those that have no test.
+        The kinds are those of `models.metrics.weighted_metrics`. It may hold more metrics than
+        `metrics` declares, and lacks those that have no test.
         """
         ...
 
