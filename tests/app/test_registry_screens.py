@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from sqlmodel import select
 
+from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Refused
+from pilothouse.registry.evaluations import EvaluationResult, record_evaluation
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelTag, ModelVersion
 from pilothouse.workspace import Workspace
@@ -227,3 +230,54 @@ def test_a_figure_beside_the_champions_says_on_which_rows(
     one = SimpleNamespace(held_out=rows)
     champion = SimpleNamespace(held_out=champion_rows, metrics={"roc_auc": 0.7})
     assert version._champion_note(one, champion, "roc_auc") == words
+
+
+def test_a_version_is_evaluated_from_its_page(tour, served):
+    version = served.registry.version("late", 2)
+    rows = pd.DataFrame([{**version.input_example[0], version.signature.target: 1}])
+    served.data.register("fresh", rows)
+    page = tour("version", ref="late@2")
+    page.button(key="evaluate").click().run()
+    assert not page.exception
+    assert "answers the labelled rows" in shown(page)
+    label = next(box for box in page.selectbox if box.label == "Label")
+    assert label.value == version.signature.target
+    assert not page.button(key="evaluate_go").disabled
+
+
+def test_the_evaluations_of_a_version_open_their_runs(tour, served):
+    record_an_evaluation(served)
+    page = tour("version", ref="late@2")
+    assert not page.exception
+    rows = next(frame.value for frame in page.dataframe if "label" in frame.value)
+    assert rows[["label", "rows", "value"]].values.tolist() == [["late", 60, "0.7100"]]
+
+
+def record_an_evaluation(served: Workspace) -> None:
+    run = served.experiments.start("late-evaluations")
+    served.experiments.finish(run)
+    digest = served.store.artifacts.put_bytes(b"rows")
+    result = EvaluationResult(run, "flights@1", "late", "f" * 64, 60, {"roc_auc": 0.71}, digest)
+    with served.store.write() as session:
+        record_evaluation(session, served.store, "late", 2, result)
+
+
+def test_a_finished_evaluation_says_what_it_measured(tour, served):
+    args = {"model": "late", "version": 2, "dataset": "flights@1"}
+    job = served.jobs.submit("evaluate_version", args, title="Evaluate late@2 on flights@1")
+    with served.store.write() as session:
+        row = session.get(Job, job)
+        row.status, row.result = (
+            "succeeded",
+            {
+                **args,
+                "run": "r",
+                "rows": 1200,
+                "metrics": {"roc_auc": 0.71},
+                "without_label": 3,
+            },
+        )
+        session.add(row)
+    text = shown(tour("job", id=job))
+    assert "**ROC AUC 0.7100** on 1,200 rows of flights@1" in text
+    assert "Left out: 3 without a label." in text

@@ -28,6 +28,8 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.launch import launch_button
+from pilothouse_app.features.evaluation.dialog import evaluate_button
+from pilothouse_app.features.evaluation.results import evaluations_section, newest_metrics
 from pilothouse_app.features.experiments.formatting import (
     main_metrics,
     message_text,
@@ -94,7 +96,8 @@ def _state(model: str, version: int) -> object:
     registry = workspace().registry
     model_version = registry.version(model, version)
     waiting = pending_promotion(model_version)
-    return model_version.stage, model_version.aliases, waiting.id if waiting else ""
+    evaluated = len(registry.evaluations(model, version))
+    return model_version.stage, model_version.aliases, waiting.id if waiting else "", evaluated
 
 
 def _commands(version: VersionInfo) -> None:
@@ -102,6 +105,7 @@ def _commands(version: VersionInfo) -> None:
         "Archive", icon=":material/archive:", key="version_archive"
     ):
         _confirm_archive(version)
+    evaluate_button(version)
     launch_button(version.model, version.version)
     promote_button(version)
 
@@ -158,13 +162,14 @@ def _answer_facts(signature: Signature) -> dict[str, str]:
 def _tiles(version: VersionInfo) -> None:
     champion = workspace().registry.champion(version.model)
     other = champion if champion and champion.version != version.version else None
+    metrics = newest_metrics(version)
     figures = [
         Kpi(
             metric_title(key),
-            metric_value(key, version.metrics[key]),
+            metric_value(key, metrics[key]),
             _champion_note(version, other, key),
         )
-        for key in main_metrics(list(version.metrics), most=6)
+        for key in main_metrics(list(metrics), most=6)
     ]
     if figures:
         kpi_row(figures)
@@ -202,6 +207,7 @@ def _status(version: VersionInfo) -> None:
         section("Gates for production", verdict_summary(decision.verdicts))
         verdict_table(decision.verdicts)
 
+    evaluations_section(version)
     moves = registry.history(version.model)
     moves = moves[moves["version"] == version.version].rename(columns={"after": "to"})
     section("Stages", plural(len(moves), "move"))

@@ -35,7 +35,7 @@ def compare_button(run: RunInfo) -> None:
 
 def register_button(run: RunInfo) -> None:
     """Makes the run's model the next version of a registered model, unless it is one already."""
-    if not run.has_artifact("model/signature.json") or workspace().registry.of_run(run.id):
+    if not run.has_artifact("model/model.joblib") or workspace().registry.of_run(run.id):
         return
     if st.button(
         "Register model", type="primary", icon=":material/deployed_code:", key="run_register"

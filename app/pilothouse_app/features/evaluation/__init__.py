@@ -1,0 +1,1 @@
+"""Evaluations of versions: starting one, listing them, what a finished one measured."""
