@@ -114,15 +114,129 @@ def _facts(info: VersionInfo) -> dict[str, Any]:
 @verb(
     models,
     Registry.register,
+    Registry.register_files,
     writes=True,
-    example='pilothouse models register churn RUN --note "with the corrected labels"',
+    own_help=True,
+    example=(
+        'pilothouse models register churn RUN --note "with the corrected labels"',
+        "pilothouse models register churn ./exported-model",
+    ),
 )
 @model_argument
-@click.argument("run")
+@click.argument("source")
 @click.option("--note", default="", help="What is in it, or what changed.")
-def _register(ws: Workspace, model: str, run: str, note: str) -> Output:
-    info = ws.registry.register(model, run, note)
+@click.option("--folder", default="", help="Which model of the run: see `models logged`.")
+def _register(ws: Workspace, model: str, source: str, note: str, folder: str) -> Output:
+    """Make a model the next version: SOURCE is a run, or a file, folder or .zip of a folder."""
+    path = Path(source)
+    if path.exists() or path.is_symlink():
+        info = ws.registry.register_files(model, path, note)
+    else:
+        info = ws.registry.register(model, source, note, folder)
     return Output(_facts(info), info.ref)
+
+
+@verb(models, Registry.logged_folders, name="logged", example="pilothouse models logged RUN")
+@click.argument("run")
+def _logged(ws: Workspace, run: str) -> Output:
+    folders = ws.registry.logged_folders(run)
+    lines = [f"{item.name}  {item.address}  {len(item.files)} files" for item in folders]
+    return Output(folders, "\n".join(lines) or "None.")
+
+
+@verb(
+    models,
+    Registry.describe,
+    writes=True,
+    example=(
+        "pilothouse models describe churn 2 binary --class No --class Yes --positive Yes",
+        "pilothouse models describe price 1 regression --unit EUR",
+    ),
+)
+@model_argument
+@version_argument
+@click.argument("task")
+@click.option("--class", "classes", multiple=True, help="In the model's order; repeatable.")
+@click.option("--positive", default=None, help="The class that a score is for.")
+@click.option("--threshold", type=float, default=None, help="The score that decides.")
+@click.option("--output", "outputs", multiple=True, help="The name of an output; repeatable.")
+@click.option("--level", "levels", type=float, multiple=True, help="A quantile; repeatable.")
+@click.option("--unit", default=None, help="The unit of a predicted number.")
+@click.option("--gives", default="", help="probability, label or value.")
+@click.option("--target", default=None, help="What is predicted.")
+@click.option(
+    "--input", "inputs", type=PAIR, multiple=True, metavar="NAME=TYPE", help="Repeatable."
+)
+def _describe(
+    ws: Workspace,
+    model: str,
+    version: int,
+    task: str,
+    classes: tuple[str, ...],
+    inputs: tuple[tuple[str, str], ...],
+    **parts: Any,
+) -> Output:
+    labels = [class_label(text) for text in classes]
+    info = ws.registry.describe(
+        model, version, task, classes=labels, inputs=dict(inputs) or None, **parts
+    )
+    return Output(_facts(info), f"{info.ref} is described as {info.signature.task}")
+
+
+def class_label(text: str) -> Any:
+    """The class that a text is: a whole number where it is written as one."""
+    return int(text) if text.removeprefix("-").isdecimal() else text
+
+
+@verb(
+    models,
+    Registry.code_audit,
+    Registry.code_approval,
+    Registry.reason_not_loaded,
+    name="audit",
+    example="pilothouse models audit churn 2",
+)
+@model_argument
+@version_argument
+def _audit(ws: Workspace, model: str, version: int) -> Output:
+    audit = ws.registry.code_audit(model, version)
+    reason = ws.registry.reason_not_loaded(model, version)
+    value = {
+        "audit": audit,
+        "approval": ws.registry.code_approval(model, version),
+        "reason_not_loaded": reason,
+    }
+    lines = [audit.badge, *audit.imports] if audit is not None else []
+    return Output(value, "\n".join([*lines, reason or "it may be loaded"]))
+
+
+@verb(
+    models,
+    Registry.approve_code,
+    writes=True,
+    reason=True,
+    example='pilothouse models approve-code churn 2 --reason "read the script"',
+)
+@model_argument
+@version_argument
+def _approve_code(ws: Workspace, model: str, version: int, reason: str) -> Output:
+    approval = ws.registry.approve_code(model, version, reason)
+    return Output(approval, f"the code of {model}@{version} is approved")
+
+
+@verb(
+    models,
+    Registry.revoke_code,
+    writes=True,
+    reason=True,
+    example='pilothouse models revoke-code churn 2 --reason "its author has left"',
+)
+@model_argument
+@version_argument
+def _revoke_code(ws: Workspace, model: str, version: int, reason: str) -> Output:
+    ws.registry.revoke_code(model, version, reason)
+    value = {"model": model, "version": version}
+    return Output(value, f"the approval of {model}@{version} is revoked")
 
 
 @verb(

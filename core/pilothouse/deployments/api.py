@@ -22,6 +22,7 @@ from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid, Refused, Unavailable
 from pilothouse.models.signature import Signature
+from pilothouse.registry import trust, versions
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
@@ -54,28 +55,36 @@ class Deployments(Service):
     ) -> DeploymentInfo:
         """Serve a model version under a new name.
 
-        Raises NotFound without the version, Conflict when the name is taken, Refused when archived.
+        Raises NotFound without the version, Conflict when the name is taken, Refused when it is
+        archived, not described, or may not be loaded.
         """
+        self._prepare(model, version)
         with self._store.write() as session:
-            model_version = commands.require_servable(session, model, version)
+            model_version = commands.require_servable(session, self._store, model, version)
             commands.launch(session, self._store, name, model_version, reason, replicas)
         return self.deployment(name)
+
+    def _prepare(self, model: str, version: int) -> None:
+        """Read the files of a version before a transaction asks whether they may be loaded."""
+        with self._store.read() as session:
+            info = versions.find(session, model, version)
+        trust.prepare(self._store, info)
 
     def not_servable(self, model: str, version: int) -> str:
         """Why a version cannot be served and what to do about it; empty when it can."""
         with self._store.read() as session:
             try:
-                commands.require_servable(session, model, version)
+                commands.require_servable(session, self._store, model, version)
             except Refused as refusal:
                 return str(refusal)
         return ""
 
     def switch_version(self, name: str, version: int, reason: str = "") -> DeploymentInfo:
         """Serve another version of the model: it takes over when it is ready, no request fails."""
+        self._prepare(self.deployment(name).model, version)
         with self._store.write() as session:
-            model_version = commands.require_servable(
-                session, commands.require(session, name).model, version
-            )
+            model = commands.require(session, name).model
+            model_version = commands.require_servable(session, self._store, model, version)
             commands.switch_version(session, self._store, name, model_version, reason)
         return self.deployment(name)
 

@@ -14,11 +14,10 @@ from pilothouse.activity import record
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, READY, WARM
 from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.deployments.tables import Deployment, Replica, Revision
-from pilothouse.experiments import trusted_models
 from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, PilothouseError, Refused
 from pilothouse.models.tasks import task_of
-from pilothouse.registry import versions
+from pilothouse.registry import trust, versions
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
@@ -154,11 +153,11 @@ def revisions(session: Session, name: str, version: int | None = None) -> Sequen
     return session.exec(query.order_by(col(Revision.seq).desc())).all()
 
 
-def require_servable(session: Session, model: str, version: int) -> VersionInfo:
+def require_servable(session: Session, store: Store, model: str, version: int) -> VersionInfo:
     """The version to serve. Raises NotFound, or Refused when it is archived or cannot be served."""
     model_version = versions.find(session, model, version)
     _require_described(model_version)
-    trusted_models.require_written(session, model_version.digest, model_version.ref)
+    trust.require_loadable(session, store, model_version)
     if model_version.stage == ARCHIVED:
         raise Refused(f"{model_version.ref} is archived.", hint="Move it out of the archive first.")
     return model_version

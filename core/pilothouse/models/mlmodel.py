@@ -23,12 +23,18 @@ class ColumnInfo:
 
 @dataclass(frozen=True)
 class MlModel:
-    """The facts of an MLmodel file; `flavors` are the ways in which it can be loaded."""
+    """The facts of an MLmodel file; `flavors` are the ways in which it can be loaded.
+
+    `inputs`, `outputs` and `params` are its signature for people to read; `input_specs` are the
+    inputs as the file has them, for `mlflow_signature`.
+    """
 
     facts: Mapping[str, str]
     flavors: Mapping[str, Mapping[str, str]]
     inputs: tuple[ColumnInfo, ...]
     outputs: tuple[ColumnInfo, ...]
+    params: tuple[ColumnInfo, ...] = ()
+    input_specs: tuple[Mapping[str, Any], ...] = ()
 
 
 FACTS = (
@@ -50,6 +56,8 @@ def read(text: str, path: str = "MLmodel") -> MlModel:
         flavors={str(name): _texts(value) for name, value in flavors.items()},
         inputs=signature_columns(parts.get("inputs")),
         outputs=signature_columns(parts.get("outputs")),
+        params=signature_columns(parts.get("params")),
+        input_specs=_specs(parts.get("inputs")),
     )
 
 
@@ -87,12 +95,19 @@ def _text(value: Any) -> str:
 
 def signature_columns(value: Any) -> tuple[ColumnInfo, ...]:
     """The columns of one side of a signature, JSON or a text of it; none when it is odd."""
+    return tuple(map(_column, _specs(value)[:MAX_COLUMNS]))
+
+
+def _specs(value: Any) -> tuple[dict[str, Any], ...]:
     try:
         listed = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
-    specs = [spec for spec in listed if isinstance(spec, dict)] if isinstance(listed, list) else []
-    return tuple(map(_column, specs[:MAX_COLUMNS]))
+    return (
+        tuple(spec for spec in listed or () if isinstance(spec, dict))
+        if isinstance(listed, list)
+        else ()
+    )
 
 
 def _column(spec_of_column: Mapping[str, Any]) -> ColumnInfo:

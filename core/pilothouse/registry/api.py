@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.kit.errors import Refused
+from pilothouse.kit.errors import Conflict, Invalid, Refused
+from pilothouse.models.signature import Label
 from pilothouse.registry import (
+    approval,
+    code_audit,
+    description,
     evaluations,
     external_versions,
     frames,
     load_trials,
+    logged_folders,
+    model_upload,
     policy,
     promotion,
     stages,
+    trust,
     versions,
 )
+from pilothouse.registry.approval import ApprovalInfo
+from pilothouse.registry.code_audit import AuditInfo
+from pilothouse.registry.description import Description, InUse
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.external_versions import ExternalVersion
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
+from pilothouse.registry.logged_folders import LoggedFolder
 from pilothouse.registry.policy import GateDecision, GateRule
 from pilothouse.registry.promotion import PromotionRequest
 from pilothouse.registry.tables import REFUSED
-from pilothouse.registry.versions import VersionSource
+from pilothouse.registry.versions import Origin, VersionSource
 from pilothouse.storage import Store
 from pilothouse.storage.service import Service
 
@@ -35,22 +47,68 @@ EvidenceInput = ChampionComparison | Mapping[str, Any] | None
 class Registry(Service):
     """Models, versions, stages and promotions of a workspace.
 
-    `attempt` tries a version in a model process; without it, only stored trials count.
+    `attempt` tries a version in a model process; without it, only stored trials count. `in_use`
+    says what uses a version, so that its description is fixed.
     """
 
-    def __init__(self, store: Store, attempt: load_trials.Try | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        attempt: load_trials.Try | None = None,
+        *,
+        in_use: InUse | None = None,
+    ) -> None:
         super().__init__(store)
         self._attempt = attempt
+        self._in_use = in_use
 
-    def register(self, model: str, run: str, note: str = "") -> VersionInfo:
+    def register(self, model: str, run: str, note: str = "", folder: str = "") -> VersionInfo:
         """Make the model of a finished run the next version; a run again is the same version.
 
-        Raises NotFound without the run, Conflict when it has not finished, Invalid without a model.
+        Of a run with models that another program logged, `folder` names one of `logged_folders`,
+        unless it is the only one. Raises NotFound without the run, Conflict when it has not
+        finished, Invalid without a model.
         """
         with self._store.write(durable=True) as session:
+            logged = logged_folders.find(session, run, folder)
+            if logged is not None:
+                source = logged_folders.version_source(session, self._store, logged)
+                return versions.register_import(session, self._store, model, source, note)
             version = versions.register_run(session, self._store, model, run, note)
         self._try(version)
         return version
+
+    def logged_folders(self, run: str) -> tuple[LoggedFolder, ...]:
+        """The models that a run's program logged: folders of the run, and logged models."""
+        with self._store.read() as session:
+            return logged_folders.folders_of_run(session, run)
+
+    def register_files(
+        self, model: str, files: Path | Mapping[str, bytes], note: str = "", source: str = ""
+    ) -> VersionInfo:
+        """Make a model's file, folder or .zip of a folder the next version.
+
+        `files` is a path on this machine, or names with their bytes; `source` says where they are
+        from. Raises Invalid when no format can load them, for links, and beyond the limits on
+        their number and size; NotFound without them.
+        """
+        stored = model_upload.store_files(self._store, files)
+        read = external_versions.read_files(self._store, stored)
+        if read.package is None:
+            problem = read.problems[0] if read.problems else trust.NO_FORMAT
+            raise Invalid(f"{problem}.", hint=model_upload.HINT, fields={"path": "no model"})
+
+        named = source or (f"file: {files.name}" if isinstance(files, Path) else "uploaded files")
+        content = VersionSource(
+            digest=external_versions.write_manifest(self._store, named, "", stored),
+            signature=read.signature,
+            input_example=[dict(row) for row in read.example],
+            package=read.package,
+            metrics={},
+            imported=named,
+            origin=Origin(source=named, location=""),
+        )
+        return self.register_import(model, content, note)
 
     def register_import(self, model: str, source: VersionSource, note: str = "") -> VersionInfo:
         """Make a model from elsewhere the next version; `source.imported` names its origin."""
@@ -110,6 +168,85 @@ class Registry(Service):
         """The versions that were made from a run."""
         with self._store.read() as session:
             return versions.of_run(session, run)
+
+    def describe(
+        self,
+        model: str,
+        version: int,
+        task: str,
+        *,
+        classes: Sequence[Label] = (),
+        positive: Label | None = None,
+        threshold: float | None = None,
+        outputs: Sequence[str | tuple[str, str]] = (),
+        levels: Sequence[float] = (),
+        unit: str | None = None,
+        gives: str = "",
+        target: str | None = None,
+        inputs: Mapping[str, str] | None = None,
+    ) -> VersionInfo:
+        """Say what a version from elsewhere answers; what is not given stays as it is.
+
+        `classes` are in the order of the model's probabilities, `levels` are quantile levels,
+        `outputs` names or (name, type) pairs, `inputs` types of input columns by name, `gives` is
+        probability, label or value. Raises Conflict when the version was trained here, is in
+        production or staging, or was deployed; Invalid when the task lacks something or the
+        model's answer to its example does not fit.
+        """
+        requested = Description(
+            *(task, classes, positive, threshold, outputs, levels, unit, gives, target, inputs)
+        )
+        with self._store.write(durable=True) as session:
+            info = versions.find(session, model, version)
+            in_use = self._in_use(session, model, version) if self._in_use is not None else ""
+            return description.describe(session, self._store, info, requested, in_use=in_use)
+
+    def code_audit(self, model: str, version: int) -> AuditInfo | None:
+        """What loading a version would import, read from its files without loading them.
+
+        None of one that was trained here, and where no format can load the files.
+        """
+        package = self.version(model, version).package
+        return None if package is None else code_audit.audit(self._store, package)
+
+    def code_approval(self, model: str, version: int) -> ApprovalInfo | None:
+        """Who approved the own code of a version; None when nobody did."""
+        with self._store.read() as session:
+            return approval.find(session, model, version)
+
+    def reason_not_loaded(self, model: str, version: int) -> str:
+        """Why a version must not be loaded now; empty when it may be."""
+        info = self.version(model, version)
+        if info.package is not None:
+            code_audit.audit(self._store, info.package)
+        with self._store.read() as session:
+            return trust.reason_against(session, self._store, info)
+
+    def approve_code(self, model: str, version: int, reason: str) -> ApprovalInfo:
+        """Let the own code of a version run, after reading what its files import.
+
+        Raises Conflict when there is nothing to approve, Invalid without a reason, Refused for a
+        part of the program that acts by itself.
+        """
+        audit = self.code_audit(model, version)
+        with self._store.write(durable=True) as session:
+            info = versions.find(session, model, version)
+            if audit is None:
+                raise Conflict(f"{info.ref} needs no approval: {_why_none(info)}.")
+            approval.approve(session, self._store, info, audit, reason)
+            approved = approval.find(session, model, version)
+        assert approved is not None
+        return approved
+
+    def revoke_code(self, model: str, version: int, reason: str) -> None:
+        """Revoke the approval of a version's own code: nothing loads it again.
+
+        Processes that run are not ended. Raises Conflict when nothing is approved, Invalid without
+        a reason.
+        """
+        with self._store.write(durable=True) as session:
+            info = versions.find(session, model, version)
+            approval.revoke(session, self._store, info, reason)
 
     def assess(
         self, model: str, version: int, stage: str, evidence: EvidenceInput = None
@@ -213,6 +350,10 @@ class Registry(Service):
         """Change the gates before a stage."""
         with self._store.write(durable=True) as session:
             policy.set_rules(session, self._store, stage, chosen, reason)
+
+
+def _why_none(info: VersionInfo) -> str:
+    return trust.NO_FORMAT if info.import_source else "it was trained here"
 
 
 def _comparison(evidence: EvidenceInput) -> ChampionComparison | None:

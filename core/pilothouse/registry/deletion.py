@@ -12,6 +12,7 @@ from pilothouse.activity.seals import key_columns
 from pilothouse.experiments import late_writes
 from pilothouse.registry.tables import (
     Alias,
+    CodeApproval,
     Model,
     ModelTag,
     ModelVersion,
@@ -30,6 +31,7 @@ OF_VERSION: tuple[Any, ...] = (
     VersionTag,
     ModelVersionOrigin,
     VersionEvaluation,
+    CodeApproval,
 )
 
 

@@ -1,7 +1,7 @@
 """Changes to models and versions that other programs ask for, or that an import brings.
 
-Such programs move versions between stages without promotions, and know dates and numbers of their
-own. Versions that a training here made still pass their gates: see `promotion`.
+Such programs archive versions, and know dates and numbers of their own. Into a gated stage a client
+moves a version by a promotion, as the screen does; an import takes over the stages of the past.
 """
 
 from __future__ import annotations

@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.models.mlmodel import MlModel, read
+from pilothouse.models.model_folder import ModelFolder, read_model_folder
 from pilothouse.registry.tables import ModelVersionOrigin, VersionTag
 from pilothouse.registry.versions import require
 from pilothouse.storage import Store
 
 MODEL_FILE = "MLmodel"
+MAX_READ_BYTES = 4 << 20  # of a file that describes the model; the model itself is not read
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,17 @@ class LoggedFile:
 
 @dataclass(frozen=True)
 class ExternalVersion:
-    """A version that another program logged. `model` is None when no MLmodel file can be read."""
+    """A version that another program logged. `model` is None when no MLmodel file can be read.
+
+    `problems` say why it cannot be loaded, or what its files leave open.
+    """
 
     source: str
     logged_model: str
     files: tuple[LoggedFile, ...]
     tags: Mapping[str, str]
     model: MlModel | None
+    problems: tuple[str, ...] = ()
 
 
 def find(session: Session, store: Store, model: str, version: int) -> ExternalVersion | None:
@@ -55,7 +61,12 @@ def find(session: Session, store: Store, model: str, version: int) -> ExternalVe
         files=files,
         tags=dict(session.exec(tags.order_by(col(VersionTag.key))).all()),
         model=_model(store, files),
+        problems=read_files(store, [_as_listed(file) for file in files]).problems,
     )
+
+
+def _as_listed(file: LoggedFile) -> dict[str, Any]:
+    return {"path": file.path, "sha256": file.digest, "bytes": file.size}
 
 
 def write_manifest(
@@ -67,6 +78,23 @@ def write_manifest(
     """
     manifest = {"source": source, "location": location, "files": list(files)}
     return store.artifacts.put_bytes(json.dumps(manifest, sort_keys=True, indent=1).encode())
+
+
+def read_files(store: Store, files: Sequence[Mapping[str, Any]]) -> ModelFolder:
+    """What the stored files of a model say; each has a `path` and a `sha256`. Never raises.
+
+    What cannot be read is a problem of the answer: such a version is registered all the same.
+    """
+    digests = {str(item.get("path", "")): str(item.get("sha256", "")) for item in files}
+    if not digests:
+        return ModelFolder(None, problems=("its files are not stored here",))
+
+    def read_file(path: str) -> bytes:
+        if store.artifacts.size(digests[path]) > MAX_READ_BYTES:
+            raise Invalid(f"{path} is larger than {MAX_READ_BYTES >> 20} MB.")
+        return store.artifacts.read(digests[path])
+
+    return read_model_folder(digests, read_file)
 
 
 def _files(store: Store, digest: str) -> tuple[LoggedFile, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pilothouse.experiments.metrics.kinds import metric_kind
+from pilothouse.models.package import ModelPackage
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import primary_metric, task_of, tasks
 from pilothouse.registry.gates import Verdict
@@ -16,7 +17,11 @@ from pilothouse.registry.tables import CHAMPION, ModelVersion, Promotion
 
 @dataclass(frozen=True, repr=False)
 class VersionInfo:
-    """A model version: artifact digest, signature, metrics, stage and aliases."""
+    """A model version: artifact digest, signature, metrics, stage and aliases.
+
+    `package` is how a model that another program wrote is loaded; None of one that was trained
+    here, and where no format can load the files.
+    """
 
     model: str
     version: int
@@ -33,6 +38,7 @@ class VersionInfo:
     note: str
     created_at: datetime
     created_by: str
+    package: ModelPackage | None = None
 
     def __repr__(self) -> str:
         named = f", {', '.join(self.aliases)}" if self.aliases else ""
@@ -113,6 +119,7 @@ def version_info(row: ModelVersion, aliases: tuple[str, ...]) -> VersionInfo:
         note=row.note,
         created_at=row.created_at,
         created_by=row.created_by,
+        package=ModelPackage.from_json(row.package) if row.package is not None else None,
     )
 
 

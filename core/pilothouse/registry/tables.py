@@ -64,6 +64,8 @@ class ModelVersion(Table, table=True):
     digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
     signature: dict[str, Any] = Field(sa_type=Json)
     input_example: list[dict[str, Any]] = Field(sa_type=Json)
+    # Files, format and requirements of a model that another program wrote; None of one made here.
+    package: dict[str, Any] | None = Field(default=None, sa_type=Json)
     metrics: dict[str, float] = Field(sa_type=Json)
     dataset: str = ""
     held_out: str = ""
@@ -237,6 +239,63 @@ class Trial(Table, table=True):
     environment: str
     message: str
     tried_at: datetime = Field(sa_type=Utc)
+
+
+class CodeAudit(Table, table=True):
+    """What loading the files of a version would import, read without loading them.
+
+    `id` is a digest of the package and of the release that read it; `message` says why the files
+    cannot be read, and is empty when they can.
+    """
+
+    __tablename__ = "registry_code_audit"
+
+    id: str = Field(primary_key=True)
+    badge: str
+    imports: list[str] = Field(sa_type=Json)
+    unknown: list[str] = Field(sa_type=Json)
+    message: str
+    audited_at: datetime = Field(sa_type=Utc)
+
+
+class CodeApproval(Table, table=True):
+    """A person approved that a version's own code runs; revoked when `revoked_at` is set.
+
+    `digest` is that of the version's files, and `imports` what the person was shown.
+    """
+
+    __tablename__ = "registry_code_approval"
+    seal: ClassVar[Seal | None] = Seal()
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
+        ),
+    )
+
+    model: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    digest: str
+    imports: list[str] = Field(sa_type=Json)
+    reason: str
+    approved_by: str
+    approved_at: datetime = Field(sa_type=Utc)
+    revoked_by: str = ""
+    revoked_at: datetime | None = Field(default=None, sa_type=Utc)
+    revoke_reason: str = ""
+
+
+class Inspection(Table, table=True):
+    """What a version's model said of itself in its process, and its answer to its example.
+
+    `id` is a digest of its package; `message` says why it could not be loaded there.
+    """
+
+    __tablename__ = "registry_inspection"
+
+    id: str = Field(primary_key=True)
+    facts: dict[str, Any] = Field(sa_type=Json)
+    message: str
+    inspected_at: datetime = Field(sa_type=Utc)
 
 
 class GatePolicy(Table, table=True):

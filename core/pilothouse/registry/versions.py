@@ -21,6 +21,7 @@ from pilothouse.experiments.tables import (
 )
 from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.models.package import ModelPackage
 from pilothouse.models.signature import Signature
 from pilothouse.registry.info import VersionInfo, version_info
 from pilothouse.registry.tables import (
@@ -61,6 +62,7 @@ class Origin:
 class VersionSource:
     """The content of a new version; `run` or `imported` is its origin.
 
+    `package` says how the files of a model from elsewhere are loaded, when a format claims them.
     `depends_on` names further runs and logged models that stay as they are, with the folder of the
     version's files in each, None when there are none. `origin` and `tags` are those of an import.
     """
@@ -73,6 +75,7 @@ class VersionSource:
     imported: str = ""
     dataset: str = ""
     held_out: str = ""
+    package: ModelPackage | None = None
     depends_on: tuple[tuple[str, str | None], ...] = ()
     origin: Origin | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -89,6 +92,12 @@ def register_run(
     if row := session.exec(query).first():
         return _info(session, row)
     return _add(session, store, model, _run_source(session, store, run), note)
+
+
+def has_own_model(session: Session, run: str) -> bool:
+    """Whether a run has the model file of a training here. Raises NotFound without the run."""
+    lifecycle.require(session, run)
+    return session.get(RunArtifact, (run, MODEL_PATH)) is not None
 
 
 def register_import(
@@ -217,6 +226,7 @@ def _add(
         digest=source.digest,
         signature=source.signature.to_json(),
         input_example=source.input_example,
+        package=source.package.to_json() if source.package is not None else None,
         metrics=dict(source.metrics),
         dataset=source.dataset,
         held_out=source.held_out,

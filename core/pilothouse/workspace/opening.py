@@ -101,9 +101,10 @@ class Workspace:
     def registry(self) -> Registry:
         """Models, versions, stages, promotions."""
         from pilothouse.deployments.controller.trial import try_version
+        from pilothouse.deployments.uses import use_of_version
         from pilothouse.registry import Registry
 
-        return Registry(self.store, try_version)
+        return Registry(self.store, try_version, in_use=use_of_version)
 
     @cached_property
     def deployments(self) -> Deployments:

@@ -33,6 +33,7 @@ TABLE_NOUNS = {
     "monitoring_window": "window",
     "pipelines_recipe": "recipe",
     "registry_alias": "alias",
+    "registry_code_approval": "approval of the code of",
     "registry_gate_policy": "gate policy before",
     "registry_model": "model",
     "registry_model_tag": "tag of model",

@@ -25,8 +25,8 @@ from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
 from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.deployments.tables import Deployment, Replica, Revision
-from pilothouse.experiments import trusted_models
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.registry import trust, versions
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.controller")
@@ -295,8 +295,9 @@ class Controller:
     def _launch(self, name: str, version: int, token: str) -> Launch:
         with self.store.read() as session:
             revision = newest_revision(session, name, version)
-            ref = f"{revision.model}@{version}"
-            trusted_models.require_written(session, revision.digest, ref)
+            trust.require_loadable(
+                session, self.store, versions.find(session, revision.model, version)
+            )
         return Launch(
             deployment=name,
             model=revision.model,

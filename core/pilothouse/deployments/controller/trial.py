@@ -11,8 +11,8 @@ import orjson
 
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.model_server.start import start_command
-from pilothouse.experiments import trusted_models
 from pilothouse.kit.errors import PilothouseError, Unavailable
+from pilothouse.registry import trust
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
@@ -27,8 +27,9 @@ def try_version(store: Store, version: VersionInfo) -> str:
         return "its signature does not say what its answer means"
 
     with store.read() as session:
-        if not trusted_models.is_written(session, version.digest):
-            return trusted_models.WHY
+        reason = trust.reason_against(session, store, version)
+    if reason:
+        return reason
 
     try:
         artifact = store.artifacts.local_path(version.digest)

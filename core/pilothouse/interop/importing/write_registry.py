@@ -22,7 +22,6 @@ from pilothouse.interop.limits import (
 from pilothouse.interop.model_source import ModelSource
 from pilothouse.interop.tables import Imported
 from pilothouse.kit.errors import PilothouseError
-from pilothouse.models.signature import UNKNOWN
 from pilothouse.registry import external_changes, external_versions, stages, tags
 from pilothouse.registry.external_changes import ImportedVersion
 from pilothouse.registry.tables import (
@@ -188,12 +187,14 @@ class RegistryImporter:
         self, session: Session, name: str, version: records.VersionRecord
     ) -> ModelVersion:
         resolved = self._resolve(session, name, version)
+        folder = external_versions.read_files(self._store, resolved.files)
         source = VersionSource(
             digest=external_versions.write_manifest(
                 self._store, resolved.source, resolved.location, resolved.files
             ),
-            signature=UNKNOWN,
-            input_example=[],
+            signature=folder.signature,
+            input_example=[dict(row) for row in folder.example],
+            package=folder.package,
             metrics=metrics_of_run(session, resolved.run_id),
             run=version.run_id if session.get(Run, version.run_id) else None,
             imported=f"{self._source.tracker}: {resolved.source}",

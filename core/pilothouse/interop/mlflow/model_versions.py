@@ -32,7 +32,6 @@ from pilothouse.interop.mlflow.version_serialisation import (
     stage_of,
     versions,
 )
-from pilothouse.models.signature import UNKNOWN
 from pilothouse.registry import deletion, external_changes, external_versions, tags
 from pilothouse.registry.tables import GATED, ModelVersion, ModelVersionOrigin
 from pilothouse.registry.versions import (
@@ -53,12 +52,14 @@ def _create(call: Call) -> Json:
     note = fields.text("description", max_length=MAX_MODEL_NOTE_LENGTH)
     source = resolve(session, uri, fields.text("run_id"), fields.text("model_id"))
     find_model(session, name)
+    folder = external_versions.read_files(call.store, source.files)
     imported = VersionSource(
         digest=external_versions.write_manifest(
             call.store, source.source, source.location, source.files
         ),
-        signature=UNKNOWN,
-        input_example=[],
+        signature=folder.signature,
+        input_example=[dict(row) for row in folder.example],
+        package=folder.package,
         metrics=metrics_of_run(session, source.run_id),
         run=source.run_id if session.get(Run, source.run_id) else None,
         imported=f"MLflow: {uri}",
@@ -150,12 +151,12 @@ def _transition(call: Call) -> Json:
             "Model version transition cannot archive existing model versions because "
             f"'{STAGE[stage]}' is not an Active stage. Valid stages are ['Staging', 'Production']"
         )
-    if archives:
-        external_changes.archive_others(session, call.store, version, stage, REASON)
-    if stage in GATED and not version.import_source:
+    if stage in GATED:
         promote(call, version, stage)
     elif version.stage != stage:
         external_changes.move(session, call.store, version, stage, REASON)
+    if archives:  # after the gates, which compare the version with the champion
+        external_changes.archive_others(session, call.store, version, stage, REASON)
     external_changes.touch(session, call.store, version)
     return _response(session, version)
 

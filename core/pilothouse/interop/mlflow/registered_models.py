@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -28,6 +29,7 @@ from pilothouse.interop.mlflow.version_serialisation import (
 )
 from pilothouse.kit.errors import Conflict, Refused
 from pilothouse.registry import deletion, external_changes, promotion, stages, tags
+from pilothouse.registry.gates import Verdict
 from pilothouse.registry.promotion import PromotionRequest
 from pilothouse.registry.tables import (
     CHAMPION,
@@ -144,11 +146,22 @@ def _set_alias(call: Call) -> Json:
     version = find_version(session, name, fields.required("version"))
     if alias != CHAMPION:
         stages.set_alias(session, call.store, name, alias, version.version, REASON)
-    elif version.import_source:
-        stages.move_champion(session, call.store, name, version.version, REASON)
-    else:
+    elif version.stage != PRODUCTION:
         promote(call, version, PRODUCTION)
+    else:
+        _point_champion(call, version)
     return {}
+
+
+def _point_champion(call: Call, version: ModelVersion) -> None:
+    """Make one of several versions in production the champion, when the gates pass."""
+    session, name = call.session, version.model
+    if session.get_one(Alias, (name, CHAMPION)).version == version.version:
+        return
+    decision = promotion.evaluate_gates(session, name, version.version, PRODUCTION)
+    if not decision.accepted:
+        raise _refusal(version, PRODUCTION, decision.verdicts)
+    stages.move_champion(session, call.store, name, version.version, REASON)
 
 
 def _alias(fields: Fields) -> str:
@@ -168,14 +181,23 @@ def _alias(fields: Fields) -> str:
 
 
 def promote(call: Call, version: ModelVersion, stage: str) -> None:
-    """Promote a version that a training here made. Raises Refused with its gates' messages."""
+    """Promote a version as the screen does. Raises Refused with what its gates say."""
     if version.stage == stage:
         return
     request = PromotionRequest(version.model, version.version, stage, REASON, origin="mlflow")
     result = promotion.promote(call.session, call.store, request)
     if result.status == REFUSED:
-        reasons = "; ".join(v.message for v in result.newest_verdicts if v.outcome != "passed")
-        raise Refused(f"the gates before {stage} refuse {result.ref}: {reasons}")
+        raise _refusal(version, stage, result.newest_verdicts)
+
+
+def _refusal(version: ModelVersion, stage: str, verdicts: Sequence[Verdict]) -> Refused:
+    """The error that names what failed and where to go on: clients show only its message."""
+    ref = f"{version.model}@{version.version}"
+    reasons = "; ".join(verdict.message for verdict in verdicts if not verdict.passed)
+    return Refused(
+        f"the gates before {stage} refuse {ref}: {reasons}. Decide on the version's page in "
+        f"Pilothouse, or see `pilothouse models assess {version.model} {version.version} {stage}`."
+    )
 
 
 def _delete_alias(call: Call) -> Json:
