@@ -883,13 +883,14 @@ def versions() -> Iterator[Call]:
     yield delete("registered-models/alias", name="m", alias="best")
     yield get("registered-models/alias", name="m", alias="best")
     move = {"name": "m", "archive_existing_versions": False}
-    yield post("model-versions/transition-stage", **move, version="1", stage="Staging")
-    yield post("model-versions/transition-stage", **move, version="2", stage="staging")
-    yield post("registered-models/get-latest-versions", name="m", stages=["Staging"])
-    yield post("registered-models/get-latest-versions", name="m", stages=["None", "Staging"])
+    yield post("model-versions/transition-stage", **move, version="1", stage="Archived")
+    yield post("model-versions/transition-stage", **move, version="2", stage="archived")
+    yield post("registered-models/get-latest-versions", name="m", stages=["Archived"])
+    yield post("registered-models/get-latest-versions", name="m", stages=["None", "Archived"])
     yield get("registered-models/get-latest-versions", name="m")
     archive = {"name": "m", "archive_existing_versions": True}
-    yield post("model-versions/transition-stage", **archive, version="3", stage="Staging")
+    staged = post("model-versions/transition-stage", **archive, version="3", stage="Staging")
+    yield staged.but("gates")
     yield get("model-versions/get", name="m", version="1")
     yield post("model-versions/transition-stage", **move, version="3", stage="Archived")
     yield post("model-versions/transition-stage", **move, version="3", stage="None")
@@ -1101,10 +1102,11 @@ def bodies() -> Iterator[Call]:
 
 def champion() -> Iterator[Call]:
     moved = {"name": "plain", "version": "1", "archive_existing_versions": False}
-    yield post("model-versions/transition-stage", **moved, stage="Production").but("champion")
-    yield get("registered-models/alias", name="plain", alias="champion").but("champion")
-    yield post("registered-models/alias", name="plain", alias="champion", version="2")
+    yield post("model-versions/transition-stage", **moved, stage="Production").but("gates")
     yield get("registered-models/alias", name="plain", alias="champion")
+    aliased = post("registered-models/alias", name="plain", alias="champion", version="2")
+    yield aliased.but("gates")
+    yield get("registered-models/alias", name="plain", alias="champion").but("gates")
 
 
 def taken_by_one() -> Iterator[Call]:

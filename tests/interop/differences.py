@@ -142,10 +142,11 @@ DIFFERENCES: dict[str, Difference] = {
         "400, as for everything else that is searched",
         "a loop over such pages would not end",
     ),
-    "champion": Difference(
-        "a version that is moved to Production gets no alias",
-        "`champion` follows",
-        "it is how the rest of the house finds it",
+    "gates": Difference(
+        "moves any version to Staging and Production, and points `champion` at any",
+        "asks the gates of the stage, as the screen does, and answers 403 `PERMISSION_DENIED` with "
+        "what they say; `champion` follows the version in Production",
+        "no door goes round the policy",
     ),
     "download": Difference(
         "the download address of `runs:/…` is itself",

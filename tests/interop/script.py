@@ -85,7 +85,7 @@ def main():
     first = mlflow.register_model(linear_model.model_uri, "risk")
     second = mlflow.register_model(f"runs:/{forest}/model", "risk", tags={"by": "script"})
     client.set_registered_model_alias("risk", "best", second.version)
-    client.transition_model_version_stage("risk", first.version, "Staging")
+    client.transition_model_version_stage("risk", first.version, "Archived")
     expected = mlflow.sklearn.load_model(forest_model.model_uri).predict(features)
     same = {
         uri: bool((mlflow.pyfunc.load_model(uri).predict(features) == expected).all())

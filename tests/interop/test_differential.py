@@ -19,7 +19,7 @@ FEWEST = 300
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "mlflow.md"
 Asked = list[tuple[Call, list[str], int]]
 SOURCE = "s3://bucket/key"
-STAGED = {"name": "clocks", "version": "1", "stage": "Staging", "archive_existing_versions": False}
+MOVED = {"name": "clocks", "version": "1", "stage": "Archived", "archive_existing_versions": False}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ CHANGES: tuple[Call, ...] = (
     delete("registered-models/delete-tag", name="clocks", key="k"),
     post("registered-models/alias", name="clocks", alias="best", version="1"),
     delete("registered-models/alias", name="clocks", alias="best"),
-    post("model-versions/transition-stage", **STAGED),
+    post("model-versions/transition-stage", **MOVED),
     post("model-versions/create", name="clocks", source=SOURCE),
     delete("model-versions/delete", name="clocks", version="2"),
     post("registered-models/rename", name="clocks", new_name="other"),

@@ -10,6 +10,8 @@ import pytest
 from harness.serving import EXAMPLE, SIGNATURE
 from harness.tracking_calls import Caller
 from pilothouse.kit.errors import Refused
+from pilothouse.registry import Registry
+from pilothouse.registry.policy import GateRule
 from pilothouse.workspace import Workspace
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
@@ -77,7 +79,7 @@ def test_a_version_is_a_named_import_with_the_digest_of_its_files(
     assert ours.store.artifacts.read(file["sha256"]) == b"flavors: {}"
     target = "/model-versions/get-artifact?name=m&version=1&path=MLmodel"
     assert caller.send("GET", target).content == b"flavors: {}"
-    with pytest.raises(Refused, match="another program"):
+    with pytest.raises(Refused, match="does not say its inputs"):
         ours.deployments.launch("m", "m", 1)
     assert ours.registry.assess("m", 1, "production").verdicts is not None
 
@@ -119,12 +121,46 @@ def test_our_own_versions_pass_their_gates_or_are_refused(caller: Caller, ours: 
     assert ours.registry.version("late", 1).stage == "archived"
 
 
+def pass_gates(ours: Workspace, model: str, versions: int) -> None:
+    """Leave no gate before production but the trial, and store trials that succeeded."""
+    ours.registry.set_gates("production", (), "a test")
+    trying = Registry(ours.store, lambda store, version: "")
+    for version in range(1, versions + 1):
+        assert trying.assess(model, version, "production").accepted
+
+
+def test_a_refused_client_archives_nothing(caller: Caller, run: str, ours: Workspace) -> None:
+    fields: dict[str, Any] = {"name": "m", "source": f"runs:/{run}/model", "run_id": run}
+    for _ in range(2):
+        caller.post("model-versions/create", **fields)
+    pass_gates(ours, "m", 2)
+    caller.post("model-versions/transition-stage", name="m", version="1", stage="Production")
+
+    ours.registry.set_gates("production", [GateRule("has_contract")], "a test")
+    move = {"name": "m", "version": "2", "stage": "Production", "archive_existing_versions": True}
+    status, code, _ = caller.refused("POST", "model-versions/transition-stage", json=move)
+    assert (status, code) == (403, "PERMISSION_DENIED")
+    alias = {"name": "m", "alias": "champion", "version": "2"}
+    assert caller.refused("POST", "registered-models/alias", json=alias)[0] == 403
+    champion = ours.registry.champion("m")
+    assert champion is not None
+    assert champion.version == 1
+    assert ours.registry.versions("m")["stage"].tolist() == ["none", "production"]
+
+
 def test_stages_and_aliases_are_seen_from_both_sides(
     caller: Caller, run: str, ours: Workspace
 ) -> None:
     fields: dict[str, Any] = {"name": "m", "source": f"runs:/{run}/model", "run_id": run}
     for _ in range(2):
         caller.post("model-versions/create", **fields)
+    moves = ("POST", "model-versions/transition-stage")
+    move = {"name": "m", "version": "1", "stage": "Production"}
+    status, code, message = caller.refused(*moves, json=move)
+    assert (status, code) == (403, "PERMISSION_DENIED")
+    assert "pilothouse models assess m 1 production" in message
+
+    pass_gates(ours, "m", 2)
     for version in ("1", "2"):
         caller.post(
             "model-versions/transition-stage", name="m", version=version, stage="Production"

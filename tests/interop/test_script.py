@@ -56,9 +56,9 @@ def test_it_ends_the_same_here_and_with_mlflow(tmp_path: Path) -> None:
         told = ended(here)
         assert told == ended(there)
         assert told["same"] == [True, True, True]
-        assert (told["trials"], told["stages"]) == (3, {"1": "Staging", "2": "None"})
+        assert (told["trials"], told["stages"]) == (3, {"1": "Archived", "2": "None"})
         runs = workspace.experiments.runs(RunFilter(experiment="the whole way"))
         assert {"linear", "forest", "search"} <= set(runs["name"])
         assert workspace.registry.version("risk", "best").version == 2
-        assert workspace.registry.version("risk", 1).stage == "staging"
+        assert workspace.registry.version("risk", 1).stage == "archived"
         assert workspace.activity.verify().intact
