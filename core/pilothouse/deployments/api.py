@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from pilothouse.activity import record
-from pilothouse.deployments import client, commands, label_file
+from pilothouse.deployments import client, commands, label_file, version_environments
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.failure import Failure, failing, failure_of
 from pilothouse.deployments.gateway.labels import Labels, check_labels, write_labels
@@ -65,18 +65,23 @@ class Deployments(Service):
         return self.deployment(name)
 
     def _prepare(self, model: str, version: int) -> None:
-        """Read the files of a version before a transaction asks whether they may be loaded."""
+        """Raise what would keep a version from being served, before a transaction begins.
+
+        The files and the environment of a version from elsewhere are looked at here.
+        """
         with self._store.read() as session:
             info = versions.find(session, model, version)
         trust.prepare(self._store, info)
+        with self._store.read() as session:
+            commands.require_servable(session, self._store, model, version)
+        version_environments.require_ready(self._store, info)
 
     def not_servable(self, model: str, version: int) -> str:
         """Why a version cannot be served and what to do about it; empty when it can."""
-        with self._store.read() as session:
-            try:
-                commands.require_servable(session, self._store, model, version)
-            except Refused as refusal:
-                return str(refusal)
+        try:
+            self._prepare(model, version)
+        except Refused as refusal:
+            return str(refusal)
         return ""
 
     def switch_version(self, name: str, version: int, reason: str = "") -> DeploymentInfo:

@@ -22,10 +22,9 @@ import psutil
 
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.gateway.columns import Columns, check_columns
+from pilothouse.deployments.launching import launch_of, start_seconds
 from pilothouse.deployments.model_server import framing
-from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.model_server.start import start_command
-from pilothouse.experiments import trusted_models
 from pilothouse.kit import processes
 from pilothouse.kit.errors import Conflict, Invalid, Unavailable
 from pilothouse.kit.ids import run_id
@@ -114,8 +113,14 @@ class ScoringProcess:
 
     def start(self, report: Report) -> None:
         """Start the process and wait until it answers."""
-        launch = _launch(self._store, self._version, self._socket)
         self._folder.mkdir(parents=True)
+        launch = launch_of(
+            self._store,
+            self._version,
+            self._folder,
+            deployment="scoring",
+            socket=self._socket,
+        )
         command = start_command(launch, self._folder / "launch.json", "--token", self._token)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -127,13 +132,14 @@ class ScoringProcess:
                 start_new_session=True,
             )
 
-        end = time.monotonic() + START_SECONDS
+        seconds = max(START_SECONDS, start_seconds(self._version))
+        end = time.monotonic() + seconds
         while not self._answers():
             report(0.0, f"starting a model process for {self._version.ref}")
             if self._process.poll() is not None:
                 raise self._ended("ended before it was ready")
             if time.monotonic() > end:
-                raise self._ended(f"was not ready within {START_SECONDS:.0f} seconds")
+                raise self._ended(f"was not ready within {seconds:.0f} seconds")
             time.sleep(POLL_SECONDS)
 
     def _answers(self) -> bool:
@@ -286,21 +292,6 @@ def _with_dataset_rows(refused: Invalid, frame: pd.DataFrame) -> Invalid:
     summary = "; ".join(f"{name}: {message}" for name, message in fields.items())
     hint = refused.hint or "Rows are counted from 0. Correct the data, or leave these rows out."
     return Invalid(f"{summary}.", hint=hint, fields=fields)
-
-
-def _launch(store: Store, version: VersionInfo, socket: str) -> Launch:
-    with store.read() as session:
-        trusted_models.require_written(session, version.digest, version.ref)
-    return Launch(
-        deployment="scoring",
-        model=version.model,
-        version=version.version,
-        artifact=str(store.artifacts.local_path(version.digest)),
-        digest=version.digest,
-        socket=socket,
-        signature=version.signature.to_json(),
-        example=[dict(row) for row in version.input_example[:1]],
-    )
 
 
 def _folder(store: Store, token: str) -> Path:

@@ -11,9 +11,12 @@ import json
 import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from sqlmodel import Session
 
+from pilothouse.environments.tables import EnvironmentUse
+from pilothouse.models.formats import format_of
 from pilothouse.registry.evidence import TrialFact
 from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.tables import Trial
@@ -26,7 +29,7 @@ LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
 def find(session: Session, tried: VersionInfo) -> TrialFact | None:
     """The last trial of a version in the current environment; None without one."""
     row = session.get(Trial, _id(tried))
-    if row is None or row.environment != _environment():
+    if row is None or row.environment != _environment(session, tried):
         return None
     return TrialFact(row.message)
 
@@ -40,18 +43,30 @@ def run_trial(store: Store, tried: VersionInfo, attempt: Try, *, again: bool = F
     message = attempt(store, tried)
     with store.write() as session:
         session.merge(
-            Trial(id=_id(tried), environment=_environment(), message=message, tried_at=store.now())
+            Trial(
+                id=_id(tried),
+                environment=_environment(session, tried),
+                message=message,
+                tried_at=store.now(),
+            )
         )
 
 
 def _id(tried: VersionInfo) -> str:
-    parts = [tried.digest, tried.signature.to_json(), tried.input_example[:1]]
+    parts: list[Any] = [tried.digest, tried.signature.to_json(), tried.input_example[:1]]
+    if tried.package is not None:  # environments and approvals are those of a version
+        parts.append(tried.ref)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _environment() -> str:
-    """The releases that a trial depends on: another release may not read the same pickle."""
-    return " ".join([f"python {sys.version.split()[0]}", *map(_release, LIBRARIES)])
+def _environment(session: Session, tried: VersionInfo) -> str:
+    """The releases that a trial depends on: another release may not read the same file."""
+    use = session.get(EnvironmentUse, tried.ref) if tried.package is not None else None
+    if use is not None:
+        return f"environment {use.environment}"
+    libraries = (*LIBRARIES, *(format_of(tried.package).libraries if tried.package else ()))
+    releases = map(_release, dict.fromkeys(libraries))
+    return " ".join([f"python {sys.version.split()[0]}", *releases])
 
 
 def _release(library: str) -> str:

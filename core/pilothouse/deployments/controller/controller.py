@@ -11,7 +11,7 @@ import secrets
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from sqlmodel import Session, col, select
@@ -21,16 +21,18 @@ from pilothouse.activity.actors import CONTROLLER
 from pilothouse.deployments import replica_states
 from pilothouse.deployments.controller import model_processes, reconcile
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
+from pilothouse.deployments.launching import launch_of, start_seconds
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
 from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.deployments.tables import Deployment, Replica, Revision
 from pilothouse.kit.errors import PilothouseError
-from pilothouse.registry import trust, versions
+from pilothouse.registry import versions
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.controller")
 START_SECONDS = 120.0
+START_MARGIN_SECONDS = 10.0  # its own deadline ends it first, and says so in the log
 HEALTHY_SECONDS = 300.0
 MIN_DRAIN_SECONDS = 1.0  # five polls of the server's routing table: no new request arrives after it
 MAX_DRAIN_SECONDS = 20.0
@@ -51,6 +53,7 @@ class _Watch:
     measured_at: float = 0.0
     misses: int = 0
     started_at: float | None = None
+    start_seconds: float | None = None
     entered: dict[str, float] = field(default_factory=dict)
 
     def seconds_in(self, state: str) -> float:
@@ -188,13 +191,23 @@ class Controller:
             replica.rss_bytes = model_processes.memory(replica.pid or 0)
             log.info("%s version %d is ready", replica.deployment, replica.version)
             self._save(replica, routes=True)
-        elif self._watch(replica).seconds_in(STARTING) > START_SECONDS:
+        elif self._watch(replica).seconds_in(STARTING) > self._start_seconds(replica):
             log.warning(
                 "%s version %d did not become ready: killing its process",
                 replica.deployment,
                 replica.version,
             )
             model_processes.send(replica, signal.SIGKILL)
+
+    def _start_seconds(self, replica: Replica) -> float:
+        """How long the model may take: that of its format, and a margin for the process itself."""
+        if (seconds := self._watch(replica).start_seconds) is None:
+            with self.store.read() as session:
+                revision = newest_revision(session, replica.deployment, replica.version)
+                served = versions.find(session, revision.model, replica.version)
+            seconds = max(START_SECONDS, start_seconds(served) + START_MARGIN_SECONDS)
+            self._watch(replica).start_seconds = seconds
+        return seconds
 
     def _check_health(self, replica: Replica) -> None:
         watch = self._watch(replica)
@@ -295,19 +308,16 @@ class Controller:
     def _launch(self, name: str, version: int, token: str) -> Launch:
         with self.store.read() as session:
             revision = newest_revision(session, name, version)
-            trust.require_loadable(
-                session, self.store, versions.find(session, revision.model, version)
-            )
-        return Launch(
+            served = versions.find(session, revision.model, version)
+        launch = launch_of(
+            self.store,
+            served,
+            self.paths.model_folder(token),
             deployment=name,
-            model=revision.model,
-            version=version,
-            artifact=str(self.store.artifacts.local_path(revision.digest)),
-            digest=revision.digest,
             socket=self.paths.socket(token),
-            signature=revision.signature,
-            example=revision.example[:1],
         )
+        examples = revision.example if launch.package is not None else revision.example[:1]
+        return replace(launch, signature=revision.signature, example=examples[:3])
 
     def _save(self, replica: Replica, *, routes: bool = False) -> None:
         with self.store.write() as session:

@@ -44,6 +44,10 @@ class ReplicaPaths:
         """The launch file of a process; removing it ends the process."""
         return self.run / "models" / f"{token}.json"
 
+    def model_folder(self, token: str) -> Path:
+        """The folder of a process for the files of a model from elsewhere."""
+        return self.run / "models" / token
+
     def log_file(self, deployment: str, version: int, ordinal: int) -> Path:
         """The log of a process."""
         return self.logs / "deployments" / f"{deployment}-v{version}-{ordinal}.log"
@@ -170,6 +174,7 @@ def remove_files(token: str, paths: ReplicaPaths) -> None:
     """Remove the files of a process; one that still runs exits when its launch file is gone."""
     if token:
         paths.launch_file(token).unlink(missing_ok=True)
+        shutil.rmtree(paths.model_folder(token), ignore_errors=True)
         shutil.rmtree(home_folder(paths.launch_file(token)), ignore_errors=True)
         Path(paths.socket(token)).unlink(missing_ok=True)
 

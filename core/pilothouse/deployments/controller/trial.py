@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
+from pilothouse.deployments.launching import launch_of
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.model_server.start import start_command
 from pilothouse.kit.errors import PilothouseError, Unavailable
-from pilothouse.registry import trust
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
@@ -21,33 +21,28 @@ MARGIN_SECONDS = 15.0  # a process with a deadline of its own ends itself first
 MAX_MESSAGE = 300
 
 
-def try_version(store: Store, version: VersionInfo) -> str:
-    """Why a model process cannot predict the version's example; empty when it can."""
+def try_version(store: Store, version: VersionInfo, python: str | None = None) -> str:
+    """Why a model process cannot predict the version's example; empty when it can.
+
+    `python` is another interpreter than the one that the version runs on.
+    """
     if not version.signature.is_described:
         return "its signature does not say what its answer means"
+    with tempfile.TemporaryDirectory(prefix="pilothouse-trial-") as folder:
+        try:
+            launch = launch_of(store, version, Path(folder), deployment="trial", python=python)
+        except PilothouseError as refused:
+            return refused.message.rstrip(".")
+        return try_launch(launch)
 
-    with store.read() as session:
-        reason = trust.reason_against(session, store, version)
-    if reason:
-        return reason
 
-    try:
-        artifact = store.artifacts.local_path(version.digest)
-    except PilothouseError as refused:
-        return str(refused).rstrip(".")
+def inspect_version(store: Store, version: VersionInfo) -> dict[str, Any]:
+    """What a version from elsewhere says of itself, and how it answers its example.
 
-    return try_launch(
-        Launch(
-            deployment="trial",
-            model=version.model,
-            version=version.version,
-            artifact=str(artifact),
-            digest=version.digest,
-            socket="",
-            signature=version.signature.to_json(),
-            example=[dict(row) for row in version.input_example[:1]],
-        )
-    )
+    Raises what `launch_of` and `inspect_launch` raise.
+    """
+    with tempfile.TemporaryDirectory(prefix="pilothouse-trial-") as folder:
+        return inspect_launch(launch_of(store, version, Path(folder), deployment="trial"))
 
 
 def try_launch(launch: Launch) -> str:
