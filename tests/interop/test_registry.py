@@ -166,7 +166,7 @@ def test_stages_and_aliases_are_seen_from_both_sides(
             "model-versions/transition-stage", name="m", version=version, stage="Production"
         )
     frame = ours.registry.versions("m")
-    assert frame["stage"].tolist() == ["production", "production"]
+    assert frame["stage"].tolist() == ["production", "archived"]
     champion = ours.registry.champion("m")
     assert champion is not None
     assert champion.version == 2
@@ -175,7 +175,7 @@ def test_stages_and_aliases_are_seen_from_both_sides(
     told = caller.get("registered-models/get", name="m")["registered_model"]
     assert told["aliases"] == [{"alias": "old", "version": "1"}]
     stages = {each["version"]: each["current_stage"] for each in told["latest_versions"]}
-    assert stages == {"1": "Production", "2": "Archived"}
+    assert stages == {"2": "Archived"}
     assert ours.activity.verify().intact
 
 

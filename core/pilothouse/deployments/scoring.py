@@ -132,7 +132,7 @@ class ScoringProcess:
                 start_new_session=True,
             )
 
-        seconds = max(START_SECONDS, start_seconds(self._version))
+        seconds = START_SECONDS if self._version.package is None else start_seconds(self._version)
         end = time.monotonic() + seconds
         while not self._answers():
             report(0.0, f"starting a model process for {self._version.ref}")
