@@ -22,7 +22,7 @@ import psutil
 
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.gateway.columns import Columns, check_columns
-from pilothouse.deployments.launching import launch_of, start_seconds
+from pilothouse.deployments.model_launch import launch_of, start_seconds
 from pilothouse.deployments.model_server import framing
 from pilothouse.deployments.model_server.start import start_command
 from pilothouse.kit import processes

@@ -21,7 +21,7 @@ from pilothouse.activity.actors import CONTROLLER
 from pilothouse.deployments import replica_states
 from pilothouse.deployments.controller import model_processes, reconcile
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
-from pilothouse.deployments.launching import launch_of, start_seconds
+from pilothouse.deployments.model_launch import launch_of, start_seconds
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
 from pilothouse.deployments.route_generation import increment_generation

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from pilothouse.deployments.launching import launch_of
+from pilothouse.deployments.model_launch import launch_of
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.model_server.start import start_command
 from pilothouse.kit.errors import PilothouseError, Unavailable
