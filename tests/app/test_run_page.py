@@ -429,7 +429,7 @@ def test_training_again_opens_the_dialog_as_it_was(visit, ours, workspace):
     page.button(key="train_again").click().run()
     assert page.selectbox(key="train_dataset").value == "flights@2"
     assert page.selectbox(key="train_target").value == "late"
-    assert page.multiselect(key="train_features").value == ["a"]
+    assert any(box.label.startswith("1 feature, ") for box in page.expander)
     assert page.slider(key="train_share").value == 30
     assert page.number_input(key="train_folds").value == 4
     assert page.number_input(key="train_random_forest_n_estimators").value == 77

@@ -51,12 +51,12 @@ def test_the_form_shows_the_positive_class_and_lets_it_be_chosen(
     visit: Visit, workspace: Workspace, data: str
 ) -> None:
     page = opened(visit, data, train_target="outcome")
-    positive = page.segmented_control(key=f"train_positive_{data}_outcome")
+    positive = page.segmented_control(key=f"train_positive_{data}_outcome_binary")
     assert positive.value == "fraud"
     assert "probability of **fraud**" in text(page)
     assert any("2 features, 2 columns left out" in e.label for e in page.expander)
     assert not page.button(key="train_go").disabled
-    chosen = {"train_target": "outcome", f"train_positive_{data}_outcome": "legit"}
+    chosen = {"train_target": "outcome", f"train_positive_{data}_outcome_binary": "legit"}
     assert "probability of **legit**" in text(opened(visit, data, **chosen))
 
 
@@ -68,6 +68,91 @@ def test_the_form_says_what_is_wrong_before_there_is_a_job(
     assert "1 distinct values" in text(page)
     assert page.button(key="train_go").disabled
     assert len(workspace.jobs.jobs()) == 0
+
+
+@pytest.fixture
+def flats(workspace: Workspace) -> str:
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"area": rng.uniform(20, 180, 300), "rooms": rng.integers(1, 6, 300)})
+    frame["price"] = frame["area"] * 3 + rng.normal(0, 20, 300)
+    frame["cents"] = frame["price"] * 100
+    return workspace.data.register("flats", frame).ref
+
+
+def test_a_leak_is_named_with_its_figure_and_left_out_by_a_press(
+    visit: Visit, workspace: Workspace, flats: str
+) -> None:
+    page = opened(visit, flats, train_target="price")
+    (warning,) = page.warning
+    assert "**cents**: it is a copy of the target, in 100.0% of the rows." in warning.value
+    assert any(box.label == "3 features, 1 column left out" for box in page.expander)
+    page.button(key="train_leave_out").click().run()
+    page.button(key="train").click().run()
+    assert not page.exception
+    # Opened anew, the dialog begins with what the data suggests.
+    assert page.warning
+
+
+def test_a_task_that_the_target_allows_is_chosen_with_its_levels_and_unit(
+    visit: Visit, workspace: Workspace, flats: str
+) -> None:
+    chosen = {
+        "train_target": "price",
+        f"train_task_{flats}_price": "quantile",
+        f"train_levels_{flats}_price_quantile": ["0.2", "0,8"],
+        f"train_unit_{flats}_price_quantile": " EUR ",
+        f"train_groups_{flats}": "rooms",
+    }
+    page = opened(visit, flats, **chosen)
+    assert "**Quantile regression** of **price**" in text(page)
+    assert "EUR" in text(page)
+    assert not page.button(key="train_go").disabled
+    metric = page.selectbox(key="train_metric")
+    assert metric.value == "pinball"
+
+
+def test_a_level_that_is_no_number_is_refused_in_the_form(visit: Visit, flats: str) -> None:
+    chosen = {
+        "train_target": "price",
+        f"train_task_{flats}_price": "quantile",
+        f"train_levels_{flats}_price_quantile": ["half"],
+    }
+    page = opened(visit, flats, **chosen)
+    assert "must be within 0 and 1" in text(page)
+    assert page.button(key="train_go").disabled
+
+
+def test_a_leaderboard_leads_to_its_runs_and_says_who_failed(
+    visit: Visit, workspace: Workspace, flats: str
+) -> None:
+    spec = TrainingSpec(flats, "price", folds=0, features=("area",))
+    board = workspace.training.try_all_now(spec, minutes=1e-9)
+    run = board.rows[0].run
+    job = workspace.training.submit_all(spec)
+    values = {"run": run, "metric": "mae", "metrics": {"mae": 1.5}, "runs": [run]}
+    result = {**values, "leaderboard": board.to_json()}
+    with workspace.store.write() as session:
+        row = session.get_one(Job, job)
+        row.status, row.result = "succeeded", result
+        session.add(row)
+    page = visit("job", id=job)
+    assert not page.exception
+    assert "No trainer is better than the baseline" in text(page)
+    assert "**Ridge regression**: Not started before the time limit" in text(page)
+    frames = [frame.value for frame in page.dataframe]
+    assert any(list(frame.get("trainer", [])) == ["1. Baseline"] for frame in frames)
+
+
+def test_a_trainer_that_is_not_installed_is_named_with_its_command(
+    visit: Visit, flats: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pilothouse.training import trainers
+
+    monkeypatch.setattr(trainers, "find_spec", lambda name: None)
+    page = opened(visit, flats, train_target="price")
+    assert "LightGBM and XGBoost are not installed: `pip install 'pilothouse[boost]'`" in text(page)
+    options = page.segmented_control(key="train_trainer").options
+    assert "XGBoost" not in str(options)
 
 
 def ended(workspace: Workspace, data: str, **changes: Any) -> str:

@@ -14,7 +14,8 @@ from pilothouse_app.components.links import ICONS, address, link, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import table
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.training.dialog import COLUMN_USES, SPLIT_TITLES
+from pilothouse_app.features.training.column_list import COLUMN_USES
+from pilothouse_app.features.training.task_fields import SPLIT_TITLES
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
