@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from harness.evaluated_runs import score_values
+from harness.evaluated_runs import log_evaluated, score_values
+from pilothouse.models.signature import Signature
 from pilothouse.workspace import Workspace
 from pilothouse_app.components.table import table_key
 
@@ -371,3 +372,89 @@ def test_what_is_not_there_is_said_in_words(tour, served, which):
     page = tour("compare", runs=f"late@1,{which}")
     assert not page.exception
     assert page.error
+
+
+AMOUNT = np.random.default_rng(2).gamma(2, 500, 300)
+KIND = np.random.default_rng(3).integers(0, 3, 300)
+HOURS = pd.DataFrame({"hour": np.random.default_rng(4).integers(0, 24, 300)})
+REGRESSION = Signature((), "amount", task="regression", gives="value", unit="USD")
+MULTICLASS = Signature((), "animal", ("cat", "dog", "owl"), task="multiclass")
+
+
+@pytest.fixture
+def regressions(workspace: Workspace) -> list[str]:
+    return [
+        log_evaluated(
+            workspace.experiments,
+            name,
+            REGRESSION,
+            (AMOUNT + np.random.default_rng(seed).normal(0, noise, 300))[:, None],
+            AMOUNT,
+            features=HOURS,
+        )
+        for name, noise, seed in (("first-run", 300, 1), ("second-run", 100, 2))
+    ]
+
+
+@pytest.fixture
+def classifiers(workspace: Workspace) -> list[str]:
+    runs = []
+    for name, skill in (("third-run", 1.0), ("fourth-run", 2.0)):
+        logits = skill * np.eye(3)[KIND] + np.random.default_rng(5).normal(0, 1, (300, 3))
+        chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        labels = [MULTICLASS.classes[k] for k in KIND]
+        runs.append(
+            log_evaluated(workspace.experiments, name, MULTICLASS, chances, labels, features=HOURS)
+        )
+    return runs
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_numbers_and_of_several_classes(visit, regressions, classifiers, view):
+    for of_task in (regressions, classifiers, [*regressions, *classifiers]):
+        page = compare(visit, of_task, view)
+        assert not page.error
+        assert not [each for each in page.slider if each.key == "compare_threshold"]
+
+
+def test_numbers_are_compared_in_their_unit(visit, regressions):
+    words = shown(compare(visit, regressions))
+    assert "Mean absolute error: second-run is best with" in words
+    assert "USD" in words
+    assert "paired bootstrap, 300 rows" in words
+    page = compare(visit, regressions, "Evaluation")
+    assert {"Predicted against actual", "Error by decile of the prediction"} <= titles(page)
+    page = compare(visit, regressions, "Slices and disagreements")
+    slices, rows = page.table[0].value, page.table[1].value
+    assert "Mean amount" in slices.columns
+    assert {"Run closer", "Baseline closer"} <= set(rows.columns)
+
+
+def test_classes_have_a_matrix_a_run_and_a_row_a_class(visit, classifiers):
+    page = compare(visit, classifiers, "Evaluation")
+    assert {"Confusion", "Top-k accuracy", "Each class"} <= titles(page)
+    table = page.dataframe[0].value
+    assert list(table["Class"]) == ["cat", "cat", "dog", "dog", "owl", "owl"]
+    assert list(table["Run"])[:2] == ["third-run", "fourth-run"]
+    page = compare(visit, classifiers, "Slices and disagreements")
+    assert set(page.dataframe[0].value["target"]) <= {"cat", "dog", "owl"}
+
+
+def test_runs_of_different_tasks_are_named_and_their_sets_offered(visit, regressions, classifiers):
+    mixed = [*regressions, *classifiers]
+    page = compare(visit, mixed)
+    words = shown(page)
+    assert "These runs are models of different tasks." in words
+    assert "**Regression**: first-run, second-run" in words
+    assert "**Multiclass classification: cat, dog, owl**: third-run, fourth-run" in words
+    assert page.button(key="compare_set_1").label == "Compare these 2"
+    assert "different tasks" not in shown(compare(visit, regressions))
+    assert "Calibration" not in titles(compare(visit, mixed, "Evaluation"))
+    assert "another task (Multiclass classification)" in shown(compare(visit, mixed, "Data"))
+
+
+def titles(page) -> set[str]:
+    """The titles of the sections."""
+    return {part.split("**")[1] for part in shown(page).splitlines() if part.count("**") >= 2} | {
+        each.value.removeprefix("#").strip() for each in page.subheader
+    }

@@ -100,7 +100,7 @@ def format_p_value(p: float) -> str:
 
 
 def _signed(value: float, kind: MetricKind) -> str:
-    return format(value, f"+{kind.format}") if value == value else "unknown"
+    return kind.format_difference(value) if value == value else "unknown"
 
 
 def _finding_row(run: str, metric: str, result: TestResult) -> tuple[Any, ...]:

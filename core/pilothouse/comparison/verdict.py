@@ -113,7 +113,7 @@ def _without_direction(
 def _sentence(comparison: Comparison, row: Mapping[Any, Any], best: str, fair: int) -> str:
     kind, label = comparison.kinds.of(row["metric"]), comparison.labels[best]
     base, value = comparison.labels[comparison.baseline], kind.format_value(row["value"])
-    delta = format(row["delta"], f"+{kind.format}")
+    delta = kind.format_difference(row["delta"])
     verdict = row["verdict"]
     if verdict == "baseline":
         among = "no comparable run beats" if fair > 1 else "no comparable run competes with"

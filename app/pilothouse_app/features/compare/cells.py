@@ -49,7 +49,7 @@ def delta_text(row: Mapping[Any, Any], kind: MetricKind) -> str:
     """The difference with its sign, in the metric's format."""
     if math.isnan(row["delta"]):
         return DASH
-    return format(row["delta"], f"+{kind.format}").replace("-", MINUS)
+    return kind.format_difference(row["delta"]).replace("-", MINUS)
 
 
 def badge(row: Mapping[Any, Any], kind: MetricKind) -> str:

@@ -12,9 +12,17 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app import charts
-from pilothouse_app.charts.documents import is_document, is_table, overlay_of, table_of, title_of
+from pilothouse_app.charts.documents import (
+    figure_of,
+    is_document,
+    is_table,
+    overlay_of,
+    table_of,
+    title_of,
+)
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, number_column, table, text_column
@@ -29,57 +37,91 @@ from pilothouse_app.features.compare.context import (
 from pilothouse_app.features.compare.threshold import curve_height, draw_threshold
 from pilothouse_app.features.experiments.formatting import by_label
 
+Documents = Mapping[str, dict[str, Any]]
 STORED = (
     ("ROC", "roc", charts.roc),
     ("Precision and recall", "pr", charts.precision_recall),
     ("Calibration", "calibration", charts.calibration),
 )
 CONFUSION = "confusion.json"
+TYPE_ORDER = ("scatter", "histogram", "bars", "line", "table")
+MAX_OVERLAID_LINES = 3  # of more in a document, each run has a figure of its own
 TABLE_ROWS = 16  # before it scrolls
-WIDE_MATRIX = 6  # classes from which on a matrix has two columns of the grid
+WIDE_MATRIX = 5  # classes from which on a matrix has two columns of the grid
 
 
 def evaluation_view(context: ComparisonContext) -> None:
     """The threshold where it decides, else the stored curves; then every document of the task."""
     documents = _drawn_documents(context)
-    matrices = {} if context.with_threshold else _matrices(context)
     if context.with_threshold:
         draw_threshold(context)
-    else:
-        curves = [stored for stored in STORED if len(context.compared.curves[stored[1]])]
-        if not curves and not documents and not matrices:
-            empty(
-                "No evaluation",
-                "These runs stored neither predictions on held-out rows nor curves.",
-                icon=":material/show_chart:",
-            )
-            return
-        if curves and not context.with_predictions:
-            st.markdown(
-                ":gray[These runs stored curves but no predictions, "
-                "so the threshold cannot be changed.]"
-            )
-        note_undrawn_runs(context)
-        _stored_curves(context, curves)
+        _figures(context, [], documents)
+        _tables(documents)
+        return
 
+    matrices = _matrices(context)
+    curves = [stored for stored in STORED if _has_curve(context, stored[1])]
+    if not curves and not documents and not matrices:
+        empty(
+            "No evaluation",
+            "These runs stored neither predictions on held-out rows nor curves.",
+            icon=":material/show_chart:",
+        )
+        return
+
+    if curves and not context.with_predictions:
+        st.markdown(
+            ":gray[These runs stored curves but no predictions, so the threshold cannot be "
+            "changed.]"
+        )
+    note_undrawn_runs(context)
+    _figures(context, curves, documents)
     _confusions(context, matrices)
-    _documents(context, documents)
+    _tables(documents)
 
 
-def _stored_curves(context: ComparisonContext, curves: list[Any]) -> None:
+def _has_curve(context: ComparisonContext, name: str) -> bool:
+    """Whether a run of the baseline's task stored this curve."""
+    return bool(set(context.compared.curves[name]["run"]) & set(context.peers))
+
+
+def _figures(context: ComparisonContext, curves: list[Any], documents: Documents) -> None:
+    """Stored curves and the figures of documents in one grid."""
     labels = [context.labels[run] for run in context.peers[:MAX_DRAWN]]
-    grid = st.grid(2, min_column_width=400, gap="small")
+    baseline, grid = context.baseline_label, st.grid(2, min_column_width=400, gap="small")
     for name, key, chart in curves:
-        by_run = by_label(context.compared.curves[key], labels)
-        with grid.cell(), st.container(border=True):
-            section(literal(name))
-            figure(
-                chart(by_run, dark=dark(), baseline=context.baseline_label),
-                key=f"compare_{key}",
-                height=curve_height(labels),
-                alt=f"{name} of {len(by_run)} runs",
-                image_format=image_format(),
-            )
+        frames = by_label(context.compared.curves[key], labels)
+        drawn = chart(frames, dark=dark(), baseline=baseline)
+        with grid.cell():
+            _box(name, "", drawn, f"compare_{key}", list(frames))
+
+    for path, by_run in documents.items():
+        first = next(iter(by_run.values()))
+        if is_table(first):
+            continue
+        title, chosen = title_of(first), dict(list(by_run.items())[:MAX_DRAWN])
+        if len(first.get("lines", ())) > MAX_OVERLAID_LINES and len(chosen) > 1:
+            for run, document in chosen.items():  # lines of every run would hide each other
+                with grid.cell():
+                    drawn = figure_of(document, dark=dark())
+                    _box(title, run, drawn, f"compare_{path}_{run}", [run])
+            continue
+        with grid.cell():
+            drawn = overlay_of(chosen, dark=dark(), baseline=baseline)
+            _box(title, "", drawn, f"compare_{path}", list(chosen))
+
+
+def _box(title: str, note: str, drawn: Any, key: str, labels: list[str]) -> None:
+    with st.container(border=True):
+        section(literal(title), literal(note))
+        about = plural(len(labels), "run") if len(labels) > 1 else labels[0]
+        figure(
+            drawn,
+            key=key,
+            height=curve_height(labels),
+            alt=f"{title} of {about}",
+            image_format=image_format(),
+        )
 
 
 def _matrices(context: ComparisonContext) -> dict[str, Any]:
@@ -110,7 +152,7 @@ def _confusions(context: ComparisonContext, matrices: Mapping[str, Any]) -> None
             )
 
 
-def _drawn_documents(context: ComparisonContext) -> dict[str, dict[str, Any]]:
+def _drawn_documents(context: ComparisonContext) -> Documents:
     """By path the documents of the runs by label, of one type each; figures before tables."""
     drawn: dict[str, dict[str, Any]] = {}
     for path, by_run in context.compared.documents.items():
@@ -121,26 +163,17 @@ def _drawn_documents(context: ComparisonContext) -> dict[str, dict[str, Any]]:
         }
         if documents:
             drawn[path] = documents
-    return dict(sorted(drawn.items(), key=lambda item: is_table(next(iter(item[1].values())))))
+    order = {kind: rank for rank, kind in enumerate(TYPE_ORDER)}
+    return dict(sorted(drawn.items(), key=lambda item: order[next(iter(item[1].values()))["type"]]))
 
 
-def _documents(context: ComparisonContext, documents: Mapping[str, dict[str, Any]]) -> None:
-    grid = st.grid(2, min_column_width=400, gap="small")
-    for path, by_label_ in documents.items():
-        first = next(iter(by_label_.values()))
-        with grid.cell(column_span=2 if is_table(first) else 1), st.container(border=True):
-            section(literal(title_of(first)))
-            if is_table(first):
-                _table(by_label_, path)
-                continue
-            overlaid = dict(list(by_label_.items())[:MAX_DRAWN])
-            figure(
-                overlay_of(overlaid, dark=dark(), baseline=context.baseline_label),
-                key=f"compare_{path}",
-                height=curve_height(list(overlaid)),
-                alt=f"{title_of(first)} of {len(overlaid)} runs",
-                image_format=image_format(),
-            )
+def _tables(documents: Documents) -> None:
+    for path, by_run in documents.items():
+        first = next(iter(by_run.values()))
+        if is_table(first):
+            with st.container(border=True):
+                section(literal(title_of(first)))
+                _table(by_run, path)
 
 
 def _table(by_run: Mapping[str, Any], path: str) -> None:

@@ -201,8 +201,8 @@ def _findings_frame(context: ComparisonContext, findings: pd.DataFrame) -> pd.Da
 
 def _signed(context: ComparisonContext, findings: pd.DataFrame, name: str) -> list[str]:
     """A column of differences, each in the format of its metric."""
-    formats = [context.compared.kinds.of(key).format for key in findings["metric"]]
+    kinds = [context.compared.kinds.of(key) for key in findings["metric"]]
     return [
-        format(value, f"+{spec}").replace("-", MINUS) if value == value else DASH
-        for value, spec in zip(findings[name], formats, strict=True)
+        kind.format_difference(value).replace("-", MINUS) if value == value else DASH
+        for value, kind in zip(findings[name], kinds, strict=True)
     ]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.metrics.kinds import MetricKind
 
 PAGE = 20
+LARGE = 1_000  # a number is written without decimals from here on
 MIN_ROWS_CHOICES = (20, 50, 100, 200, 500, 1000)
 
 
@@ -179,7 +180,11 @@ def _actual(value: float, title: str, is_share: bool) -> dict[str, str]:
     """The cell of what the labels of a slice are like; none where one number does not tell."""
     if not title:
         return {}
-    return {literal(title): no_break(share(value) if is_share else number(value, 4))}
+    return {
+        literal(title): no_break(
+            share(value) if is_share else number(value, 0 if abs(value) >= LARGE else 3)
+        )
+    }
 
 
 def _value(context: ComparisonContext, row: dict[Any, Any] | None, kind: MetricKind) -> str:
@@ -273,9 +278,9 @@ def _rows(context: ComparisonContext, run: str, label: str, threshold: float | N
         rows,
         {
             "row": number_column("Row", 0, width=76),
-            "target": _answer("Actual", rows["target"], 0 if threshold is not None else 3),
-            "baseline": _answer("Baseline", rows["baseline"], 3),
-            "run": _answer("Run", rows["run"], 3),
+            "target": _answer("Actual", rows["target"]),
+            "baseline": _answer("Baseline", rows["baseline"]),
+            "run": _answer("Run", rows["run"]),
             "right": text_column("Correct" if context.decides else "Closer", width=170),
             **{str(name): _feature(str(name), rows[name]) for name in _features(rows)},
         },
@@ -296,10 +301,11 @@ def _rows(context: ComparisonContext, run: str, label: str, threshold: float | N
         )
 
 
-def _answer(title: str, values: pd.Series[Any], digits: int) -> Any:
+def _answer(title: str, values: pd.Series[Any]) -> Any:
     """The column of a label or a prediction: a number, or the name of a class."""
     if pd.api.types.is_numeric_dtype(values):
-        return number_column(title, digits, width=84)
+        is_whole = pd.api.types.is_integer_dtype(values)
+        return number_column(title, 0 if is_whole or values.abs().max() >= LARGE else 3, width=84)
     return text_column(title, width=120)
 
 

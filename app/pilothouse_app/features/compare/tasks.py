@@ -27,8 +27,7 @@ def different_tasks(context: ComparisonContext) -> None:
     with st.container(border=True, key="compare_tasks"):
         st.markdown(
             "**:orange[:material/warning:] These runs are models of different tasks.** Their "
-            "metrics measure different things, so no difference between the sets is meant as "
-            "better or worse."
+            "metrics measure different things, so only runs of one set are compared."
         )
         for index, runs in enumerate(sets):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):

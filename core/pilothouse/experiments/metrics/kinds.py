@@ -45,7 +45,21 @@ class MetricKind:
             return "–"  # noqa: RUF001
         if self.format == DEFAULT_FORMAT and value == int_or_nan(value):
             return f"{int(value)} {self.unit}".rstrip()
-        return f"{format(value, self.format)} {self.unit}".rstrip()
+        return f"{self.format_number(value)} {self.unit}".rstrip()
+
+    def format_difference(self, delta: float) -> str:
+        """A difference of two values with its sign, without the unit."""
+        return self.format_number(delta, "+")
+
+    def format_number(self, value: float, sign: str = "") -> str:
+        """The value in this metric's format; large ones in full where that would be a power of 10.
+
+        The format of four digits is for errors of any size, which people read as 10,910.
+        """
+        text = format(value, f"{sign}{self.format}")
+        if "e+" in text and abs(value) < MAX_WHOLE and self.format.endswith("g"):
+            return format(value, f"{sign},.0f")
+        return text
 
     def reaches_target(self, value: float) -> bool | None:
         """Whether a value reaches the target; None without a target, a value or a direction."""
