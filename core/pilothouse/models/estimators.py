@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pilothouse.kit.errors import Invalid
 from pilothouse.models.model_inputs import Columns, guessed_type, reordered, to_frame, to_matrix
 from pilothouse.models.raw_rows import Rows, outputs_of, plain, rows_of
 from pilothouse.models.signature import Signature, SignatureField
@@ -21,6 +22,8 @@ class Estimator:
         self._facts = inspect_estimator(model)
         gives = signature.gives if signature.is_described else self._facts.get("gives", "value")
         self._method = "predict_proba" if gives == "probability" else "predict"
+        if not hasattr(model, self._method):
+            raise Invalid(f"The model gives no {gives}: it has no method {self._method}.")
         self._takes_categories = False
 
     def inspect(self) -> dict[str, Any]:
