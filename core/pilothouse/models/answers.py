@@ -57,7 +57,7 @@ def reference_file(
     """
     task = task_of(signature)
     logged = [column.name for column in task.columns(signature)]
-    own: dict[str, Any] = {} if truth is None else {TARGET: _labels(truth, task.has_classes)}
+    own: dict[str, Any] = {} if truth is None else {TARGET: _labels(signature, truth)}
     frame = rows.reset_index(drop=True).assign(
         **own,
         **{ROW: positions.astype("int64")},
@@ -68,10 +68,11 @@ def reference_file(
     return buffer.getvalue()
 
 
-def _labels(truth: npt.NDArray[Any], classes: bool) -> Any:
-    """Positions of classes as small integers; the row of a multilabel model as a list."""
+def _labels(signature: Signature, truth: npt.NDArray[Any]) -> Any:
+    """Positions of classes as small integers, numbers as they are, several labels as one text."""
     import numpy as np
 
-    if truth.ndim > 1:
-        return list(truth)
-    return truth.astype(np.int16) if classes else truth
+    if truth.ndim == 1:
+        return truth.astype(np.int16) if task_of(signature).has_classes else truth
+    names = signature.output_names
+    return [";".join(name for name, y in zip(names, row, strict=True) if y == 1) for row in truth]

@@ -12,11 +12,13 @@ from pilothouse.activity.actors import RETRAINING
 from pilothouse.data import ContractBreach, Data
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.controller.trial import try_version
+from pilothouse.deployments.prediction_log import log
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import task_of
 from pilothouse.registry import Registry
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.info import VersionInfo
@@ -26,7 +28,7 @@ from pilothouse.training import TrainingSpec
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 HELD_OUT_SPAN = timedelta(days=7)
 MIN_ROWS = 500
 EVENT_TIME = "event_at"
@@ -43,7 +45,7 @@ def snapshot(
     champion = _champion(store, deployment)
     spec = _champion_spec(store, champion)
     progress(0.1, "reading labelled predictions")
-    rows = _labelled(store, deployment, spec.target, weeks, until_ms)
+    rows = _labelled(store, deployment, champion, weeks, until_ms)
     if len(rows) < MIN_ROWS:
         raise Invalid(
             f"{deployment!r} has {len(rows)} labelled predictions in these {weeks} weeks; "
@@ -63,11 +65,12 @@ def snapshot(
         # The next step checks it against the contract of the champion's data.
         on_breach="accept",
     )
-    log.info("%d labelled rows became %s", len(rows), version.ref)
+    logger.info("%d labelled rows became %s", len(rows), version.ref)
     new_spec = replace(
         spec,
         dataset=version.ref,
         features=tuple(_inputs(champion)),
+        groups=None,  # the log holds no other columns than the inputs
         split="time",
         time_column=EVENT_TIME,
         test_share=float(min(max(newest, 0.05), 0.5)),
@@ -95,7 +98,7 @@ def check_contract(
     once somebody has accepted the data, or edited the contract, the job is run again from here.
     """
     if not against:
-        log.warning("the champion's data is not known here, so there is no contract to check")
+        logger.warning("the champion's data is not known here, so there is no contract to check")
         return {"checked": 0, "failures": 0}
 
     data = Data(store)
@@ -117,21 +120,16 @@ def check_contract(
 def compare(
     store: Store, progress: Progress, *, run: str, model: str, champion: int
 ) -> dict[str, Any]:
-    """Score the held-out (newest) rows with the champion too: both ROC AUCs on the same rows."""
-    from pilothouse.training.holdout_evaluation import evaluate_job
+    """Score the held-out (newest) rows with the champion too: the metrics of both on these rows."""
+    from pilothouse.pipelines.champion_comparison import compare_with_champion
 
     version = Registry(store).version(model, champion)
-    rival = {"digest": version.digest, "signature": version.signature.to_json()}
-    evaluated = evaluate_job(store, progress, run=run, rivals={version.ref: rival})
-    comparison = {
-        "rows": evaluated["count"],
-        "challenger": evaluated["own"]["roc_auc"],
-        "champion": evaluated["rivals"][version.ref]["roc_auc"],
-    }
-    log.info(
-        "on %(rows)d newest rows: champion %(champion).4f, challenger %(challenger).4f", comparison
+    compared = compare_with_champion(store, run, version, progress).to_json()
+    logger.info(
+        "%(metric)s on %(rows)d newest rows: champion %(champion)s, challenger %(challenger)s",
+        compared,
     )
-    return comparison
+    return compared
 
 
 def propose(
@@ -149,8 +147,8 @@ def propose(
     version = registry.register(model, run)
     evidence = ChampionComparison(
         against=f"{model}@{champion}",
-        candidate={"roc_auc": compared["challenger"]},
-        champion={"roc_auc": compared["champion"]},
+        candidate=compared["metrics"]["challenger"],
+        champion=compared["metrics"]["champion"],
         rows=f"the newest {compared['rows']:,} labelled rows",
     )
     explanation = reason or "retrained on the newest labelled rows"
@@ -201,15 +199,26 @@ def _inputs(version: VersionInfo) -> list[str]:
 
 
 def _labelled(
-    store: Store, deployment: str, target: str, weeks: int, until_ms: int | None
+    store: Store, deployment: str, champion: VersionInfo, weeks: int, until_ms: int | None
 ) -> pd.DataFrame:
-    """Predictions of the window that have a label, with the label under the target's name."""
-    deployments = Deployments(store)
+    """Predictions of the window that have a label: the inputs, the target and the event time.
+
+    Labels are what the champion's task reads of them: a deployment's log may hold a number as text.
+    """
+    deployments, signature = Deployments(store), champion.signature
     labels = deployments.labels(deployment)[["prediction_id", "label"]].dropna()
     until = from_ms(until_ms) if until_ms is not None else _end(store, deployment, labels)
     rows = deployments.predictions(deployment, until - timedelta(weeks=weeks), until)
-    joined = rows.merge(labels, on="prediction_id", how="inner")
-    return joined.rename(columns={"label": target}).sort_values([EVENT_TIME, "prediction_id"])
+    named = {log.feature_column(name): name for name in signature.names}
+    columns = ["prediction_id", EVENT_TIME, *named]
+    inputs = rows[list(dict.fromkeys(columns))].rename(columns=named)
+
+    meanings = labels.set_index("prediction_id")["label"].map(
+        lambda value: task_of(signature).read_label(signature, value)
+    )
+    target = inputs["prediction_id"].map(meanings.infer_objects())
+    joined = inputs.assign(**{signature.target: target}).dropna(subset=[signature.target])
+    return joined.sort_values([EVENT_TIME, "prediction_id"])
 
 
 def _end(store: Store, deployment: str, labels: pd.DataFrame) -> datetime:

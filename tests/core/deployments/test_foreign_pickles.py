@@ -13,12 +13,12 @@ import pytest
 from harness.serving import EXAMPLE, SIGNATURE
 from pilothouse.deployments.controller.controller import Controller
 from pilothouse.deployments.controller.trial import try_version
+from pilothouse.deployments.scoring import score_frame
 from pilothouse.deployments.tables import Deployment, Revision
 from pilothouse.experiments.tables import WrittenModel
 from pilothouse.experiments.trusted_models import is_written
 from pilothouse.kit.errors import Refused
 from pilothouse.registry.versions import VersionSource
-from pilothouse.training.holdout_evaluation import _judge
 from pilothouse.workspace import Workspace
 
 
@@ -103,14 +103,12 @@ def test_a_deployment_of_it_starts_no_process(
     assert not mark.exists()
 
 
-def test_it_is_not_judged(workspace: Workspace, foreign: str, mark: Path) -> None:
+def test_it_is_not_scored(workspace: Workspace, foreign: str, mark: Path) -> None:
     import pandas as pd
 
-    rows = pd.DataFrame(EXAMPLE)
-    rival = {"digest": foreign, "signature": SIGNATURE.to_json()}
-    truth = (rows["distance"] > 0).to_numpy(dtype=float)
+    version = workspace.registry.version("odd", 1)
     with pytest.raises(Refused, match="odd@1"):
-        _judge(workspace.store, "odd@1", rival, rows, SIGNATURE, truth)
+        score_frame(workspace.store, version, pd.DataFrame(EXAMPLE), lambda *_: None)
     assert not mark.exists()
 
 

@@ -20,7 +20,6 @@ from pilothouse.kit.errors import Cancelled, Invalid, NotFound
 from pilothouse.models.signature import Signature
 from pilothouse.training import TrainingSpec
 from pilothouse.training.fit import train_all_job, train_job
-from pilothouse.training.holdout_evaluation import evaluate_job
 from pilothouse.workspace import Workspace
 
 FILES = {
@@ -305,24 +304,6 @@ def test_submitting_asks_for_one_job_and_says_at_once_what_is_wrong(
     with pytest.raises(Invalid) as refusal:
         workspace.training.submit(TrainingSpec(data, "weather"))
     assert "target" in refusal.value.fields
-
-
-def test_another_model_is_judged_on_the_very_same_rows(workspace: Workspace, data: str) -> None:
-    run = workspace.training.train_now(spec(data))
-    rival = workspace.training.train_now(spec(data, trainer="logistic_regression", params={}))
-    digests = {
-        artifact.path: artifact.digest for artifact in workspace.experiments.run(rival).artifacts
-    }
-    other = {
-        "digest": digests["model/model.joblib"],
-        "signature": read(workspace, rival, "model/signature.json"),
-    }
-    progress = Progress(workspace.store, None)
-    result = evaluate_job(workspace.store, progress, run=run, rivals={"shop@1": other})
-    recorded = workspace.experiments.run(rival).metrics
-    assert result["rivals"]["shop@1"]["roc_auc"] == pytest.approx(recorded["roc_auc"].last)
-    own = workspace.experiments.run(run).metrics
-    assert result["own"]["f1"] == pytest.approx(own["f1"].last)
 
 
 def test_a_form_can_be_built_from_the_trainers(workspace: Workspace) -> None:

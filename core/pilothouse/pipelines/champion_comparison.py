@@ -1,0 +1,131 @@
+"""The champion on the very rows that a new run held out, so that both are compared fairly.
+
+The champion answers in a model process; the run's answers are stored with its rows. It runs in
+child processes only.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.deployments.scoring import Report, answerable, score_frame
+from pilothouse.experiments import details
+from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import primary_metric, task_of
+from pilothouse.registry.evaluations import REFERENCE_PATH
+from pilothouse.registry.info import VersionInfo
+from pilothouse.registry.versions import SIGNATURE_PATH
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Metrics of a run and of the champion on the same rows; `metric` is the one that decides."""
+
+    metric: str
+    rows: int
+    run: Mapping[str, float]
+    champion: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The result of a step: the values of the metric that decides, and all metrics."""
+        return {
+            "rows": self.rows,
+            "metric": self.metric,
+            "challenger": self.run.get(self.metric),
+            "champion": self.champion.get(self.metric),
+            "metrics": {"challenger": dict(self.run), "champion": dict(self.champion)},
+        }
+
+
+def compare_with_champion(
+    store: Store, run: str, champion: VersionInfo, report: Report
+) -> Comparison:
+    """Both on the rows that the run held out, and that the champion can answer.
+
+    Raises Invalid when the champion answers something else, or needs a column that these rows do
+    not have.
+    """
+    from pilothouse.models.answers import answer_arrays
+
+    own, rows = _signature(store, run), _reference(store, run)
+    other = champion.signature
+    _check_comparable(champion, own, rows)
+    rows = rows[answerable(other, rows)].reset_index(drop=True)
+    if rows.empty:
+        raise Invalid(f"{champion.ref} can answer none of the rows that the run held out.")
+
+    truth = _truth(own, rows)
+    scored = score_frame(store, champion, rows[list(other.names)], report)
+    answers = answer_arrays(other, scored.columns)
+    task = task_of(own)
+    return Comparison(
+        metric=primary_metric(task),
+        rows=len(rows),
+        run=task.compute_metrics(own, _stored_answers(own, rows), truth),
+        champion=task_of(other).compute_metrics(other, answers, _as_truth(truth, own, other)),
+    )
+
+
+def _check_comparable(champion: VersionInfo, own: Signature, rows: pd.DataFrame) -> None:
+    other = champion.signature
+    if missing := [name for name in other.names if name not in rows]:
+        raise Invalid(
+            f"{champion.ref} needs {', '.join(missing)}, which the held-out rows do not have.",
+            hint="Train on the same features, or evaluate both on another dataset version.",
+        )
+    if (other.task, set(other.classes)) != (own.task, set(own.classes)):
+        raise Invalid(
+            f"{champion.ref} answers something else than the run: they cannot be compared."
+        )
+
+
+def _truth(signature: Signature, rows: pd.DataFrame) -> Floats:
+    """The labels that are stored with the rows: as numbers, or as texts that the task reads."""
+    import numpy as np
+
+    column = rows["__target"]
+    if column.dtype == object:
+        return task_of(signature).truth(signature, column.tolist())
+    return column.to_numpy().astype(np.float64)
+
+
+def _stored_answers(signature: Signature, rows: pd.DataFrame) -> dict[str, Any]:
+    names = [column.name for column in task_of(signature).columns(signature)]
+    return {name: rows[f"__{name}"].to_numpy() for name in names}
+
+
+def _as_truth(truth: Floats, own: Signature, other: Signature) -> Floats:
+    """The labels as numbers of another signature, whose classes may have another order."""
+    if own.classes == other.classes and own.positive == other.positive:
+        return truth
+    labels = [own.classes[int(position)] for position in truth]
+    return task_of(other).truth(other, labels)
+
+
+def _reference(store: Store, run: str) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_parquet(io.BytesIO(_file(store, run, REFERENCE_PATH)))
+
+
+def _signature(store: Store, run: str) -> Signature:
+    return Signature.from_json(json.loads(_file(store, run, SIGNATURE_PATH)))
+
+
+def _file(store: Store, run: str, path: str) -> bytes:
+    with store.read() as session:
+        digest = details.artifact(session, run, path).digest
+    return store.artifacts.read(digest)

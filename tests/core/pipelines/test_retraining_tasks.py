@@ -1,0 +1,162 @@
+"""A retraining of a model of every task that training fits: data, spec, comparison, proposal."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn import metrics as oracle
+
+from pilothouse.deployments.prediction_log.stored_columns import MARK, output_column
+from pilothouse.kit.clock import FixedClock, to_ms
+from pilothouse.kit.errors import Invalid
+from pilothouse.kit.ids import uuid7s
+from pilothouse.models.tasks import primary_metric, task_of
+from pilothouse.pipelines import retraining
+from pilothouse.registry.evidence import ChampionComparison
+from pilothouse.training import TrainingSpec
+from pilothouse.training.fit import train_job
+from pilothouse.workspace import Workspace
+
+ROWS = 700
+NAME = "homes"
+
+
+def homes(seed: int, rows: int = ROWS, slope: float = 3.0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"x": rng.normal(size=rows), "area": rng.choice(["n", "s"], rows)})
+    price = slope * frame["x"] + (frame["area"] == "n") + rng.normal(0, 0.5, rows)
+    three = np.array(["low", "mid", "high"])[np.digitize(price, [-1, 1])]
+    return frame.assign(
+        price=price,
+        sold=np.where(price > 0.5, "yes", "no"),
+        band=three,
+        at=pd.date_range("2026-01-01", periods=rows, freq="h", tz="UTC"),
+    )
+
+
+def quiet(*_: Any) -> None:
+    pass
+
+
+PROGRESS: Any = quiet
+
+
+def serve(workspace: Workspace, target: str, **choices: Any) -> None:
+    """The champion homes@1, deployed."""
+    data = workspace.data.register("listings", homes(1), event_time="at").ref
+    spec = TrainingSpec(
+        data, target, trainer="random_forest", features=("x", "area"), folds=2, **choices
+    )
+    workspace.registry.register(NAME, workspace.training.train_now(spec))
+    workspace.registry.promote(NAME, 1, "production", "the first")
+    workspace.deployments.launch(NAME, NAME, 1, "the first")
+
+
+def log(workspace: Workspace, clock: FixedClock, target: str, as_text: bool = False) -> None:
+    """Labelled predictions of the last four weeks, from a world that has changed."""
+    rows = homes(2, slope=-3.0)
+    start = clock.now() - timedelta(days=28)
+    ids = uuid7s(ROWS, to_ms(start))
+    signature = workspace.registry.version(NAME, 1).signature
+    answer = {"regression": 0.0, "quantile": 0.0}.get(signature.task, 0.5)
+    outputs = {
+        output_column(column.name): "low" if column.kind == "category" else answer
+        for column in task_of(signature).columns(signature)
+    }
+    frame = rows[["x", "area"]].assign(
+        prediction_id=ids,
+        model=NAME,
+        version=1,
+        event_at=pd.Timestamp(start) + pd.to_timedelta(np.arange(ROWS), unit="h"),
+        received_at=pd.Timestamp(clock.now()),
+        latency_ms=1.0,
+        **outputs,
+    )
+    labels = pd.DataFrame({"prediction_id": ids, "label": rows[target]})
+    labels["label"] = labels["label"].astype(str) if as_text else labels["label"]
+    at = {"label_at": pd.Timestamp(start), "received_at": pd.Timestamp(clock.now())}
+    trees = (("predictions", frame, "event_at"), ("labels", labels.assign(**at), "label_at"))
+    for tree, table, when in trees:
+        for day, part in table.groupby(table[when].dt.date):
+            folder = workspace.folder / tree / NAME / f"date={day}"
+            folder.mkdir(parents=True)
+            arrow = pa.Table.from_pandas(part, preserve_index=False)
+            pq.write_table(arrow.replace_schema_metadata(dict(MARK)), folder / "0000.parquet")
+
+
+def retrain(workspace: Workspace) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The steps of the workflow: the snapshot, the comparison and the proposal."""
+    store = workspace.store
+    data = retraining.snapshot(store, PROGRESS, deployment=NAME, weeks=8, until_ms=None)
+    trained = train_job(store, PROGRESS, spec=data["spec"], job_id="a-job")
+    subject = {"run": trained["run"], "model": NAME, "champion": 1}
+    compared = retraining.compare(store, PROGRESS, **subject)
+    proposal = retraining.propose(store, PROGRESS, **subject, compared=compared, reason="drift")
+    return data | trained, compared, proposal
+
+
+CASES = [
+    ("sold", "binary", {"positive": "yes"}),
+    ("band", "multiclass", {}),
+    ("price", "regression", {}),
+]
+
+
+@pytest.mark.parametrize(("target", "task", "choices"), CASES)
+def test_the_challenger_is_judged_by_the_metric_of_its_task(
+    workspace: Workspace,
+    clock: FixedClock,
+    answering: None,
+    target: str,
+    task: str,
+    choices: dict[str, Any],
+) -> None:
+    serve(workspace, target, **choices)
+    log(workspace, clock, target)
+    data, compared, proposal = retrain(workspace)
+    assert data["spec"]["task"] == task
+    signature = workspace.registry.version(NAME, 1).signature
+    assert compared["metric"] == primary_metric(task_of(signature))
+
+    promotion = workspace.registry.promotion(proposal["promotion"])
+    frozen = ChampionComparison.from_json(promotion.evidence["comparison"])
+    assert frozen.candidate[compared["metric"]] == compared["challenger"]
+    assert frozen.champion[compared["metric"]] == compared["champion"]
+    verdict = next(v for v in promotion.verdicts if v.gate == "beats_champion")
+    assert verdict.outcome == "passed", verdict.message
+    assert verdict.figure == compared["challenger"]
+
+
+def test_the_champion_answers_the_rows_that_the_run_held_out(
+    workspace: Workspace, clock: FixedClock, answering: None
+) -> None:
+    serve(workspace, "price")
+    log(workspace, clock, "price", as_text=True)
+    data, compared, _ = retrain(workspace)
+    content = workspace.experiments.artifact(data["run"], "reference.parquet")
+    rows = pd.read_parquet(io.BytesIO(content))
+    digest = workspace.registry.version(NAME, 1).digest
+    champion = joblib.load(io.BytesIO(workspace.store.artifacts.read(digest)))
+    own = oracle.mean_absolute_error(rows["__target"], champion.predict(rows[["x", "area"]]))
+    assert compared["champion"] == pytest.approx(own, abs=1e-9)
+    recorded = workspace.experiments.run(data["run"]).metrics["mae"].last
+    assert compared["challenger"] == pytest.approx(recorded, abs=1e-9)
+    assert compared["rows"] == len(rows)
+
+
+def test_a_run_that_answers_something_else_is_not_compared(
+    workspace: Workspace, answering: None
+) -> None:
+    serve(workspace, "price")
+    spec = TrainingSpec("listings@1", "band", features=("x", "area"), folds=2)
+    run = workspace.training.train_now(spec)
+    with pytest.raises(Invalid, match="answers something else than the run"):
+        retraining.compare(workspace.store, PROGRESS, run=run, model=NAME, champion=1)
