@@ -26,17 +26,12 @@ from pilothouse.environments.tables import FAILED, EnvironmentUse
 from pilothouse.kit.errors import Conflict, Refused
 from pilothouse.models.formats import ModelFormat, format_of
 from pilothouse.models.package import ModelPackage
+from pilothouse.models.requirements import SAME_IMPORT, library_of
 from pilothouse.registry import code_audit
 from pilothouse.registry.code_audit import AuditInfo
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
-# The same import from another distribution: either of them is enough.
-SAME_IMPORT: Mapping[str, str] = {
-    "xgboost-cpu": "xgboost",
-    "tensorflow-cpu": "tensorflow",
-    "mlflow-skinny": "mlflow",
-}
 IMPORT_NAMES: Mapping[str, str] = {"scikit-learn": "sklearn"}
 MAX_NAMED = 5
 BUILD = "Build its environment on the version's page, or with `pilothouse models environment`."
@@ -115,13 +110,12 @@ def _relaxed(line: str, model_format: ModelFormat, audit: AuditInfo) -> Requirem
     except InvalidRequirement:
         return None
     name = canonicalize_name(requirement.name)
-    own = {str(canonicalize_name(library)) for library in model_format.libraries}
-    own |= {other for library, other in SAME_IMPORT.items() if library in own}
+    own = {library_of(library) for library in model_format.libraries}
     if model_format.versions == "as recorded":
         return requirement
     if model_format.versions == "any newer":
         return _at_least(requirement)
-    if name in own or audit.is_own_code:
+    if library_of(name) in own or audit.is_own_code:
         return _same_minor(requirement)
     module = IMPORT_NAMES.get(name, name.replace("-", "_"))
     imported = {path.partition(".")[0] for path in audit.imports}
@@ -151,9 +145,11 @@ def _same_minor(requirement: Requirement) -> Requirement:
 
 
 def _available(requirement: Requirement, installed: Mapping[str, str]) -> str:
-    other = SAME_IMPORT.get(canonicalize_name(requirement.name))
-    if other is not None and canonicalize_name(requirement.name) not in installed:
-        requirement.name = other
+    """The requirement by the name of the build that is installed: any of a library's is enough."""
+    if canonicalize_name(requirement.name) not in installed:
+        library = library_of(requirement.name)
+        builds = (library, *(build for build, name in SAME_IMPORT.items() if name == library))
+        requirement.name = next(filter(installed.__contains__, builds), requirement.name)
     return str(requirement)
 
 

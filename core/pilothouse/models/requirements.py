@@ -10,11 +10,15 @@ from pilothouse.models.package import ModelPackage
 RUNNER_REQUIREMENTS = ("orjson>=3.10.12",)
 # Clients record whatever was imported while they logged: these are never needed to predict.
 NEEDLESS = frozenset({"mlflow", "mlflow-skinny", "mlflow-tracing", "psutil", "pytest"})
-# The same import and versions, without the libraries of a graphics card.
-LIGHTER = {"xgboost": "xgboost-cpu", "tensorflow": "tensorflow-cpu"}
+# Builds of one library under several names. The recorded one is taken, and no other put for it: an
+# index may lack the smaller build, and there is none for some platforms.
+SAME_IMPORT = {
+    "xgboost-cpu": "xgboost",
+    "tensorflow-cpu": "tensorflow",
+    "mlflow-skinny": "mlflow",
+}
 # Recorded with nearly every model of an author who has them installed.
-OFTEN_NEEDLESS = frozenset({"torch", "torchvision", "tensorflow", "tensorflow-cpu", "keras"})
-FIRST_LIGHTER = {"xgboost-cpu": (2, 1, 1)}
+OFTEN_NEEDLESS = frozenset({"torch", "torchvision", "tensorflow", "keras"})
 NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)")
 LOCAL_VERSION = re.compile(r"(==\s*[0-9][^;,\s+]*)\+[a-zA-Z0-9.]+")
 MAX_LINE = 500
@@ -28,19 +32,27 @@ def needed_lines(
     With `libraries` only these are taken; None takes all but what is needless. Options such as
     `--index-url` and addresses are dropped: an environment is built from the configured index.
     """
-    imported = {normalised(name) for name in package.facts.get("libraries") or ()}
+    used = {library_of(name) for name in (*(package.facts.get("libraries") or ()), *always)}
+    taken = None if libraries is None else {library_of(name) for name in libraries}
     lines: dict[str, str] = {}
     for line in package.requirements:
         name, text = _requirement(line)
-        if name and _is_needed(name, libraries, {*map(normalised, always)} | imported):
-            lighter = _lighter(name, text)
-            lines.setdefault(lighter[0], lighter[1])
+        library = library_of(name)
+        if not name or not _is_needed(library, taken, used):
+            continue
+        # Clients record tensorflow beside tensorflow-cpu, which is what the author installed.
+        if library not in lines or name in SAME_IMPORT:
+            lines[library] = text
 
     for name in always:
-        lighter_name = LIGHTER.get(name, name)
-        if name not in lines and lighter_name not in lines:
-            lines[lighter_name] = lighter_name
+        lines.setdefault(library_of(name), name)
     return tuple(lines.values())
+
+
+def library_of(name: str) -> str:
+    """The name of a library, whichever of its builds a distribution is."""
+    plain = normalised(name)
+    return SAME_IMPORT.get(plain, plain)
 
 
 def normalised(name: str) -> str:
@@ -48,12 +60,12 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _is_needed(name: str, libraries: Collection[str] | None, used: Collection[str]) -> bool:
-    if name in used:
+def _is_needed(library: str, taken: Collection[str] | None, used: Collection[str]) -> bool:
+    if library in used:
         return True
-    if libraries is not None:
-        return name in libraries
-    return name not in NEEDLESS and name not in OFTEN_NEEDLESS
+    if taken is not None:
+        return library in taken
+    return library not in NEEDLESS and library not in OFTEN_NEEDLESS
 
 
 def _requirement(line: str) -> tuple[str, str]:
@@ -66,17 +78,3 @@ def _requirement(line: str) -> tuple[str, str]:
         return "", ""
     # A version such as 2.13.0+cpu is in no index.
     return normalised(match[1]), LOCAL_VERSION.sub(r"\1", text)
-
-
-def _lighter(name: str, text: str) -> tuple[str, str]:
-    lighter = LIGHTER.get(name)
-    first = FIRST_LIGHTER.get(lighter or "", (0,))
-    if lighter is None or _pinned_version(text) < first:
-        return name, text
-    match = NAME.fullmatch(text)
-    return lighter, f"{lighter}{match[3] if match else ''}"
-
-
-def _pinned_version(text: str) -> tuple[int, ...]:
-    match = re.search(r"==\s*([0-9][0-9.]*)", text)
-    return tuple(int(part) for part in match[1].split(".") if part) if match else (1 << 30,)

@@ -29,7 +29,7 @@ class Keras(ModelFormat):
     title = "Keras and TensorFlow"
     description = "A .keras file of layers, or a SavedModel folder, which is a program."
     file_names = "*.keras, saved_model.pb"
-    libraries = ("tensorflow-cpu", "keras", "numpy")
+    libraries = ("tensorflow", "keras", "numpy")
     keeps_requirements = True
     versions = "as recorded"
     runs_code = True

@@ -18,6 +18,7 @@ from pilothouse.models.formats import (
 from pilothouse.models.model_inputs import reordered, to_matrix
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.raw_rows import rows_of, sigmoid, two_columns
+from pilothouse.models.requirements import RUNNER_REQUIREMENTS, needed_lines
 from pilothouse.models.signature import Signature
 
 SUFFIXES = (".ubj", ".xgb", ".json")
@@ -52,8 +53,8 @@ class XGBoost(ModelFormat):
         return package.fact("library") == "xgboost" and bool(main_file(package, ".json"))
 
     def requirements(self, package: ModelPackage) -> tuple[str, ...]:
-        """XGBoost as recorded, in the build without a graphics card, and what it imports."""
-        return _requirements(self, package, "xgboost")
+        """XGBoost as recorded, and what it imports."""
+        return (*needed_lines(package, self.libraries, ("xgboost",)), *RUNNER_REQUIREMENTS)
 
     def load(
         self, folder: Path, package: ModelPackage, signature: Signature, *, approved: bool = False
@@ -64,12 +65,6 @@ class XGBoost(ModelFormat):
         booster = xgboost.Booster({"nthread": 1})
         booster.load_model(str(folder / require_file(package, *SUFFIXES)))
         return BoosterOfXGBoost(booster, package, signature)
-
-
-def _requirements(kind: ModelFormat, package: ModelPackage, library: str) -> tuple[str, ...]:
-    from pilothouse.models.requirements import RUNNER_REQUIREMENTS, needed_lines
-
-    return (*needed_lines(package, kind.libraries, (library,)), *RUNNER_REQUIREMENTS)
 
 
 class BoosterOfXGBoost:
