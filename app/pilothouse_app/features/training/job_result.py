@@ -90,14 +90,14 @@ def _ranking(leaderboard: Leaderboard) -> None:
         [
             {
                 "id": row.run,
-                "trainer": f"{place}. {trainer_title(row.trainer)}",
+                "trainer": f"{position}. {trainer_title(row.trainer)}",
                 "value": row.value,
                 "spread": row.spread,
                 "held_out": row.held_out,
                 "seconds": row.seconds,
                 "note": row.note,
             }
-            for place, row in enumerate(ranked, start=1)
+            for position, row in enumerate(ranked, start=1)
         ]
     )
     columns = {
