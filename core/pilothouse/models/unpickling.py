@@ -1,4 +1,4 @@
-"""Unpickling in a model process: with the classes on the list of `models/audit.py`, or approved.
+"""Unpickling in a model process: with the classes on the list of `models/audit`, or approved.
 
 What is refused has run nothing: a name is tested before it is resolved.
 """
@@ -10,14 +10,9 @@ import io
 import pickle
 from typing import Any
 
-from pilothouse.models.audit import (
-    BUILDERS,
-    PLAIN_MODULES,
-    decompressed,
-    is_known,
-    is_known_function,
-    unapproved,
-)
+from pilothouse.models.audit import unapproved
+from pilothouse.models.audit.archives import decompressed
+from pilothouse.models.audit.known_names import BUILDERS, PLAIN_MODULES, is_known, is_known_function
 
 JOBLIB = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pilothouse.kit.errors import Invalid, NotFound
-from pilothouse.models.audit import open_zip, zip_member
+from pilothouse.models.audit.archives import open_zip, zip_member
 from pilothouse.models.package import MAX_FILES, check_path
 from pilothouse.storage import Store
 

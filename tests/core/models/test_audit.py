@@ -41,15 +41,11 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from statsmodels.base.data import PandasData
 
 from pilothouse.kit.errors import Invalid, Refused
-from pilothouse.models.audit import (
-    DATA_ONLY,
-    KNOWN_CLASSES,
-    OWN_CODE,
-    audit_keras,
-    audit_pickle,
-    audit_skops,
-    audit_torch,
-)
+from pilothouse.models.audit import DATA_ONLY, KNOWN_CLASSES, OWN_CODE
+from pilothouse.models.audit.keras_config import audit_keras
+from pilothouse.models.audit.pickles import audit_pickle
+from pilothouse.models.audit.skops_schema import audit_skops
+from pilothouse.models.audit.torch_archive import audit_torch
 from pilothouse.models.formats import formats
 from pilothouse.models.onnx_file import check_external
 from pilothouse.models.package import ModelPackage

@@ -83,7 +83,7 @@ class ModelFormat(ABC):
         """The model, in its own process. Raises what the library raises on a damaged file.
 
         `approved` allows what the audit calls own code. Without it, only classes of libraries that
-        are on the list of `models/audit.py` are loaded, and anything else raises Refused.
+        are on the list of `models/audit` are loaded, and anything else raises Refused.
         """
 
 

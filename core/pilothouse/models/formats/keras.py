@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pilothouse.models.audit import Audit, audit_keras, audit_of_code, unapproved
+from pilothouse.models.audit import Audit, audit_of_code, unapproved
+from pilothouse.models.audit.keras_config import audit_keras
 from pilothouse.models.formats import (
     Columns,
     LoadedModel,

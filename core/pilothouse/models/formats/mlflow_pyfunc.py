@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pilothouse.models.audit import Audit, audit_of_code, audit_pickle, unapproved
+from pilothouse.models.audit import Audit, audit_of_code, unapproved
+from pilothouse.models.audit.pickles import audit_pickle
 from pilothouse.models.formats import Columns, LoadedModel, ModelFormat, Rows, formats
 from pilothouse.models.network_rows import network_rows
 from pilothouse.models.package import ModelPackage

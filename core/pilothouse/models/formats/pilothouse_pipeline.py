@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse.models import pandas_import
-from pilothouse.models.audit import KNOWN_CLASSES, OWN_CODE, Audit, audit_pickle
+from pilothouse.models.audit import KNOWN_CLASSES, OWN_CODE, Audit
+from pilothouse.models.audit.pickles import audit_pickle
 from pilothouse.models.formats import Columns, LoadedModel, ModelFormat, Rows, formats
 from pilothouse.models.model_inputs import to_arrays, to_frame
 from pilothouse.models.package import ModelPackage

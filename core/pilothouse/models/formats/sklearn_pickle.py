@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pilothouse.models.audit import Audit, audit_pickle
+from pilothouse.models.audit import Audit
+from pilothouse.models.audit.pickles import audit_pickle
 from pilothouse.models.estimators import Estimator
 from pilothouse.models.formats import LoadedModel, ModelFormat, formats, main_file, require_file
 from pilothouse.models.package import ModelPackage

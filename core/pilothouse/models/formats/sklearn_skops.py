@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pilothouse.models.audit import Audit, audit_skops, is_known, unapproved
+from pilothouse.models.audit import Audit, unapproved
+from pilothouse.models.audit.known_names import is_known
+from pilothouse.models.audit.skops_schema import audit_skops
 from pilothouse.models.estimators import Estimator
 from pilothouse.models.formats import LoadedModel, ModelFormat, formats, main_file, require_file
 from pilothouse.models.package import ModelPackage

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pilothouse.models.audit import OWN_CODE, Audit, audit_pickle, unapproved
+from pilothouse.models.audit import OWN_CODE, Audit, unapproved
+from pilothouse.models.audit.pickles import audit_pickle
 from pilothouse.models.formats import (
     Columns,
     LoadedModel,

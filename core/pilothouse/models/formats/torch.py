@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pilothouse.models.audit import OWN_CODE, Audit, audit_torch, unapproved
+from pilothouse.models.audit import OWN_CODE, Audit, unapproved
+from pilothouse.models.audit.torch_archive import audit_torch
 from pilothouse.models.formats import (
     Columns,
     LoadedModel,
