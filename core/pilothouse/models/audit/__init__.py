@@ -5,7 +5,8 @@ run: every name becomes a hollow class, so that nothing is imported, called or b
 and Keras name their classes in JSON. The badge that follows is one of three:
 
 - data only: loading reads numbers and texts;
-- classes of known libraries: it names only classes on the list of `known_names`, which build estimators;
+- classes of known libraries: it names only classes of the list in `known_names`, which build
+  estimators;
 - own code: anything else. Loading runs what the author wrote, so that a person must approve it.
 
 A list that a model file carries of what may be trusted is never read. Classes narrow what a file
