@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 
+from harness.added_task import NAME, install
 from harness.evaluated_runs import log_evaluated, score_values
 from pilothouse.models.signature import Signature
 from pilothouse.workspace import Workspace
@@ -458,3 +459,20 @@ def titles(page) -> set[str]:
     return {part.split("**")[1] for part in shown(page).splitlines() if part.count("**") >= 2} | {
         each.value.removeprefix("#").strip() for each in page.subheader
     }
+
+
+def test_a_task_of_another_package_is_compared(visit, workspace, tmp_path, monkeypatch):
+    install(tmp_path / "packages", monkeypatch)
+    rng = np.random.default_rng(1)
+    rate = rng.gamma(2, 2, 300)
+    counts = rng.poisson(rate).tolist()
+    signature = Signature((), "calls", task=NAME, gives="value")
+    runs = [
+        log_evaluated(workspace.experiments, name, signature, raw[:, None], counts, features=HOURS)
+        for name, raw in (("flat-run", np.full(300, 4.0)), ("good-run", rate))
+    ]
+    for view in VIEWS:
+        assert not compare(visit, runs, view).error
+    words = shown(compare(visit, runs))
+    assert "Poisson deviance: good-run is best with" in words
+    assert "Expected by seen events" in titles(compare(visit, runs, "Evaluation"))

@@ -27,7 +27,7 @@ class Titled(Protocol):
 
 
 def readable(text: str, named: Mapping[str, Titled]) -> str:
-    """A stored message with the keys of `named` (`roc_auc`) replaced by their titles.
+    """A stored message with the keys of `named` (`log_loss`) replaced by their titles.
 
     Other words with an underscore are names that people gave, and stay as they are.
     """

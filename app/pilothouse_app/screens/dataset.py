@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.data.schema import NAMES
+from pilothouse.experiments.metrics.leading import headline_metric, primary_metrics
 from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, figure
@@ -17,6 +18,7 @@ from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.links import address, go_next, query_param, screen
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.records import records
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import (
     bytes_column,
@@ -41,7 +43,7 @@ from pilothouse_app.features.data.profile import (
 from pilothouse_app.features.data.reading_options import reading_report
 from pilothouse_app.features.data.register_dataset import register_data_button
 from pilothouse_app.features.data.version_actions import state_notice, version_menu
-from pilothouse_app.features.experiments.formatting import column_config, display_frame
+from pilothouse_app.features.experiments.formatting import display_frame
 from pilothouse_app.features.training.dialog import training_button
 
 if TYPE_CHECKING:
@@ -225,8 +227,14 @@ def _runs(version: DatasetVersionInfo) -> None:
         )
         return
 
-    frame = ws.experiments.runs(
-        used, columns=("name", "status", "trainer", "metrics.roc_auc", "created_at")
+    keys = sorted(primary_metrics())
+    columns = ("name", "status", "trainer", *(f"metrics.{key}" for key in keys), "created_at")
+    frame = ws.experiments.runs(used, columns=columns)
+    frame = frame.assign(
+        metric=[
+            headline_metric({key: row.get(f"metrics.{key}") for key in keys})
+            for row in records(frame)
+        ]
     )
     section("Runs that read this version", plural(total, "run"))
 
@@ -237,7 +245,7 @@ def _runs(version: DatasetVersionInfo) -> None:
                 "name": name_column("Run"),
                 "status": status_column(),
                 "trainer": text_column("Trainer"),
-                "metrics.roc_auc": column_config("metrics.roc_auc"),
+                "metric": text_column("Metric"),
                 "created_at": when_column("Created"),
             },
             key="dataset_runs",

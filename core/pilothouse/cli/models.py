@@ -362,7 +362,7 @@ def _gates(ws: Workspace, stage: str) -> Output:
     reason=True,
     example=(
         "pilothouse models set-gates staging --gate has_contract --gate metric_threshold "
-        "--param metric_threshold.metric=roc_auc --param metric_threshold.threshold=0.7"
+        "--param metric_threshold.metric=accuracy --param metric_threshold.threshold=0.7"
     ),
 )
 @stage_argument

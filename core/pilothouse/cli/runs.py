@@ -36,8 +36,8 @@ experiment_option = click.option("--experiment", default=None, help="Of this exp
     name="list",
     own_help=True,
     example=(
-        "pilothouse runs list --filter 'metrics.roc_auc > 0.8'",
-        "pilothouse runs list --experiment flights --sort metrics.roc_auc --limit 5 --json",
+        "pilothouse runs list --filter 'metrics.accuracy > 0.8'",
+        "pilothouse runs list --experiment flights --sort metrics.accuracy --limit 5 --json",
     ),
 )
 @filter_option
@@ -205,7 +205,7 @@ def _sources(ws: Workspace, run: str) -> list[Any]:
     runs,
     Experiments.groups,
     Experiments.group_count,
-    example="pilothouse runs groups --by params.max_depth --column metrics.roc_auc",
+    example="pilothouse runs groups --by params.max_depth --column metrics.accuracy",
     own_help=True,
 )
 @click.option("--by", multiple=True, required=True, help="A column to group by; repeatable.")

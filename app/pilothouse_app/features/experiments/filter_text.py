@@ -15,7 +15,7 @@ from pilothouse_app.features.experiments.state import State, on_widget_change, s
 if TYPE_CHECKING:
     from pilothouse.experiments.run_table.filters import RunFilter
 
-EXAMPLE = "metrics.roc_auc > 0.8 and params.kind = 'tree'"
+EXAMPLE = "metrics.accuracy > 0.8 and params.kind = 'tree'"
 
 
 def filter_box(state: State) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pilothouse.experiments.metrics.kinds import METRICS
+from pilothouse.experiments.metrics.kinds import METRICS, metric_kind
 from pilothouse.experiments.metrics.leading import leading_metrics, primary_metrics
 from pilothouse.experiments.run_table import default_columns
 from pilothouse.kit.errors import NotFound
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
 # Primary metrics that are better when higher are shares: as bars up to 1 they compare at a glance.
-BAR_METRICS = {key for key in primary_metrics() if METRICS[key].direction == "higher"}
+BAR_METRICS = {key for key in primary_metrics() if metric_kind(key).direction == "higher"}
 
 
 def metric_title(key: str) -> str:

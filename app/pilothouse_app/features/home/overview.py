@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.metrics.kinds import metric_kind
-from pilothouse.experiments.metrics.leading import leading_metrics, primary_metrics
+from pilothouse.experiments.metrics.leading import headline_metric, primary_metrics
 from pilothouse.monitoring.tables import OPEN
-from pilothouse_app.components.formats import is_missing
 from pilothouse_app.components.records import records
 from pilothouse_app.components.workspace import workspace
 
@@ -94,16 +92,12 @@ def _latest_runs(ws: Workspace) -> pd.DataFrame:
     keys = sorted(primary_metrics())
     columns = ("name", "status", "trainer", *(f"metrics.{key}" for key in keys), "created_at")
     runs = ws.experiments.runs(size=LATEST, columns=columns)
-    return runs.assign(metric=[_metric_of_run(row, keys) for row in records(runs)])
-
-
-def _metric_of_run(run: dict[str, Any], keys: list[str]) -> str:
-    """The value with its title: "ROC AUC 0.7123"; empty when the run has none of the metrics."""
-    present = [key for key in keys if not is_missing(run.get(f"metrics.{key}"))]
-    for key in leading_metrics(present)[:1]:
-        kind = metric_kind(key)
-        return f"{kind.title} {kind.format_value(float(run[f'metrics.{key}']))}"
-    return ""
+    return runs.assign(
+        metric=[
+            headline_metric({key: row.get(f"metrics.{key}") for key in keys})
+            for row in records(runs)
+        ]
+    )
 
 
 def _most_common_metric(windows: pd.DataFrame) -> pd.DataFrame:

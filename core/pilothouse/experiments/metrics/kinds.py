@@ -133,8 +133,8 @@ _TITLES = {kind.title.lower() for kind in METRICS.values()}
 def metric_kind(key: str, task: str = "") -> MetricKind:
     """What is known of a metric: the listed kind, a part of a longer key, or what its name says.
 
-    `cv_roc_auc_mean` is a ROC AUC of cross-validation; a spread over folds is better when lower. A
-    metric that no table lists is called as it was logged, so that two keys never look the same.
+    `cv_accuracy_mean` is an accuracy of cross-validation; a spread over folds is better when lower.
+    A metric that no table lists is called as it was logged, so that two keys never look the same.
     With the name of a task, its own titles come first.
     """
     own = {metric.key: _kind_of(metric) for metric in tasks.get(task).metrics} if task else {}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 
+from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.models.tasks import primary_metric, tasks
 
 
@@ -24,3 +26,16 @@ def leading_metrics(keys: Iterable[str]) -> tuple[str, ...]:
 def primary_metrics() -> frozenset[str]:
     """The primary metric of every task."""
     return frozenset(primary_metric(task) for _, task in tasks.items()) - {""}
+
+
+def headline_metric(values: Mapping[str, float | None]) -> str:
+    """The one of these metrics that decides, with its title: "ROC AUC 0.7123"; empty without any.
+
+    It is the first of the likeliest task's primary metrics.
+    """
+    measured = {key: v for key, v in values.items() if v is not None and not math.isnan(v)}
+    primary = [key for key in leading_metrics(measured) if key in primary_metrics()]
+    for key in primary[:1]:
+        kind = metric_kind(key)
+        return f"{kind.title} {kind.format_value(float(measured[key]))}"
+    return ""
