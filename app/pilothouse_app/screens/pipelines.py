@@ -22,7 +22,12 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.pipelines.jobs import JOB_COLUMNS, display_jobs, kind_title
 from pilothouse_app.features.pipelines.recipes import add_recipe_button, recipes_view
 from pilothouse_app.features.pipelines.schedules import add_schedule_button, schedules_view
-from pilothouse_app.features.pipelines.start import demo_button, retrain_button, start_demo
+from pilothouse_app.features.pipelines.start import (
+    demo_button,
+    other_demos_button,
+    retrain_button,
+    start_demo,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +51,7 @@ def render() -> None:
     busy = bool(ws.jobs.active())
     with header("Pipelines", note=plural(ws.jobs.count(), "job")):
         demo_button()
+        other_demos_button()
         retrain_button()
 
     with filter_bar():

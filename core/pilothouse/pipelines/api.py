@@ -12,11 +12,11 @@ from pilothouse.jobs import submit
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.pipelines import auto_monitor
+from pilothouse.pipelines.demos import DEMOS, FLIGHTS, Demo, demo
 from pilothouse.pipelines.labelled_rows import check_inputs, label_column
 from pilothouse.registry import versions
 from pilothouse.storage.service import Service
 
-DEMO = "demo_flights"
 MAX_WEEKS = 52
 
 
@@ -107,21 +107,32 @@ class Pipelines(Service):
                 subject=("version", info.ref),
             )
 
-    def start_demo(self, weeks: int | None = None) -> str:
-        """Ask for the flights demo, once in a workspace; the id of its newest job."""
+    def start_demo(self, weeks: int | None = None, *, name: str = FLIGHTS) -> str:
+        """Ask for a demo, once in a workspace; the id of its newest job.
+
+        `weeks` is for the flights only: send no more than the first. Raises NotFound for an unknown
+        demo, Unavailable when its data is not installed.
+        """
+        chosen = demo(name)
         if weeks is not None and not 1 <= weeks <= MAX_WEEKS:
             raise Invalid(f"{weeks} weeks is no demo.", fields={"weeks": f"1 to {MAX_WEEKS}"})
         with self._store.write() as session:
-            return _newest_demo(session) or submit(
-                session, self._store, DEMO, {"weeks": weeks}, title="Run the flights demo"
-            )
+            if job := _newest_job(session, chosen.job):
+                return job
+            chosen.require_data()
+            args = {"weeks": weeks} if name == FLIGHTS else {}
+            return submit(session, self._store, chosen.job, args, title=f"Run the {name} demo")
 
-    def demo_job(self) -> str | None:
-        """The newest job of the flights demo, or None."""
+    def demo_job(self, name: str = FLIGHTS) -> str | None:
+        """The newest job of a demo, or None. Raises NotFound for an unknown one."""
         with self._store.read() as session:
-            return _newest_demo(session)
+            return _newest_job(session, demo(name).job)
+
+    def demos(self) -> tuple[Demo, ...]:
+        """The demos on real data: name, title, what it shows, and whether its data is there."""
+        return DEMOS
 
 
-def _newest_demo(session: Session) -> str | None:
-    newest = select(Job.id).where(Job.kind == DEMO).order_by(col(Job.created_at).desc())
+def _newest_job(session: Session, kind: str) -> str | None:
+    newest = select(Job.id).where(Job.kind == kind).order_by(col(Job.created_at).desc())
     return session.exec(newest).first()

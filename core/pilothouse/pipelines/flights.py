@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.data import Data, samples
 from pilothouse.deployments import Deployments
-from pilothouse.deployments.controller.trial import try_version
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms, to_ms
-from pilothouse.kit.ids import seeded_uuid7
 from pilothouse.monitoring import Monitoring
-from pilothouse.pipelines import evaluation
-from pilothouse.pipelines.api import Pipelines
+from pilothouse.pipelines import demo_service, evaluation
 from pilothouse.pipelines.replay import ReplayClient
+from pilothouse.pipelines.replay_columns import batches, seeded_ids, tensors, to_millis
 from pilothouse.registry import Registry
 from pilothouse.storage import Store
 from pilothouse.training import TrainingSpec
@@ -35,7 +33,6 @@ KNOWN_AT, NAME = samples.FLIGHT_LABEL_AT, samples.FLIGHT_ID
 FIRST_SENT = 3
 WEEK = timedelta(weeks=1)
 START = datetime(2013, 2, 25, tzinfo=UTC)
-BATCH = 1000
 TRIALS = {"logistic_regression": 4, "random_forest": 4, "hist_gradient_boosting": 5}
 
 
@@ -80,16 +77,7 @@ def specs(dataset: str) -> list[dict[str, Any]]:
 
 def put_into_service(store: Store, progress: Progress, *, run: str) -> dict[str, Any]:
     """Register the best run, promote it to production, deploy it and wait until it answers."""
-    registry, deployments = Registry(store, try_version), Deployments(store)
-    version = registry.register(MODEL, run)
-    if registry.champion(MODEL) is None:
-        registry.promote(MODEL, version.version, "production", "the best of the candidates")
-    progress(0.3, f"launching {MODEL}@{version.version}")
-    if DEPLOYMENT not in set(deployments.deployments()["name"]):
-        deployments.launch(DEPLOYMENT, MODEL, version.version, "the champion goes into service")
-    deployments.wait_until_ready(DEPLOYMENT)
-    Pipelines(store).monitor(DEPLOYMENT)
-    return {"version": version.version, "run": run}
+    return demo_service.put_into_service(store, progress, MODEL, DEPLOYMENT, run)
 
 
 def send_week(store: Store, progress: Progress, *, week_ms: int, is_last: bool) -> dict[str, Any]:
@@ -104,8 +92,8 @@ def send_week(store: Store, progress: Progress, *, week_ms: int, is_last: bool) 
     labelled_rows = sent[sent[TARGET].notna() & (sent[KNOWN_AT] >= start)]
     labelled_rows = labelled_rows if is_last else labelled_rows[labelled_rows[KNOWN_AT] < end]
     progress(0.1, f"{start:%d %b}: {len(leaving):,} flights")
-    predicted = sum(_predict(client, part) for part in _parts(leaving))
-    labelled = sum(_label(client, part) for part in _parts(labelled_rows))
+    predicted = sum(_predict(client, part) for part in batches(leaving))
+    labelled = sum(_label(client, part) for part in batches(labelled_rows))
     client.close()
     progress(0.6, f"{start:%d %b}: evaluating")
     windows = [start - WEEK, start] if start > START else [start]
@@ -158,36 +146,20 @@ def _flights() -> pd.DataFrame:
     return pd.read_parquet(samples.flights())
 
 
-def _parts(frame: pd.DataFrame) -> list[pd.DataFrame]:
-    return [frame.iloc[first : first + BATCH] for first in range(0, len(frame), BATCH)]
-
-
 def _predict(client: ReplayClient, rows: pd.DataFrame) -> int:
-    columns = {name: _tensor(rows[name]) for name in samples.FLIGHT_FEATURES}
-    return client.predict(DEPLOYMENT, columns, _ids(rows), _ms(rows[WHEN]))
+    return client.predict(
+        DEPLOYMENT, tensors(rows[list(samples.FLIGHT_FEATURES)]), _ids(rows), to_millis(rows[WHEN])
+    )
 
 
 def _label(client: ReplayClient, rows: pd.DataFrame) -> int:
     labels = rows[TARGET].astype(int).tolist()
-    return client.label(DEPLOYMENT, _ids(rows), labels, _ms(rows[KNOWN_AT]))
+    return client.label(DEPLOYMENT, _ids(rows), labels, to_millis(rows[KNOWN_AT]))
 
 
 def _ids(rows: pd.DataFrame) -> list[str]:
     """A prediction id for each flight, the same each time: a repeated step is counted once."""
-    pairs = zip(_ms(rows[WHEN]), rows[NAME].tolist(), strict=True)
-    return [seeded_uuid7(ms, str(flight)) for ms, flight in pairs]
-
-
-def _ms(times: pd.Series[Any]) -> list[int]:
-    milliseconds: list[int] = times.astype("datetime64[ms, UTC]").astype("int64").tolist()
-    return milliseconds
-
-
-def _tensor(values: pd.Series[Any]) -> tuple[str, list[Any]]:
-    """A column as the Open Inference Protocol takes it: a datatype and values, null for missing."""
-    kind = {"i": "INT64", "u": "INT64", "f": "FP64"}.get(values.dtype.kind, "BYTES")
-    missing = values.isna().tolist()
-    return kind, [None if gone else v for v, gone in zip(values.tolist(), missing, strict=True)]
+    return seeded_ids(rows[WHEN], rows[NAME])
 
 
 def _auc_by_month(rows: pd.DataFrame, labels: pd.DataFrame) -> dict[str, float]:

