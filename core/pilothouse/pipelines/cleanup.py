@@ -12,8 +12,10 @@ from pilothouse.pipelines.recipes.job_functions import close_runs
 
 
 @contextmanager
-def closing_runs(job: JobContext) -> Iterator[None]:
+def closing_runs(job: JobContext, *others: str) -> Iterator[None]:
     """Close the open runs of a workflow that stops with an error, and raise it again.
+
+    `others` are further ids under which its steps start runs.
 
     A child process closes its runs itself, unless it was killed. A job that was cancelled between
     two workers stops at the first step of its workflow, so the whole of it belongs in this block.
@@ -23,7 +25,8 @@ def closing_runs(job: JobContext) -> Iterator[None]:
     except PilothouseError as stopped:
         status = "cancelled" if isinstance(stopped, Cancelled) else "failed"
         message = "" if isinstance(stopped, Cancelled) else stopped.message
-        Experiments(job.store).close_open_runs(job.id, status, message)
+        for job_id in (job.id, *others):
+            Experiments(job.store).close_open_runs(job_id, status, message)
         raise
 
 

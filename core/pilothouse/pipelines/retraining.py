@@ -19,6 +19,7 @@ from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
+from pilothouse.pipelines.recipe_retraining import recipe_of, recipe_snapshot
 from pilothouse.registry import Registry
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.info import VersionInfo
@@ -40,10 +41,12 @@ def snapshot(
     """Make a dataset version of the labelled predictions of the last weeks, and say what to train.
 
     Raises Invalid when there are too few labelled rows. The answer names the dataset, the champion,
-    the arguments of `check_contract`, and a spec whose newest days are held out.
+    the arguments of `check_contract`, and a spec whose newest days are held out; of a version that
+    a recipe's code made, the arguments of its run and of the evaluations instead.
     """
     champion = _champion(store, deployment)
-    spec = _champion_spec(store, champion)
+    recipe = recipe_of(store, champion)
+    spec = None if recipe else _champion_spec(store, champion)
     progress(0.1, "reading labelled predictions")
     rows = _labelled(store, deployment, champion, weeks, until_ms)
     if len(rows) < MIN_ROWS:
@@ -53,6 +56,16 @@ def snapshot(
             hint="Post labels, or choose a longer window.",
         )
 
+    if spec is None:
+        return recipe_snapshot(
+            store, deployment, champion, recipe, as_trained(rows, champion.signature), EVENT_TIME
+        )
+    return _spec_snapshot(store, deployment, champion, spec, rows)
+
+
+def _spec_snapshot(
+    store: Store, deployment: str, champion: VersionInfo, spec: TrainingSpec, rows: pd.DataFrame
+) -> dict[str, Any]:
     first, last = rows[EVENT_TIME].min(), rows[EVENT_TIME].max()
     newest = (rows[EVENT_TIME] > last - HELD_OUT_SPAN).mean()
     columns = [*_inputs(champion), spec.target, EVENT_TIME]

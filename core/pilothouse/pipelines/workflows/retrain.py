@@ -7,11 +7,16 @@ from typing import Any
 from pilothouse.activity.actors import RETRAINING
 from pilothouse.jobs import JobContext, workflows
 from pilothouse.kit.parameters import Parameter
-from pilothouse.pipelines.cleanup import closing_runs
+from pilothouse.pipelines.cleanup import closing_recipe_runs, closing_runs
+from pilothouse.pipelines.recipe_retraining import made_version, propose_version
+from pilothouse.pipelines.recipes.job_functions import register_models
 from pilothouse.pipelines.retraining import check_contract, compare, propose, snapshot
+from pilothouse.pipelines.version_evaluation import evaluate_version
+from pilothouse.pipelines.workflows.run_recipe import run_recipe
 from pilothouse.training.job_functions import train_one
 
 WEEKS = 8
+SIDES = ("challenger", "champion")
 
 
 @workflows.register("retrain")
@@ -58,6 +63,9 @@ def _retrain(
     job.span(0.15, 0.25)
     job.compute("check its contract", check_contract, **data["contract"])
 
+    if "recipe" in data:
+        return _retrain_by_recipe(job, data, reason)
+
     job.span(0.25, 0.75)
     trained = job.compute("train", train_one, spec=data["spec"], job_id=job.id)
 
@@ -70,3 +78,39 @@ def _retrain(
         "register and propose", propose, **subject, compared=compared, reason=reason
     )
     return {"dataset": data["dataset"], "run": trained["run"], **compared, **proposal}
+
+
+def _retrain_by_recipe(job: JobContext, data: dict[str, Any], reason: str) -> dict[str, Any]:
+    """Run the code on the older rows; evaluate what it made, and the champion, on the newest."""
+    with closing_recipe_runs(job):
+        ran = run_recipe(job, **data["recipe"], span=(0.25, 0.75))
+    made = job.compute(
+        "name its versions", register_models, recipe=data["recipe"]["recipe"], runs=ran["runs"]
+    )
+    model, champion = data["model"], data["champion"]
+    chosen = job.compute("find its version", made_version, model=model, **made)
+    version = chosen["version"]
+
+    job.span(0.75, 0.95)
+    evaluations = {}
+    with closing_runs(job, *(f"{job.id}-{side}" for side in SIDES)):
+        for side, number in zip(SIDES, (version, champion), strict=True):
+            evaluations[side] = job.compute(
+                f"evaluate the {side}",
+                evaluate_version,
+                model=model,
+                version=number,
+                job_id=f"{job.id}-{side}",
+                **data["evaluation"],
+            )
+    job.span(0.95, 1.0)
+    proposal = job.compute(
+        "propose",
+        propose_version,
+        model=model,
+        version=version,
+        champion=champion,
+        evaluations=evaluations,
+        reason=reason,
+    )
+    return {"dataset": data["dataset"], "run": ran["runs"][-1], **proposal}

@@ -1,0 +1,151 @@
+"""Retraining of a model that a recipe's code made: its data, and the proposal of its version.
+
+The code trains on everything that it is given, so the newest rows are kept from it: on them the new
+version and the champion are evaluated.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.activity.actors import RETRAINING
+from pilothouse.data import Data
+from pilothouse.deployments.controller.trial import try_version
+from pilothouse.experiments.tables import RunTag
+from pilothouse.jobs import Progress
+from pilothouse.jobs.tables import Job
+from pilothouse.kit.errors import Invalid
+from pilothouse.pipelines.recipes.runs import JOB_TAG, recipe_of_run
+from pilothouse.pipelines.tables import Recipe
+from pilothouse.registry import Registry
+from pilothouse.registry.evidence import ChampionComparison
+from pilothouse.registry.info import VersionInfo
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEWEST_SPAN = timedelta(days=7)
+LEAST_NEWEST, MOST_NEWEST = 0.05, 0.5  # of all rows
+
+
+def recipe_of(store: Store, champion: VersionInfo) -> str:
+    """The recipe whose code made a version; empty when none did. Raises Invalid.
+
+    It must take a dataset, and the label must be known by name.
+    """
+    if champion.run_id is None:
+        return ""
+    with store.read() as session:
+        name = recipe_of_run(session, champion.run_id)
+        recipe = session.get(Recipe, name) if name else None
+    if recipe is None:
+        return ""
+    if not recipe.dataset_parameter:
+        raise Invalid(
+            f"the recipe {name} that made {champion.ref} takes no dataset.",
+            hint="Register it again and name the parameter that takes the path of a dataset.",
+        )
+    if not champion.signature.target:
+        raise Invalid(
+            f"the name of the column that {champion.ref} predicts is not known.",
+            hint="Describe the answer of the version, then retrain.",
+        )
+    return name
+
+
+def recipe_snapshot(
+    store: Store, deployment: str, champion: VersionInfo, recipe: str, rows: pd.DataFrame, at: str
+) -> dict[str, Any]:
+    """Dataset versions of labelled rows: those for the code, and the newest by the column `at`.
+
+    Raises Invalid when one of the two would be empty.
+    """
+    target = champion.signature.target
+    columns = [*champion.signature.names, target]
+    newest = _newest(rows[at])
+    older = rows.loc[~newest, columns].reset_index(drop=True)
+    newer = rows.loc[newest, columns].reset_index(drop=True)
+    if older.empty or newer.empty:
+        raise Invalid("all labelled predictions are of one instant: none can be kept for judging.")
+    span = f"labelled predictions of {deployment}, {rows[at].min():%Y-%m-%d} to {{}}"
+    data, parent = Data(store), champion.dataset or None
+    trained_on, judged_on = (
+        data.register(name, part, origin=span.format(end), parent=parent, on_breach="accept")
+        for name, part, end in (
+            (f"{deployment}-live", older, f"{rows.loc[~newest, at].max():%Y-%m-%d}"),
+            (f"{deployment}-newest", newer, f"{rows[at].max():%Y-%m-%d}"),
+        )
+    )
+    return {
+        "dataset": trained_on.ref,
+        "rows": len(rows),
+        "model": champion.model,
+        "champion": champion.version,
+        "contract": {"dataset": trained_on.ref, "against": champion.dataset, "columns": columns},
+        "recipe": {
+            "recipe": recipe,
+            "parameters": _parameters(store, champion),
+            "dataset": trained_on.ref,
+        },
+        "evaluation": {"dataset": judged_on.ref, "label": target},
+    }
+
+
+def made_version(
+    store: Store, progress: Progress, *, model: str, versions: list[str]
+) -> dict[str, Any]:
+    """The version that the code made of the model. Raises Invalid when it made none."""
+    numbers = [int(ref.rpartition("@")[2]) for ref in versions if ref.rpartition("@")[0] == model]
+    if not numbers:
+        raise Invalid(
+            f"the code has registered no version of {model}.",
+            hint=f"Register it in the code, or name {model} as the model of the recipe.",
+        )
+    return {"version": numbers[-1]}
+
+
+def propose_version(
+    store: Store,
+    progress: Progress,
+    *,
+    model: str,
+    version: int,
+    champion: int,
+    evaluations: dict[str, dict[str, Any]],
+    reason: str,
+) -> dict[str, Any]:
+    """Leave the promotion of a version, with both evaluations, to a person."""
+    challenger = evaluations["challenger"]
+    evidence = ChampionComparison(
+        against=f"{model}@{champion}",
+        candidate=challenger["metrics"],
+        champion=evaluations["champion"]["metrics"],
+        rows=f"the newest {challenger['rows']:,} labelled rows",
+    )
+    promotion = Registry(store.acting_as(RETRAINING), try_version).propose(
+        model,
+        version,
+        "production",
+        reason or "retrained on the newest labelled rows",
+        evidence,
+        origin="retraining",
+        promotion_id=f"retraining-{challenger['run'][:12]}",
+    )
+    return {"version": version, "promotion": promotion.id}
+
+
+def _newest(times: pd.Series[Any]) -> pd.Series[Any]:
+    """Which rows are of the last week, or of the newest twentieth to half when that is too few."""
+    newest = times > times.max() - NEWEST_SPAN
+    share = min(max(float(newest.mean()), LEAST_NEWEST), MOST_NEWEST)
+    return times > times.quantile(1 - share)
+
+
+def _parameters(store: Store, champion: VersionInfo) -> dict[str, Any]:
+    """The parameters that the champion's code was run with."""
+    with store.read() as session:
+        tag = session.get(RunTag, (champion.run_id or "", JOB_TAG))
+        job = session.get(Job, tag.value) if tag else None
+    return dict((job.args.get("parameters") if job else None) or {})
