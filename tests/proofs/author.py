@@ -12,6 +12,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -508,10 +509,23 @@ def keras_softmax(path: Path) -> Any:
     return rows
 
 
+RECORDED = (
+    *("mlflow", "catboost", "keras", "lightgbm", "numpy", "onnx", "onnxruntime", "pandas"),
+    *("scikit-learn", "scipy", "skops", "statsmodels", "tensorflow-cpu", "torch", "xgboost-cpu"),
+)
+
+
+def recorded_requirements(*_: Any, **__: Any) -> list[str]:
+    """What MLflow would write after a minute for a model: whatever is imported, pinned."""
+    return [f"{name}=={version(name)}" for name in RECORDED]
+
+
 def main(folder: Path, names: list[str]) -> None:
     """Save the named models, and what MLflow predicts of them."""
+    import mlflow.models
     import mlflow.pyfunc
 
+    mlflow.models.infer_pip_requirements = recorded_requirements
     warnings.simplefilter("ignore")
     for name in names:
         path = folder / name / "model"
