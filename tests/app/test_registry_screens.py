@@ -281,3 +281,27 @@ def test_a_finished_evaluation_says_what_it_measured(tour, served):
     text = shown(tour("job", id=job))
     assert "**ROC AUC 0.7100** on 1,200 rows of flights@1" in text
     assert "Left out: 3 without a label." in text
+
+
+def test_a_dataset_is_predicted_from_the_page_of_a_version(tour, served):
+    version = served.registry.version("late", 2)
+    rows = pd.DataFrame([{**version.input_example[0], "flight": "AA 1"}])
+    served.data.register("fresh", rows)
+    page = tour("version", ref="late@2")
+    page.button(key="predict").click().run()
+    assert not page.exception
+    carried = next(box for box in page.multiselect if box.label == "Columns to carry over")
+    assert carried.value == ["flight"]
+    assert next(t for t in page.text_input if "answers" in t.label).value == "fresh-predictions"
+    assert not page.button(key="predict_go").disabled
+
+
+def test_a_finished_prediction_leads_to_its_dataset(tour, served):
+    job = served.jobs.submit("predict_dataset", {}, title="Predict fresh@1 with late@2")
+    with served.store.write() as session:
+        row = session.get(Job, job)
+        row.status = "succeeded"
+        row.result = {"dataset": "scores@1", "rows": 1200, "without_needed_value": 3}
+        session.add(row)
+    text = shown(tour("job", id=job))
+    assert "**1,200 rows** are in scores@1. 3 of them lack a value that the model needs." in text

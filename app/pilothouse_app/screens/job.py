@@ -23,6 +23,7 @@ from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.contracts import remedy_buttons
+from pilothouse_app.features.evaluation.predict import prediction_outcome
 from pilothouse_app.features.evaluation.results import evaluation_outcome
 from pilothouse_app.features.experiments.import_dialog import import_report, is_import
 from pilothouse_app.features.pipelines.jobs import (
@@ -131,6 +132,7 @@ def _body(job_id: str, view: str) -> str:
     training_outcome(job)
     recipe_outcome(job)
     evaluation_outcome(job)
+    prediction_outcome(job)
     if view == "report":
         import_report(job)
         return job.status

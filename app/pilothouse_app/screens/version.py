@@ -29,6 +29,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.launch import launch_button
 from pilothouse_app.features.evaluation.dialog import evaluate_button
+from pilothouse_app.features.evaluation.predict import predict_button
 from pilothouse_app.features.evaluation.results import evaluations_section, newest_metrics
 from pilothouse_app.features.experiments.formatting import (
     main_metrics,
@@ -106,6 +107,7 @@ def _commands(version: VersionInfo) -> None:
     ):
         _confirm_archive(version)
     evaluate_button(version)
+    predict_button(version)
     launch_button(version.model, version.version)
     promote_button(version)
 

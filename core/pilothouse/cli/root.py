@@ -24,6 +24,7 @@ COMMANDS = {
     "trainers": ("pilothouse.cli.training", "trainers", "The kinds of model to train."),
     "models": ("pilothouse.cli.models", "models", "Registered models, gates and promotions."),
     "evaluate": ("pilothouse.cli.scoring", "evaluate", "Evaluate a version on labelled rows."),
+    "predict": ("pilothouse.cli.scoring", "predict", "Predict the rows of a dataset."),
     "deployments": ("pilothouse.cli.deployments", "deployments", "Served model versions."),
     "environments": ("pilothouse.cli.environments", "environments", "Environments of models."),
     "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),

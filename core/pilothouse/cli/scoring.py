@@ -1,4 +1,4 @@
-"""`pilothouse evaluate`: what a model version is worth on a dataset version."""
+"""`pilothouse evaluate` and `predict`: a model version on the rows of a dataset version."""
 
 from __future__ import annotations
 
@@ -38,4 +38,39 @@ def _evaluate(ws: Workspace, model: str, version: int, dataset: str, label: str)
     return Output({"job": job}, text)
 
 
+@verb(
+    root_commands,
+    Pipelines.predict_dataset,
+    name="predict",
+    writes=True,
+    example=(
+        "pilothouse predict churn 3 customers",
+        "pilothouse predict churn 3 customers@4 --to churn-scores --column customer_id",
+    ),
+    own_help=True,
+)
+@click.argument("model")
+@click.argument("version", type=int)
+@click.argument("dataset")
+@click.option("--to", "name", default="", help="The dataset of the answers; DATASET-predictions.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    help="A column to carry over; repeatable. All that are no inputs.",
+)
+def _predict(
+    ws: Workspace, model: str, version: int, dataset: str, name: str, columns: tuple[str, ...]
+) -> Output:
+    """Answer every row of DATASET with VERSION of MODEL, as a job for the worker.
+
+    The answers become a version of a dataset, beside the ids of the rows.
+    """
+    job = ws.pipelines.predict_dataset(
+        model, version, dataset, name=name, columns=list(columns) or None
+    )
+    return Output({"job": job}, f"job {job}: a running worker predicts {dataset}")
+
+
+predict = root_commands.commands["predict"]
 evaluate = root_commands.commands["evaluate"]

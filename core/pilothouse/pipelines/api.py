@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
@@ -11,7 +13,9 @@ from pilothouse.deployments.scoring import check_described
 from pilothouse.jobs import submit
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.kit.names import DATASET
 from pilothouse.pipelines import auto_monitor
+from pilothouse.pipelines.batch_prediction import carried_columns, prediction_name
 from pilothouse.pipelines.demos import DEMOS, FLIGHTS, Demo, demo
 from pilothouse.pipelines.labelled_rows import check_inputs, label_column
 from pilothouse.registry import versions
@@ -104,6 +108,39 @@ class Pipelines(Service):
                 "evaluate_version",
                 {"model": model, "version": info.version, **about},
                 title=f"Evaluate {info.ref} on {data.ref}",
+                subject=("version", info.ref),
+            )
+
+    def predict_dataset(
+        self,
+        model: str,
+        version: int,
+        dataset: str,
+        *,
+        name: str = "",
+        columns: Sequence[str] | None = None,
+    ) -> str:
+        """Ask for a version's answers to every row of a dataset version; the job's id.
+
+        They become a version of the dataset `name` (by default the dataset's own name with
+        `-predictions`), beside `columns` of the rows, by default those that are no inputs. Raises
+        NotFound, Conflict for a version whose answer is not described, Invalid for missing inputs.
+        """
+        with self._store.write() as session:
+            info = versions.find(session, model, version)
+            check_described(info)
+            data = data_versions.info(data_versions.row(session, dataset))
+            check_inputs(info.signature, data.column_names, data.ref)
+            name = name or prediction_name(data)
+            DATASET.check(name)
+            carried = carried_columns(info, data, columns)
+            about = {"dataset": data.ref, "name": name, "columns": carried}
+            return submit(
+                session,
+                self._store,
+                "predict_dataset",
+                {"model": model, "version": info.version, **about},
+                title=f"Predict {data.ref} with {info.ref}",
                 subject=("version", info.ref),
             )
 
