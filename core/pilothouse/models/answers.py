@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Outputs = dict[str, npt.NDArray[Any]]
     Positions = npt.NDArray[np.int64]
 
-TARGET, ROW, OUTPUT_PREFIX = "__target", "__row", "__"
+TARGET, ROW, GROUP, OUTPUT_PREFIX = "__target", "__row", "__group", "__"
 REFERENCE_ROWS = 50_000  # of more, as many are drawn at random
 REFERENCE_SEED = 0
 
@@ -48,16 +48,20 @@ def reference_file(
     columns: Mapping[str, npt.NDArray[Any]],
     truth: npt.NDArray[Any] | None,
     positions: Positions,
+    groups: Positions | None = None,
 ) -> bytes:
     """Rows with labels and answers as Parquet: what later windows and other runs are compared with.
 
     `rows` are the inputs, `columns` the answers, `truth` the labels as numbers (None when there are
     none) and `positions` the rows' positions in the dataset version, by which a comparison
-    finds them in other runs. Their columns are `__<output>`, `__target` and `__row`.
+    finds them in other runs. `groups` number the rows that belong together, which a comparison
+    does not take for independent. Their columns are `__<output>`, `__target`, `__row`, `__group`.
     """
     task = task_of(signature)
     logged = [column.name for column in task.columns(signature)]
     own: dict[str, Any] = {} if truth is None else {TARGET: _labels(signature, truth)}
+    if groups is not None:
+        own[GROUP] = groups
     frame = rows.reset_index(drop=True).assign(
         **own,
         **{ROW: positions.astype("int64")},

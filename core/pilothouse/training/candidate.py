@@ -254,8 +254,14 @@ def _reference(fit: _Fit, columns: Outputs) -> bytes:
     sample = thin(len(fit.truth), REFERENCE_ROWS, data.spec.seed)
     positions = data.split.test[sample]
     answers = {name: values[sample] for name, values in columns.items()}
-    rows = data.frame.iloc[positions]
-    return reference_file(fit.signature, rows, answers, fit.truth[sample], data.origin[positions])
+    return reference_file(
+        fit.signature,
+        data.frame.iloc[positions],
+        answers,
+        fit.truth[sample],
+        data.origin[positions],
+        None if data.groups is None else data.groups[positions],
+    )
 
 
 def _resolved_spec(training_data: TrainingData, params: Mapping[str, Value]) -> TrainingSpec:

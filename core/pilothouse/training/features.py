@@ -17,7 +17,7 @@ from pilothouse.training.columns import FeatureColumns
 
 NUMBERS = ("number", "integer", "boolean")
 # Names that the files of a run use for facts about a row.
-RESERVED = ("__target", "__score", "__row", "__label")
+RESERVED = ("__target", "__score", "__row", "__group", "__at", "__label")
 MIN_DISTINCT = 20  # a column with fewer values is a category, however few rows there are
 IDENTIFIER_SHARE = 0.5  # distinct texts per row above which a column identifies rows
 MAX_CODES = 254

@@ -60,7 +60,8 @@ class TrainingData:
     """Labelled rows with their features, which of them are held out, and the folds of the others.
 
     `target` has the labels, its rows being those of the frame. `at` are the rows' event times in
-    milliseconds, None where the data has none. `rows` is the number of rows of the dataset version.
+    milliseconds, None where the data has none. `groups` numbers the group of each row, where the
+    spec names a column of groups. `rows` is the number of rows of the dataset version.
     """
 
     dataset: str
@@ -71,6 +72,7 @@ class TrainingData:
     boolean_words: Mapping[str, BooleanWords]
     uses: tuple[ColumnUse, ...]
     at: Instants | None
+    groups: Groups | None
     rows: int
     kind: Kind
     split: Split
@@ -182,6 +184,7 @@ def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
         boolean_words=table.boolean_words,
         uses=uses,
         at=_event_times(table, spec, target.rows),
+        groups=_groups(table, spec, target.rows),
         rows=len(table.frame),
         kind=data_split.kind,
         split=data_split.split,

@@ -17,6 +17,8 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import OutputField, Signature
 from pilothouse.models.tasks import tasks
 from pilothouse.storage import Store
+from pilothouse.training import TrainingSpec
+from pilothouse.workspace import Workspace
 
 ROWS = 400
 FIXED = np.random.default_rng(11)
@@ -72,7 +74,8 @@ def two_classifiers(room: Experiments) -> tuple[str, str]:
 def findings(comparisons: Comparisons, *runs: str) -> dict[str, dict[Any, Any]]:
     evidence = comparisons.significance(comparisons.compare(runs))
     assert dict(evidence.left_out) == {}
-    return {row["metric"]: row for row in evidence.findings.to_dict("records")}
+    paired = evidence.findings[~evidence.findings["method"].str.startswith("folds")]
+    return {row["metric"]: row for row in paired.to_dict("records")}
 
 
 def test_errors_of_numbers_are_resampled(room: Experiments, comparisons: Comparisons) -> None:
@@ -358,3 +361,24 @@ def test_a_broken_signature_is_a_caution(room: Experiments, comparisons: Compari
     comparison = comparisons.compare([a, b, broken])
     assert any("has no 'target'" in note.message for note in comparison.notes)
     assert comparison.agreement("task").state == "unknown"
+
+
+def test_a_training_with_groups_is_compared_by_groups(workspace: Workspace) -> None:
+    rng = np.random.default_rng(6)
+    owner = rng.integers(0, 120, 800)
+    size = rng.normal(size=800)
+    price = 3 * size + rng.normal(size=120)[owner] + rng.normal(0, 0.3, 800)
+    frame = pd.DataFrame({"size": size, "owner": [f"o{k}" for k in owner], "price": price})
+    workspace.data.register("homes", frame)
+    runs = [
+        workspace.training.train_now(
+            TrainingSpec(
+                "homes@1", "price", features=("size",), trainer=trainer, folds=2, groups="owner"
+            )
+        )
+        for trainer in ("dummy", "hist_gradient_boosting")
+    ]
+    found = findings(workspace.comparison, *runs)
+    assert found["mae"]["method"] == "bootstrap_groups"
+    assert found["mae"]["n"] == pytest.approx(24, abs=6)
+    assert found["mae"]["significant"]

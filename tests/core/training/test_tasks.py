@@ -174,7 +174,11 @@ def test_a_group_is_never_on_both_sides(workspace: Workspace) -> None:
     frame = homes()
     for split in ("random", "time"):
         run = trained(workspace, frame, "price", groups="owner", split=split, event_time="at")
-        held_out = outcome(workspace, run)[2]["__row"]
+        reference = outcome(workspace, run)[2]
+        held_out = reference["__row"]
+        of_group = frame["owner"].iloc[held_out].groupby(reference["__group"].to_numpy())
+        assert (of_group.nunique() == 1).all()
+        assert len(of_group) == frame["owner"].iloc[held_out].nunique()
         owners = set(frame["owner"].iloc[held_out])
         fitted = workspace.experiments.files.document(run, "rows.json")["fitted"]
         others = frame["price"].notna() & ~frame["owner"].isin(owners)
