@@ -30,7 +30,6 @@ RANKING_METRIC = re.compile("roc_auc")
 METRIC_EXCEPTIONS = {
     "pilothouse/experiments/metrics/name_rules.py": "names of metrics as libraries log them",
     "pilothouse/pipelines/flights.py": "the recipe of a demo",
-    "pilothouse/pipelines/retraining.py": "the metric that a retraining is judged by",
     "pilothouse/testing/gates.py": "examples of a contract test",
 }
 # Files with a text that is also the name of a task, and what it is there.
@@ -42,6 +41,7 @@ NAME_EXCEPTIONS = {
     "pilothouse/models/formats/": "what a library's own objective or loss is a model of",
     "pilothouse/experiments/metrics/name_rules.py": "names of metrics as libraries log them",
     "pilothouse/monitoring/evidently_report.py": "Evidently's name of a kind of dataset",
+    "pilothouse/pipelines/chicago.py": "the recipe of a demo",
     "pilothouse/training/trainers/": "a library's name of an objective or a strategy",
     "pilothouse/testing/": "examples of contract tests",
 }
