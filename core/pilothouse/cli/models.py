@@ -12,6 +12,7 @@ import click
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.options import FILE, PAIR, scalars
 from pilothouse.cli.output import Output, text_of
+from pilothouse.deployments.api import Deployments
 from pilothouse.kit.errors import Invalid
 from pilothouse.registry.api import Registry
 
@@ -186,6 +187,59 @@ def _describe(
 def class_label(text: str) -> Any:
     """The class that a text is: a whole number where it is written as one."""
     return int(text) if text.removeprefix("-").isdecimal() else text
+
+
+@verb(models, Registry.inspection, name="inspect", example="pilothouse models inspect churn 2")
+@model_argument
+@version_argument
+def _inspect(ws: Workspace, model: str, version: int) -> Output:
+    facts = ws.registry.inspection(model, version)
+    reason = ws.registry.reason_not_loaded(model, version) or "it was trained here"
+    return Output(facts, text_of(dict(facts)) if facts is not None else reason)
+
+
+@verb(
+    models,
+    Deployments.readiness,
+    Deployments.unmet_requirements,
+    Registry.reason_not_described,
+    example="pilothouse models readiness churn 2",
+)
+@model_argument
+@version_argument
+def _readiness(ws: Workspace, model: str, version: int) -> Output:
+    steps = ws.deployments.readiness(model, version)
+    value = {
+        "steps": steps,
+        "unmet": ws.deployments.unmet_requirements(model, version),
+        "reason_not_described": ws.registry.reason_not_described(model, version),
+    }
+    lines = [f"{step.title}: {'done' if step.done else step.message}" for step in steps]
+    return Output(value, "\n".join(lines))
+
+
+@verb(
+    models,
+    Deployments.request_environment,
+    name="environment",
+    writes=True,
+    example=(
+        "pilothouse models environment churn 2",
+        "pilothouse models environment churn 2 --kind house",
+    ),
+)
+@model_argument
+@version_argument
+@click.option(
+    "--kind",
+    type=click.Choice(["locked", "house"]),
+    default="locked",
+    show_default=True,
+    help="At its author's versions, or Pilothouse's own.",
+)
+def _environment(ws: Workspace, model: str, version: int, kind: Any) -> Output:
+    info = ws.deployments.request_environment(model, version, kind)
+    return Output({"id": info.id, "state": info.state}, f"environment {info.id}: {info.state}")
 
 
 @verb(

@@ -6,23 +6,26 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlmodel import col, select
 
 from pilothouse.activity import record
-from pilothouse.deployments import client, commands, label_file, version_environments
+from pilothouse.deployments import client, commands, label_file, readiness, version_environments
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.failure import Failure, failing, failure_of
 from pilothouse.deployments.gateway.labels import Labels, check_labels, write_labels
 from pilothouse.deployments.info import DeploymentInfo, deployment_info, describe_status
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.traffic import traffic_frame
+from pilothouse.deployments.readiness import ReadinessStep
 from pilothouse.deployments.tables import Deployment, Replica
+from pilothouse.environments import EnvironmentInfo, Environments
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid, Refused, Unavailable
 from pilothouse.models.signature import Signature
 from pilothouse.registry import trust, versions
+from pilothouse.registry.info import VersionInfo
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
@@ -69,8 +72,7 @@ class Deployments(Service):
 
         The files and the environment of a version from elsewhere are looked at here.
         """
-        with self._store.read() as session:
-            info = versions.find(session, model, version)
+        info = self._version(model, version)
         trust.prepare(self._store, info)
         with self._store.read() as session:
             commands.require_servable(session, self._store, model, version)
@@ -83,6 +85,30 @@ class Deployments(Service):
         except Refused as refusal:
             return str(refusal)
         return ""
+
+    def readiness(self, model: str, version: int) -> tuple[ReadinessStep, ...]:
+        """What is missing before a version can be launched, step by step. Raises NotFound."""
+        return readiness.readiness(self._store, self._version(model, version))
+
+    def unmet_requirements(self, model: str, version: int) -> tuple[str, ...]:
+        """What a version needs that Pilothouse's own interpreter does not have, to read."""
+        return version_environments.unmet_requirements(self._store, self._version(model, version))
+
+    def request_environment(
+        self, model: str, version: int, kind: Literal["locked", "house"] = "locked"
+    ) -> EnvironmentInfo:
+        """Build the environment of a version from elsewhere, and check the version in it.
+
+        `locked` has what it needs at its author's versions; `house` is Pilothouse's own, whose
+        other versions are noted. Raises Conflict for a version that was trained here.
+        """
+        info = self._version(model, version)
+        requested = version_environments.request_of(self._store, info, kind)
+        return Environments(self._store).request(requested, info.ref)
+
+    def _version(self, model: str, version: int) -> VersionInfo:
+        with self._store.read() as session:
+            return versions.find(session, model, version)
 
     def switch_version(self, name: str, version: int, reason: str = "") -> DeploymentInfo:
         """Serve another version of the model: it takes over when it is ready, no request fails."""

@@ -156,14 +156,14 @@ def revisions(session: Session, name: str, version: int | None = None) -> Sequen
 def require_servable(session: Session, store: Store, model: str, version: int) -> VersionInfo:
     """The version to serve. Raises NotFound, or Refused when it is archived or cannot be served."""
     model_version = versions.find(session, model, version)
-    _require_described(model_version)
+    require_described(model_version)
     trust.require_loadable(session, store, model_version)
     if model_version.stage == ARCHIVED:
         raise Refused(f"{model_version.ref} is archived.", hint="Move it out of the archive first.")
     return model_version
 
 
-def _require_described(version: VersionInfo) -> None:
+def require_described(version: VersionInfo) -> None:
     """Raises Refused unless its signature says what goes in and what an answer means."""
     signature = version.signature
     if not signature.inputs or not signature.is_described:

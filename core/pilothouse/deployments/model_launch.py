@@ -6,6 +6,7 @@ Deployments, trials and scoring start processes through it, so that a version ru
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def launch_of(
 
     files = folder / FILES
     program = version_environments.interpreter(store, version) if python is None else python
+    program = "" if program == sys.executable else program
     shutil.rmtree(files, ignore_errors=True)
     write_files(store, version.package, files)
     return replace(

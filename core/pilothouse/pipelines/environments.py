@@ -8,7 +8,9 @@ from typing import Any
 
 from pilothouse.activity.actors import WORKER
 from pilothouse.deployments.deployed_versions import deployed_versions
+from pilothouse.deployments.environment_check import check_in_environment
 from pilothouse.environments import Environments
+from pilothouse.environments.checking import check_uses
 from pilothouse.environments.failure import EnvironmentFailure
 from pilothouse.environments.states import set_failed
 from pilothouse.jobs import JobContext, Progress
@@ -39,3 +41,11 @@ def collect_environments(store: Store, progress: Progress) -> dict[str, Any]:
     room = Environments(store.acting_as(WORKER), deployed_versions)
     removed = room.collect(reason="the limit of their disk space").removed
     return {"removed": list(removed)} if removed else {}
+
+
+def check_versions(
+    store: Store, progress: Progress, *, environment: str, job_id: str
+) -> dict[str, Any]:
+    """Check every version that waits for an environment; the state of each."""
+    states = check_uses(store, progress, environment, check_in_environment, job_id)
+    return {"checked": states} if states else {}

@@ -15,6 +15,7 @@ from pilothouse.registry import (
     evaluations,
     external_versions,
     frames,
+    inspections,
     load_trials,
     logged_folders,
     model_upload,
@@ -47,8 +48,9 @@ EvidenceInput = ChampionComparison | Mapping[str, Any] | None
 class Registry(Service):
     """Models, versions, stages and promotions of a workspace.
 
-    `attempt` tries a version in a model process; without it, only stored trials count. `in_use`
-    says what uses a version, so that its description is fixed.
+    `attempt` tries a version in a model process; without it, only stored trials count. `inspect`
+    asks its model there what it is. `in_use` says what uses a version, so that its description is
+    fixed.
     """
 
     def __init__(
@@ -56,10 +58,12 @@ class Registry(Service):
         store: Store,
         attempt: load_trials.Try | None = None,
         *,
+        inspect: inspections.Inspect | None = None,
         in_use: InUse | None = None,
     ) -> None:
         super().__init__(store)
         self._attempt = attempt
+        self._inspect = inspect
         self._in_use = in_use
 
     def register(self, model: str, run: str, note: str = "", folder: str = "") -> VersionInfo:
@@ -199,7 +203,32 @@ class Registry(Service):
         with self._store.write(durable=True) as session:
             info = versions.find(session, model, version)
             in_use = self._in_use(session, model, version) if self._in_use is not None else ""
-            return description.describe(session, self._store, info, requested, in_use=in_use)
+            facts = inspections.find(session, info) or {}
+            answer = facts.get("answer") or ()
+            return description.describe(
+                session, self._store, info, requested, answer, in_use=in_use
+            )
+
+    def inspection(self, model: str, version: int) -> Mapping[str, Any] | None:
+        """What the model of a version from elsewhere says of itself, and answers to its example.
+
+        The keys are those of `deployments/model_server/inspection.py`, or `message` alone when its
+        process failed. None of a version that was trained here, or that may not be loaded now.
+        """
+        info = self.version(model, version)
+        if info.package is None or self.reason_not_loaded(model, version):
+            return None
+        if self._inspect is None:
+            with self._store.read() as session:
+                return inspections.find(session, info)
+        return inspections.inspect(self._store, info, self._inspect)
+
+    def reason_not_described(self, model: str, version: int) -> str:
+        """Why a description would be refused; empty when it would be taken."""
+        with self._store.read() as session:
+            info = versions.find(session, model, version)
+            in_use = self._in_use(session, model, version) if self._in_use is not None else ""
+            return description.reason_against(info, in_use)
 
     def code_audit(self, model: str, version: int) -> AuditInfo | None:
         """What loading a version would import, read from its files without loading them.

@@ -122,6 +122,15 @@ def describe(
     return versions.find(session, version.model, version.version)
 
 
+def reason_against(version: VersionInfo, in_use: str = "") -> str:
+    """Why a version cannot be described anew, as a sentence; empty when it can."""
+    try:
+        _refuse_fixed(version, in_use)
+    except Conflict as fixed:
+        return str(fixed)
+    return ""
+
+
 def _refuse_fixed(version: VersionInfo, in_use: str) -> None:
     if not version.import_source:
         raise Conflict(f"{version.ref} was trained here, which described it.")

@@ -15,8 +15,11 @@ from typing import Any
 
 from sqlmodel import Session
 
+from pilothouse.environments import requests
 from pilothouse.environments.tables import EnvironmentUse
 from pilothouse.models.formats import format_of
+from pilothouse.models.package import ModelPackage
+from pilothouse.registry import trust
 from pilothouse.registry.evidence import TrialFact
 from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.tables import Trial
@@ -61,12 +64,20 @@ def _id(tried: VersionInfo) -> str:
 
 def _environment(session: Session, tried: VersionInfo) -> str:
     """The releases that a trial depends on: another release may not read the same file."""
-    use = session.get(EnvironmentUse, tried.ref) if tried.package is not None else None
+    if tried.package is not None:
+        return package_environment(session, tried, tried.package)
+    return " ".join([f"python {sys.version.split()[0]}", *map(_release, LIBRARIES)])
+
+
+def package_environment(session: Session, tried: VersionInfo, package: ModelPackage) -> str:
+    """The same for a version from elsewhere: its environment, and whether its code may run."""
+    approved = "approved" if trust.is_approved(session, tried) else "not approved"
+    use = session.get(EnvironmentUse, tried.ref)
     if use is not None:
-        return f"environment {use.environment}"
-    libraries = (*LIBRARIES, *(format_of(tried.package).libraries if tried.package else ()))
-    releases = map(_release, dict.fromkeys(libraries))
-    return " ".join([f"python {sys.version.split()[0]}", *releases])
+        row = requests.require(session, tried.ref)
+        return f"{approved}, environment {row.id} {row.hash} {row.state} {use.state}"
+    releases = map(_release, (*LIBRARIES, *format_of(package).libraries))
+    return " ".join([f"{approved}, python {sys.version.split()[0]}", *releases])
 
 
 def _release(library: str) -> str:

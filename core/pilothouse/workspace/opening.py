@@ -100,11 +100,11 @@ class Workspace:
     @cached_property
     def registry(self) -> Registry:
         """Models, versions, stages, promotions."""
-        from pilothouse.deployments.controller.trial import try_version
+        from pilothouse.deployments.controller.trial import inspect_version, try_version
         from pilothouse.deployments.uses import use_of_version
         from pilothouse.registry import Registry
 
-        return Registry(self.store, try_version, in_use=use_of_version)
+        return Registry(self.store, try_version, inspect=inspect_version, in_use=use_of_version)
 
     @cached_property
     def deployments(self) -> Deployments:

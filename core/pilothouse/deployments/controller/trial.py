@@ -36,13 +36,18 @@ def try_version(store: Store, version: VersionInfo, python: str | None = None) -
         return try_launch(launch)
 
 
-def inspect_version(store: Store, version: VersionInfo) -> dict[str, Any]:
+def inspect_version(
+    store: Store, version: VersionInfo, python: str | None = None
+) -> dict[str, Any]:
     """What a version from elsewhere says of itself, and how it answers its example.
 
-    Raises what `launch_of` and `inspect_launch` raise.
+    `python` is another interpreter than the one that the version runs on. Raises what `launch_of`
+    and `inspect_launch` raise.
     """
     with tempfile.TemporaryDirectory(prefix="pilothouse-trial-") as folder:
-        return inspect_launch(launch_of(store, version, Path(folder), deployment="trial"))
+        return inspect_launch(
+            launch_of(store, version, Path(folder), deployment="trial", python=python)
+        )
 
 
 def try_launch(launch: Launch) -> str:

@@ -7,7 +7,11 @@ from typing import Any
 from pilothouse.environments.job_functions import build_environment, resolve_environment
 from pilothouse.jobs import JobContext, workflows
 from pilothouse.kit.parameters import Parameter
-from pilothouse.pipelines.environments import collect_environments, ending_environment
+from pilothouse.pipelines.environments import (
+    check_versions,
+    collect_environments,
+    ending_environment,
+)
 
 
 @workflows.register("build_environment")
@@ -29,9 +33,13 @@ class BuildEnvironmentWorkflow:
             resolved = job.compute(
                 "resolve", resolve_environment, environment=environment, rebuild=rebuild
             )
-            job.span(0.2, 0.9)
+            job.span(0.2, 0.7)
             built = job.compute(
                 "build", build_environment, environment=resolved["environment"], rebuild=rebuild
             )
+        job.span(0.7, 0.9)
+        checked = job.compute(
+            "check", check_versions, environment=resolved["environment"], job_id=job.id
+        )
         job.span(0.9, 1.0)
-        return built | job.compute("remove unused environments", collect_environments)
+        return built | checked | job.compute("remove unused environments", collect_environments)
