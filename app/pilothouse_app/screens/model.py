@@ -25,6 +25,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import main_metrics, message_text, metric_title
+from pilothouse_app.features.registry.add_files import add_files_button
 from pilothouse_app.features.registry.promote import promote_button
 from pilothouse_app.features.registry.stages import stage_overview
 
@@ -69,6 +70,7 @@ def render() -> None:
 
     versions = workspace().registry.versions(name)
     with header(name, note=plural(len(versions), "version"), back=back):
+        add_files_button(name)
         _promote_button(name, versions)
     stage_overview(name, versions)
     keys = _keys(versions)

@@ -33,6 +33,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_title,
     metric_value,
 )
+from pilothouse_app.features.registry.add_files import add_files_button
 from pilothouse_app.features.registry.gates import gate_overview, verdict_summary
 from pilothouse_app.features.registry.promote import decide_buttons
 from pilothouse_app.features.registry.stages import stage_overview
@@ -81,12 +82,14 @@ def render() -> None:
     ws = workspace()
     total = ws.registry.model_count()
     with header("Registry", note=plural(total, "model")):
+        add_files_button()
         link(screen("experiments"), "Find a run to register", icon=":material/search:")
 
     if not total:
         empty(
             "No model is registered yet",
-            "A model version comes from a finished run: open a run and register its model.",
+            "A model version comes from a finished run, from an MLflow client, or from a model's "
+            "files.",
             to=("Open experiments", screen("experiments")),
         )
         return

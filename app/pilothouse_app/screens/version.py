@@ -37,9 +37,12 @@ from pilothouse_app.features.experiments.formatting import (
     metric_title,
     metric_value,
 )
-from pilothouse_app.features.registry.external_version import external_version
+from pilothouse_app.features.registry.code_review import code_badge, code_section
+from pilothouse_app.features.registry.describe import describe_button
+from pilothouse_app.features.registry.external_version import logged_files, logged_inputs
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
 from pilothouse_app.features.registry.promote import pending_promotion, promote_button
+from pilothouse_app.features.registry.readiness import readiness_line
 from pilothouse_app.features.registry.signature import signature_frame
 
 if TYPE_CHECKING:
@@ -84,6 +87,7 @@ def render() -> None:
         _commands(version)
     refresh_when_changed(lambda: _state(model, int(number)), key="version_changes")
     _origin(version)
+    readiness_line(version)
     _tiles(version)
     left, right = st.columns([50, 50], gap="medium")
     with left:
@@ -98,7 +102,14 @@ def _state(model: str, version: int) -> object:
     model_version = registry.version(model, version)
     waiting = pending_promotion(model_version)
     evaluated = len(registry.evaluations(model, version))
-    return model_version.stage, model_version.aliases, waiting.id if waiting else "", evaluated
+    environment = workspace().environments.use(model_version.ref)
+    return (
+        model_version.stage,
+        model_version.aliases,
+        waiting.id if waiting else "",
+        evaluated,
+        environment.state if environment else "",
+    )
 
 
 def _commands(version: VersionInfo) -> None:
@@ -106,6 +117,7 @@ def _commands(version: VersionInfo) -> None:
         "Archive", icon=":material/archive:", key="version_archive"
     ):
         _confirm_archive(version)
+    describe_button(version)
     evaluate_button(version)
     predict_button(version)
     launch_button(version.model, version.version)
@@ -131,6 +143,7 @@ def _origin(version: VersionInfo) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for alias in version.aliases:
             st.badge(alias, color="violet" if alias == "champion" else "gray")
+        code_badge(version)
         if version.run_id:
             link(address("run", version.run_id), "Run", icon=":material/timeline:")
         if version.dataset:
@@ -188,16 +201,19 @@ def _champion_note(version: VersionInfo, champion: VersionInfo | None, key: str)
 
 def _inputs(version: VersionInfo) -> None:
     signature = version.signature
-    if not signature.is_described:
-        external_version(version)
-        return
-    section("Inputs", f"{plural(len(signature.inputs), 'column')}, predicts {signature.target}")
-    table(
-        signature_frame(signature, version.input_example),
-        INPUTS,
-        key="version_inputs",
-        alt="Input columns",
-    )
+    if not signature.inputs:
+        logged_inputs(version)
+    else:
+        predicts = f", predicts {literal(signature.target)}" if signature.target else ""
+        section("Inputs", f"{plural(len(signature.inputs), 'column')}{predicts}")
+        table(
+            signature_frame(signature, version.input_example),
+            INPUTS,
+            key="version_inputs",
+            alt="Input columns",
+        )
+    code_section(version)
+    logged_files(version)
 
 
 def _status(version: VersionInfo) -> None:

@@ -1,4 +1,4 @@
-"""A version that another program logged: its inputs, files and tags."""
+"""A version from elsewhere: its inputs, files and tags."""
 
 from __future__ import annotations
 
@@ -29,17 +29,21 @@ COLUMNS = {
 FILES = {"path": name_column("File", width=300), "size": text_column("Size", width=90)}
 
 
-def external_version(version: VersionInfo) -> None:
-    """Draw what the logging program recorded of the version."""
+def logged_inputs(version: VersionInfo) -> None:
+    """Draw the input columns that the logging program recorded."""
     logged = workspace().registry.external_version(version.model, version.version)
     model = logged.model if logged else None
     inputs = model.inputs if model else ()
     section("Inputs", plural(len(inputs), "column") if inputs else "")
-    st.markdown(":gray[Logged by another program: it is stored here and cannot be served.]")
     if model and inputs:
         _inputs(model)
     else:
         st.markdown(":gray[Its files declare no input columns.]")
+
+
+def logged_files(version: VersionInfo) -> None:
+    """Draw the files and tags of a version from elsewhere; nothing of one trained here."""
+    logged = workspace().registry.external_version(version.model, version.version)
     if logged is not None:
         _files(logged)
         _tags(logged)
