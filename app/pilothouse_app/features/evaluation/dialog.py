@@ -22,16 +22,28 @@ MAX_COMPARED = 50
 
 
 def evaluate_button(version: VersionInfo) -> None:
-    """The button that opens the evaluation of a version; disabled before it is described."""
-    described = version.signature.is_described
+    """The button that opens the evaluation of a version; disabled while something is missing."""
+    missing = _missing(version)
     if st.button(
         "Evaluate",
         icon=":material/fact_check:",
         key="evaluate",
-        disabled=not described,
-        help=None if described else "Describe its inputs and its answer first",
+        disabled=bool(missing),
+        help=missing or None,
     ):
         _evaluate(version.model, version.version)
+
+
+def _missing(version: VersionInfo) -> str:
+    """What stands between a version and its evaluation; empty when nothing does."""
+    if not version.signature.is_described:
+        return "Describe its inputs and its answer first"
+    if version.package is None:
+        return ""
+    steps = workspace().deployments.readiness(version.model, version.version)
+    before = (step for step in steps if not step.done and step.name != "example")
+    step = next(before, None)
+    return "" if step is None else literal(f"Not yet: {step.message}")
 
 
 @st.dialog("Evaluate", width="medium", icon=":material/fact_check:")

@@ -30,7 +30,9 @@ EXPLANATIONS = {
 }
 COLUMNS = {
     "name": name_column("Would import", width=330),
-    "list": text_column("On the list of known classes", width=180),
+    "list": text_column(
+        "Known", width=76, help="Whether it is on the list of classes that build estimators"
+    ),
 }
 
 

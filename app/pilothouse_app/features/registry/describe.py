@@ -17,7 +17,6 @@ from pilothouse.models.tasks import tasks
 from pilothouse.registry.description import DescribedBy, parts_of
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.diff import pairs_table, value_text
-from pilothouse_app.components.formats import title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, table, text_column
@@ -34,7 +33,15 @@ GIVES = {
     "value": "A number, or other values",
 }
 MAX_ANSWER_ROWS = 3
-SHOWN_FACTS = ("task", "classes", "levels", "gives", "outputs", "batchable", "deterministic")
+FACT_TITLES = {
+    "task": "Task",
+    "classes": "Classes",
+    "levels": "Quantile levels",
+    "gives": "It gives",
+    "outputs": "Outputs",
+    "batchable": "Each row on its own",
+    "deterministic": "Same answer twice",
+}
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,14 @@ class Prefilled:
 
 
 def describe_button(version: VersionInfo) -> None:
-    """The button that opens the form; none where a description would be refused."""
+    """The button that opens the form again; none where a description would be refused."""
     if not version.import_source or version.package is None:
+        return
+    if not version.signature.is_described:  # the line of what is missing has the button
         return
     if workspace().registry.reason_not_described(version.model, version.version):
         return
-    if st.button("Describe", icon=":material/edit_note:", key="version_describe"):
+    if st.button("Change description", icon=":material/edit_note:", key="version_describe"):
         describe(version.model, version.version)
 
 
@@ -123,7 +132,10 @@ def _form(prefilled: Prefilled, facts: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {"task": task}
     values |= _gives(parts, prefilled, task)
     values["target"] = st.text_input(
-        "What it predicts", prefilled.signature.target, placeholder="churn", key="describe_target"
+        "What it predicts",
+        prefilled.signature.target,
+        placeholder="The name of the target",
+        key="describe_target",
     )
     if parts.classes:
         values |= _classes(parts, prefilled)
@@ -222,7 +234,11 @@ def _evidence(info: VersionInfo, facts: Mapping[str, Any]) -> None:
         reason = registry.reason_not_loaded(info.model, info.version)
         st.markdown(f":gray[Its model process was not started: {literal(reason)}.]")
         return
-    stated = {title(name): facts[name] for name in SHOWN_FACTS if name in facts}
+    stated = {text: facts[name] for name, text in FACT_TITLES.items() if name in facts}
+    if stated.get("It gives") in GIVES:
+        stated["It gives"] = GIVES[stated["It gives"]]
+    if (task := facts.get("task")) in dict(tasks.items()):
+        stated["Task"] = tasks.get(task).title
     pairs_table(stated, alt="What the file says of the model")
     answer = facts.get("answer") or []
     section("Answer to its example", "" if answer else "its files have no example")

@@ -51,7 +51,7 @@ def _way_on(version: VersionInfo, step: ReadinessStep) -> None:
         "Review code", type="primary", icon=":material/policy:", key="version_review"
     ):
         review_code(version.model, version.version)
-    elif step.name == "description":
+    elif step.name == "description" and version.package is not None:
         if st.button("Describe", type="primary", icon=":material/edit_note:", key="describe_next"):
             describe(version.model, version.version)
     elif step.name == "environment":
