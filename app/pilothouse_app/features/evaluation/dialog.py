@@ -23,7 +23,7 @@ MAX_COMPARED = 50
 
 def evaluate_button(version: VersionInfo) -> None:
     """The button that opens the evaluation of a version; disabled while something is missing."""
-    missing = _missing(version)
+    missing = _obstacle(version)
     if st.button(
         "Evaluate",
         icon=":material/fact_check:",
@@ -34,7 +34,7 @@ def evaluate_button(version: VersionInfo) -> None:
         _evaluate(version.model, version.version)
 
 
-def _missing(version: VersionInfo) -> str:
+def _obstacle(version: VersionInfo) -> str:
     """What stands between a version and its evaluation; empty when nothing does."""
     if not version.signature.is_described:
         return "Describe its inputs and its answer first"

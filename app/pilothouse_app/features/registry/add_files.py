@@ -10,6 +10,7 @@ from pilothouse.kit.names import MODEL
 from pilothouse.models.formats import formats
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.links import address, go
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -33,7 +34,7 @@ def add_files(model: str) -> None:
         key="add_files_uploads",
     )
     names = "; ".join(f"{kind.title} ({kind.file_names})" for _, kind in formats.items())
-    st.markdown(f":small[:gray[{names}]]")
+    st.markdown(f":small[:gray[{literal(names)}]]")
     if model:
         name, problem = model, ""
     else:
