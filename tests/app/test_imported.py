@@ -20,7 +20,7 @@ def test_a_version_without_a_signature_of_ours_says_so(
     page = visit("version", ref="theirs@1")
     assert not page.exception
     words = " ".join(str(part.value) for part in (*page.markdown, *page.caption))
-    assert "Logged by another program" in words
+    assert "no model format can load its files" in words
     assert not visit("model", name="theirs").exception
 
 

@@ -1,0 +1,79 @@
+"""The page of a version from elsewhere: what is missing, its code, and its description."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pilothouse.workspace import Workspace
+from pilothouse_app.features.registry.describe import as_label, prefill
+
+xgboost = pytest.importorskip("xgboost")
+
+
+class Greeting:
+    """A class of nobody's library."""
+
+
+@pytest.fixture
+def booster(workspace: Workspace, tmp_path: Path) -> None:
+    """A regression by XGBoost, registered from its file."""
+    import numpy as np
+
+    values = np.arange(20.0).reshape(10, 2)
+    model = xgboost.XGBRegressor(n_estimators=2).fit(values, values[:, 0])
+    model.save_model(tmp_path / "model.ubj")
+    workspace.registry.register_files("price", tmp_path / "model.ubj")
+
+
+def words(page: Any) -> str:
+    return " ".join(str(part.value) for part in (*page.markdown, *page.caption))
+
+
+@pytest.mark.usefixtures("booster")
+def test_what_is_missing_stands_on_the_page_with_its_button(visit: Callable[..., Any]) -> None:
+    page = visit("version", ref="price@1")
+    assert not page.exception
+    text = words(page)
+    assert "Data only" in text
+    assert "Missing before it can be launched" in text
+    assert "does not say its inputs" in text
+    assert page.button(key="describe_next").label == "Describe"
+    assert page.button(key="launch").disabled
+    assert page.button(key="evaluate").disabled
+    with pytest.raises(KeyError):
+        page.button(key="version_describe")
+
+
+def test_own_code_is_reviewed_before_anything_else(
+    workspace: Workspace, visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Greeting()))
+    workspace.registry.register_files("own", tmp_path / "model.pkl")
+    page = visit("version", ref="own@1")
+    assert not page.exception
+    assert "Own code" in words(page)
+    assert page.button(key="version_review").label == "Review code"
+
+    workspace.registry.approve_code("own", 1, "read it")
+    page = visit("version", ref="own@1")
+    assert page.button(key="version_revoke").label == "Revoke approval"
+    assert "read it" in words(page)
+
+
+@pytest.mark.usefixtures("booster")
+def test_the_form_begins_with_what_the_model_says(workspace: Workspace) -> None:
+    version = workspace.registry.version("price", 1)
+    facts = {"task": "multiclass", "gives": "probability", "classes": [3, 7, 9]}
+    filled = prefill(version, facts, ())
+    assert (filled.task, filled.gives, filled.classes) == ("multiclass", "probability", (3, 7, 9))
+    assert as_label("7", filled.classes) == 7
+    assert as_label("seven", filled.classes) == "seven"
+
+    unknown = prefill(version, {"answer": [[1.0, 2.0]]}, ())
+    assert (unknown.task, unknown.outputs) == ("unspecified", ("output_1", "output_2"))
+    assert prefill(version, {"answer": [[1.0, 2.0]]}, ("low", "high")).outputs == ("low", "high")
