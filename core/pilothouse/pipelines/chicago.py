@@ -149,13 +149,13 @@ def summary(store: Store, progress: Progress) -> dict[str, Any]:
     """The results of the demo: metrics of each year, as they were realised, and the alerts."""
     monitoring, registry = Monitoring(store), Registry(store)
     alerts = monitoring.alerts()
-    ours = alerts[alerts["deployment"].isin(NAMES)]
+    of_demo = alerts[alerts["deployment"].isin(NAMES)]
     return {
         "runs": Experiments(store).count(),
         "deployments": list(NAMES),
         "champions": [info.ref for name in NAMES if (info := registry.champion(name))],
         "windows": sum(len(monitoring.windows(name)) for name in NAMES),
-        "alerts_fired": int(ours["fired_at"].notna().sum()),
+        "alerts_fired": int(of_demo["fired_at"].notna().sum()),
         "by_year": {name: _by_year(store, name) for name in NAMES},
     }
 
@@ -190,8 +190,8 @@ def _send(client: ReplayClient, name: str, rows: pd.DataFrame) -> None:
     features = [column for column in rows.columns if column not in (TARGET, WHEN)]
     ids = seeded_ids(rows[WHEN], rows[WHEN].map(lambda day: f"{name} {day:%Y-%m-%d}"))
     client.predict(name, tensors(rows[features]), ids, to_millis(rows[WHEN]))
-    known = to_millis(rows[WHEN] + KNOWN_AFTER)
-    client.label(name, ids, rows[TARGET].tolist(), known)
+    label_times = to_millis(rows[WHEN] + KNOWN_AFTER)
+    client.label(name, ids, rows[TARGET].tolist(), label_times)
 
 
 @lru_cache(maxsize=1)
