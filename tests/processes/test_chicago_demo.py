@@ -39,7 +39,7 @@ def test_errors_grow_and_the_interval_fails_as_ridership_does(tmp_path: Path) ->
     champion = workspace.registry.champion("chicago-ridership")
     assert champion is not None
     assert 0.8 < champion.metrics["mae"] < 1.05
-    assert champion.signature.unit == "thousand riders"
+    assert champion.signature.unit == "k riders"
     fired = workspace.monitoring.alerts().dropna(subset="fired_at")
     assert set(fired["deployment"]) == {"chicago-ridership", "chicago-interval"}
     assert {"performance", "drift"} <= set(fired["name"])

@@ -43,7 +43,7 @@ VALUE, INTERVAL = (
 )  # models, and deployments of the same name
 NAMES = (VALUE, INTERVAL)
 TARGET, WHEN = "ridership", "date"
-UNIT = "thousand riders"
+UNIT = "k riders"  # thousands
 LEVELS = (0.1, 0.5, 0.9)
 FIRST_SENT = 2010
 SEED = 9  # its held-out fifth gives errors near the mean of many; see docs/pipelines.md
