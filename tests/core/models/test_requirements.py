@@ -6,7 +6,7 @@ import pytest
 
 from pilothouse.deployments.version_environments import unmet_by
 from pilothouse.models.audit import DATA_ONLY
-from pilothouse.models.formats import format_of
+from pilothouse.models.formats import detect, format_of
 from pilothouse.models.package import ModelPackage
 from pilothouse.registry.code_audit import AuditInfo
 
@@ -68,3 +68,21 @@ def test_any_build_of_a_library_that_is_installed_is_enough() -> None:
     assert unmet_by(package, audit, installed | {"xgboost": "3.2.0"}) == ()
     [line] = unmet_by(package, audit, installed | {"xgboost-cpu": "3.0.0"})
     assert "has 3.0.0" in line
+
+
+@pytest.mark.parametrize(
+    ("library", "main", "name"),
+    [
+        ("lightgbm", "model.skops", "sklearn_skops"),
+        ("lightgbm", "model.txt", "lightgbm"),
+        ("xgboost", "model.json", "xgboost"),
+        ("xgboost", "model.pkl", "sklearn_pickle"),
+    ],
+)
+@pytest.mark.parametrize("is_named", [True, False])
+def test_what_a_client_writes_beside_a_model_is_no_model(
+    library: str, main: str, name: str, is_named: bool
+) -> None:
+    beside = ("requirements.txt", "input_example.json")
+    facts = {"library": library} | ({"data": main} if is_named else {})
+    assert detect(ModelPackage("", dict.fromkeys((main, *beside), DIGEST), facts)) == name

@@ -22,6 +22,8 @@ from pilothouse.models.signature import Signature
 
 Columns = Sequence[list[Any]]
 Rows = list[list[Any]]
+# What a client writes beside every model: none of it is a model, though XGBoost's may be .json.
+BESIDE_A_MODEL = ("requirements.txt", "input_example.json", "serving_input_example.json")
 Versions = Literal["any newer", "same minor", "as recorded"]
 
 
@@ -105,11 +107,18 @@ def detect(package: ModelPackage) -> str:
 
 
 def main_file(package: ModelPackage, *suffixes: str) -> str:
-    """The file that `data` names, or else the only one with such a suffix; "" without one."""
+    """The file that `data` names, or else the only one with such a suffix; "" without one.
+
+    A file that `data` names is the model: no other one is, whatever its suffix.
+    """
     named = package.fact("data")
-    if named in package.files and named.endswith(suffixes):
-        return named
-    fitting = [path for path in package.files if path.lower().endswith(suffixes)]
+    if named in package.files:
+        return named if named.endswith(suffixes) else ""
+    fitting = [
+        path
+        for path in package.files
+        if path.lower().endswith(suffixes) and path not in BESIDE_A_MODEL
+    ]
     return fitting[0] if len(fitting) == 1 else ""
 
 
