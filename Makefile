@@ -12,7 +12,7 @@ ALONE := tests/journeys tests/processes# these start processes and measure time:
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help up test check bench docs format journeys chromium clean constraints
+.PHONY: help up test check bench proof docs format journeys chromium clean constraints
 
 help: ## List these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ check: $(BIN)/.ready ## Check lint, format, types and layers
 
 bench: $(BIN)/.ready ## Measure Pilothouse beside a reference
 	@for work in $(WORKS); do $(BIN)/python tests/bench/run.py $$work; done
+
+proof: $(BIN)/.ready ## Compare models of every format with MLflow's answers, in environments of their own
+	PYTHONPATH=tests $(BIN)/python tests/proofs/prove.py
 
 docs: $(BIN)/.ready ## Write the reference pages that are generated from the code
 	PYTHONPATH=tests $(BIN)/python -m harness.reference_pages
