@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from pilothouse.deployments.controller.trial import try_version
+from pilothouse.deployments.environment_check import check_in_environment
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
 from pilothouse.models.audit import DATA_ONLY, KNOWN_CLASSES, OWN_CODE
 from pilothouse.registry.info import VersionInfo
@@ -339,3 +341,18 @@ def test_a_signature_of_ours_is_read_back_by_mlflow() -> None:
     assert theirs.inputs.input_names() == list("abcde")
     assert theirs.outputs.input_names() == ["no", "yes"]
     assert read_inputs(json.loads(written["inputs"])).fields == fields
+
+
+def test_a_job_checks_a_version_in_an_environment(
+    workspace: Workspace, pickled: VersionInfo, function: VersionInfo
+) -> None:
+    store, own = workspace.store, Path(sys.executable)
+    assert check_in_environment(store, "nobody@1", own) is None
+    assert check_in_environment(store, function.ref, own) is None  # nobody approved its code
+
+    outcome = check_in_environment(store, pickled.ref, own)
+    assert outcome is not None
+    assert outcome.failure == ""
+    absent = check_in_environment(store, pickled.ref, Path("/usr/bin/false"))
+    assert absent is not None
+    assert absent.failure == "example_failed"

@@ -28,6 +28,11 @@ def readiness_line(version: VersionInfo) -> None:
         return
     steps = workspace().deployments.readiness(version.model, version.version)
     missing = next((step for step in steps if not step.done), None)
+    if missing is not None and missing.name == "example":  # the first look at it tries it
+        with st.spinner("A model process loads it and answers its example"):
+            workspace().registry.assess(version.model, version.version, "production")
+        steps = workspace().deployments.readiness(version.model, version.version)
+        missing = next((step for step in steps if not step.done), None)
     with st.container(border=True, key="version_readiness", gap="xsmall"):
         st.markdown(" &nbsp; ".join(map(_mark, steps)))
         if missing is None:
@@ -46,7 +51,7 @@ def _mark(step: ReadinessStep) -> str:
 
 
 def _way_on(version: VersionInfo, step: ReadinessStep) -> None:
-    """The button of a step; files that no format loads have none."""
+    """The button of a step; files that no format loads, and a failed trial, have none."""
     if step.name == "code" and st.button(
         "Review code", type="primary", icon=":material/policy:", key="version_review"
     ):
@@ -56,12 +61,6 @@ def _way_on(version: VersionInfo, step: ReadinessStep) -> None:
             describe(version.model, version.version)
     elif step.name == "environment":
         _environment(version)
-    elif step.name == "example" and st.button(
-        "Try its example", type="primary", icon=":material/play_arrow:", key="version_try"
-    ):
-        with st.spinner("A model process loads it"):
-            workspace().registry.assess(version.model, version.version, "production")
-        st.rerun()
 
 
 def _environment(version: VersionInfo) -> None:
