@@ -111,6 +111,7 @@ NAMES_NOTHING = {
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1"}
 NEEDED = {
+    "deployments add-external": ["--model", "absent", "--version", "1"],
     "deployments predict": ["--record", '{"a": 1}'],
     "models decide": ["--reject", "--reason", "no"],
     "pipelines retrain": ["--reason", "drift"],

@@ -31,6 +31,7 @@ COLOURS: dict[str, Colour] = {
     "built": "blue",
     "wanted": "gray",
     "removed": "gray",
+    "external": "blue",
     "starting": "blue",
     "swapping": "blue",
     "staging": "blue",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pilothouse.models.tasks import task_of
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import filter_bar, switch
@@ -24,6 +25,12 @@ from pilothouse_app.features.deployments.details import (
     processes,
     recent_predictions,
     revisions,
+)
+from pilothouse_app.features.deployments.external import (
+    follow_button,
+    send_view,
+    upload_button,
+    upload_report,
 )
 from pilothouse_app.features.deployments.labels import labels_view
 from pilothouse_app.features.deployments.launch import swap
@@ -46,6 +53,7 @@ SCREEN = Screen(
     summary="One deployment with its traffic",
     parent="deployments",
 )
+EXTERNAL_VIEWS = ("predictions", "labels", "send", "revisions")
 VIEWS = ("traffic", "try_it", "predictions", "labels", "revisions", "log")
 
 
@@ -81,7 +89,11 @@ def render() -> None:
         lambda: _state(workspace().deployments.deployment(name)), key="deployment_changes"
     )
 
-    if view == "try_it":
+    if deployment.external:
+        upload_report(name)
+    if view == "send":
+        send_view(deployment)
+    elif view == "try_it":
         try_it(deployment)
     elif view == "predictions":
         recent_predictions(deployment)
@@ -93,7 +105,8 @@ def render() -> None:
 
 def _bar(deployment: DeploymentInfo) -> tuple[str, str]:
     with filter_bar():
-        view = switch("deployment_view", VIEWS, "Show", format_func=title)
+        views = EXTERNAL_VIEWS if deployment.external else VIEWS
+        view = switch("deployment_view", views, "Show", format_func=title)
         span = "1 h"
         if view == "traffic":
             span = switch("deployment_span", tuple(SPANS), "Span", default="1 h")
@@ -107,13 +120,19 @@ def _bar(deployment: DeploymentInfo) -> tuple[str, str]:
 
 
 def _facts(deployment: DeploymentInfo) -> None:
+    path = f"/v2/models/{deployment.name}/infer"
+    if deployment.external:
+        path = f"/deployments/{deployment.name}/predictions"
+    since = f"{ago(deployment.created_at)} by {literal(deployment.created_by)}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        ref = deployment.version_ref
-        link(address("version", ref), ref, icon=":material/deployed_code:")
+        if ref := deployment.version_ref:
+            link(address("version", ref), ref, icon=":material/deployed_code:")
         facts(
             {
-                "Address": f"`/v2/models/{deployment.name}/infer`",
-                "Launched": f"{ago(deployment.created_at)} by {literal(deployment.created_by)}",
+                "Model": "" if ref else "not registered",
+                "Predicts": "" if ref else task_of(deployment.signature).title,
+                "Address": f"`{path}`",
+                "Added" if deployment.external else "Launched": since,
                 "Previous version": str(deployment.previous_version or ""),
             }
         )
@@ -121,6 +140,12 @@ def _facts(deployment: DeploymentInfo) -> None:
 
 def _commands(deployment: DeploymentInfo) -> None:
     name, deployments = deployment.name, workspace().deployments
+    if deployment.external:
+        if deployment.model:
+            retrain_button(name)
+        follow_button(deployment)
+        upload_button(deployment)
+        return
     retrain_button(name)
     if deployment.desired_state == "stopped":
         if st.button("Resume", type="primary", icon=":material/play_arrow:", key="resume"):

@@ -26,6 +26,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.details import CHANGING
+from pilothouse_app.features.deployments.external import external_button
 from pilothouse_app.features.deployments.launch import launch_button
 from pilothouse_app.features.deployments.traffic import (
     SPANS,
@@ -65,6 +66,7 @@ def render() -> None:
     with header("Deployments", note=plural(len(deployments), "deployment")):
         if not deployments.empty:
             span = switch("deployments_span", tuple(SPANS), "Span", default="1 h")
+            external_button()
             launch_button(primary=True)
     if deployments.empty:
         _empty()
@@ -81,6 +83,8 @@ def _empty() -> None:
             "A deployment serves a model version, and no model is registered yet.",
             to=("Open the registry", screen("registry")),
         )
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            external_button()
         return
 
     empty(
@@ -90,6 +94,7 @@ def _empty() -> None:
     )
 
     with st.container(horizontal=True, horizontal_alignment="center"):
+        external_button()
         launch_button(primary=True)
 
 
@@ -102,14 +107,15 @@ def _body(span: str) -> bool:
             rows, COLUMNS, key="deployments", alt="Deployments", ids="name",
             opens=("deployment", "name"), height=height,
         )  # fmt: skip
-    for row in records(deployments)[:MAX_CARDS]:
+    served_here = deployments[~deployments["external"].astype(bool)]
+    for row in records(served_here)[:MAX_CARDS]:
         _card(row, span)
     return bool(deployments["status"].isin(CHANGING).any())
 
 
 def _versions(deployments: pd.DataFrame) -> list[str]:
     return [
-        f"{model} {number}"
+        f"{model} {number}" if model else "Not registered"
         for model, number in zip(deployments["model"], deployments["version"], strict=True)
     ]
 

@@ -129,11 +129,12 @@ def _report_button(window: WindowInfo) -> None:
 
 def _facts(window: WindowInfo) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        link(
-            address("version", window.version_ref),
-            window.version_ref,
-            icon=":material/deployed_code:",
-        )
+        if window.version_ref:
+            link(
+                address("version", window.version_ref),
+                window.version_ref,
+                icon=":material/deployed_code:",
+            )
         link(
             address("deployment", window.deployment),
             window.deployment,

@@ -92,6 +92,50 @@ def _launch(
 
 @verb(
     deployments,
+    Deployments.add_external,
+    writes=True,
+    reason=True,
+    example=(
+        "pilothouse deployments add-external churn --model churn --version 3",
+        "pilothouse deployments add-external prices --task regression --unit EUR "
+        "--input area=number",
+    ),
+    own_help=True,
+)
+@name_argument
+@click.option("--model", default="", help="The registered model whose predictions are sent.")
+@click.option("--version", type=int, default=0, help="Its version.")
+@click.option("--task", default="", help="What is predicted, of a model that is not registered.")
+@click.option("--target", default="", help="What the predicted column is called.")
+@click.option("--class", "classes", multiple=True, help="A class; repeatable, in order.")
+@click.option("--positive", default=None, help="The positive class.")
+@click.option("--level", "levels", type=float, multiple=True, help="A quantile level; repeatable.")
+@click.option("--output", "outputs", multiple=True, help="The name of an output; repeatable.")
+@click.option("--unit", default="", help="The unit of a predicted number.")
+@click.option("--gives", default="", help="What is sent: probability, label or value.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME=TYPE", help="An input column; repeatable."
+)
+def _add_external(
+    ws: Workspace, name: str, model: str, version: int, reason: str, **about: Any
+) -> Output:
+    """Monitor predictions that are made elsewhere, as the deployment NAME.
+
+    Either --model and --version say by which version, or --task and the options after it describe
+    what is predicted.
+    """
+    from pilothouse.registry.description import Description
+
+    description = None
+    if about["task"]:
+        inputs = dict(map(_pair, about.pop("inputs")))
+        description = Description(**about, inputs=inputs)
+    info = ws.deployments.add_external(name, model, version, description=description, reason=reason)
+    return Output(_facts(info), f"{name}: {info.message}")
+
+
+@verb(
+    deployments,
     Deployments.switch_version,
     writes=True,
     reason=True,
@@ -302,6 +346,80 @@ def _label(
     if len(report.unmatched) > MAX_UNMATCHED:
         lines.append(f"and {len(report.unmatched) - MAX_UNMATCHED:,} more ids have none")
     return Output(report, "\n".join(lines))
+
+
+@verb(
+    deployments,
+    Deployments.record_predictions,
+    Deployments.prediction_columns,
+    Deployments.preview_predictions,
+    name="record",
+    writes=True,
+    reason=True,
+    example=(
+        "pilothouse deployments record prices predictions.parquet",
+        "pilothouse deployments record prices rows.csv --id-column order --output predict=price",
+    ),
+    own_help=True,
+)
+@click.argument("deployment")
+@click.argument("file", type=FILE)
+@click.option("--id-column", default="", help="The column of prediction ids.")
+@click.option("--at-column", default="", help="The column of event times.")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="OUTPUT=COLUMN",
+    help="The column of an output; repeatable.",
+)
+@click.option("--label-column", default="", help="The column of labels.")
+@click.option("--label-at-column", default="", help="The column of when a label came true.")
+def _record(
+    ws: Workspace,
+    deployment: str,
+    file: Path,
+    id_column: str,
+    at_column: str,
+    outputs: tuple[str, ...],
+    label_column: str,
+    label_at_column: str,
+    reason: str,
+) -> Output:
+    """Log predictions of a DEPLOYMENT that is served elsewhere, from a FILE.
+
+    The file is CSV, Parquet, JSON or JSON lines; inputs are found by their names. Columns that are
+    not named are recognised by theirs. Ids that were logged before are skipped, and rows that
+    cannot be used are listed.
+    """
+    from pilothouse.deployments.gateway.external_columns import PredictionColumns
+
+    _, guess = ws.deployments.prediction_columns(deployment, file)
+    columns = PredictionColumns(
+        id=id_column or guess.id,
+        outputs={**guess.outputs, **dict(map(_pair, outputs))},
+        at=at_column or guess.at,
+        label=label_column or guess.label,
+        label_at=label_at_column or guess.label_at,
+    )
+    report = ws.deployments.record_predictions(deployment, file, "", columns, reason)
+    lines = [
+        f"{report.accepted:,} of {report.rows:,} rows logged, {report.repeated:,} logged before, "
+        f"{report.refused:,} refused",
+        f"{report.labels:,} labels, {report.refused_labels:,} refused",
+    ]
+    lines += [
+        f"row {problem.row}, column {problem.column!r}: {problem.message}"
+        for problem in report.problems[:MAX_UNMATCHED]
+    ]
+    return Output(report, "\n".join(lines))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, column = text.partition("=")
+    if not equals:
+        raise Invalid(f"{text!r} is not OUTPUT=COLUMN.")
+    return name, column
 
 
 @verb(

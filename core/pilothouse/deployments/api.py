@@ -11,20 +11,37 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlmodel import col, select
 
 from pilothouse.activity import record
-from pilothouse.deployments import client, commands, label_file, readiness, version_environments
+from pilothouse.deployments import (
+    client,
+    commands,
+    external,
+    label_file,
+    readiness,
+    version_environments,
+)
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.failure import Failure, failing, failure_of
+from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
+from pilothouse.deployments.gateway.external_rows import (
+    append_rows,
+    only_new,
+    report,
+    require_some,
+)
 from pilothouse.deployments.gateway.labels import Labels, check_labels, write_labels
 from pilothouse.deployments.info import DeploymentInfo, deployment_info, describe_status
 from pilothouse.deployments.prediction_log import log
+from pilothouse.deployments.prediction_log.id_index import unknown_ids
+from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.traffic import traffic_frame
 from pilothouse.deployments.readiness import ReadinessStep
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.environments import EnvironmentInfo, Environments
 from pilothouse.kit.clock import to_ms
-from pilothouse.kit.errors import Invalid, Refused, Unavailable
+from pilothouse.kit.errors import Conflict, Invalid, Refused, Unavailable
 from pilothouse.models.signature import Signature
 from pilothouse.registry import trust, versions
+from pilothouse.registry.description import Description
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage.service import Service
 
@@ -44,6 +61,7 @@ COLUMNS = (
     "replicas",
     "restarts",
     "memory_mb",
+    "external",
     "created_at",
     "updated_at",
 )
@@ -66,6 +84,78 @@ class Deployments(Service):
             model_version = commands.require_servable(session, self._store, model, version)
             commands.launch(session, self._store, name, model_version, reason, replicas)
         return self.deployment(name)
+
+    def add_external(
+        self,
+        name: str,
+        model: str = "",
+        version: int = 0,
+        *,
+        description: Description | None = None,
+        reason: str = "",
+    ) -> DeploymentInfo:
+        """Monitor predictions that are made elsewhere: by a registered version, or as described.
+
+        Raises NotFound without the version, Conflict when the name is taken, Invalid when it is not
+        said what is predicted.
+        """
+        if not model and description is None:
+            raise Invalid("what is predicted?", hint="Name a version, or describe its answers.")
+        with self._store.write() as session:
+            if model:
+                registered = commands.require_sendable(session, model, version)
+                signature = registered.signature
+                external.add(session, self._store, name, registered, signature, reason)
+            elif description is not None:
+                signature = external.signature_of(description)
+                external.add(session, self._store, name, None, signature, reason)
+        return self.deployment(name)
+
+    def preview_predictions(
+        self, source: str | Path | bytes | pd.DataFrame, filename: str = ""
+    ) -> external.FilePreview:
+        """The columns and first rows of a file of predictions, to describe a model by."""
+        return external.preview(source, filename or _filename(source))
+
+    def prediction_columns(
+        self, name: str, source: str | Path | bytes | pd.DataFrame, filename: str = ""
+    ) -> tuple[list[str], PredictionColumns]:
+        """The columns of a file of predictions, and which of them seem to hold what."""
+        names = external.column_names(source, filename or _filename(source))
+        return names, guess_columns(names, self.signature(name))
+
+    def record_predictions(
+        self,
+        name: str,
+        source: str | Path | bytes | pd.DataFrame,
+        filename: str = "",
+        columns: PredictionColumns | None = None,
+        reason: str = "",
+    ) -> external.PredictionReport:
+        """Log predictions that were made elsewhere, from a frame or a file, with labels if any.
+
+        CSV, Parquet, JSON and JSON lines are read. An id that was logged before is not logged
+        again; rows that cannot be used are left out and reported. Raises Conflict for a deployment
+        that is served here, Invalid when a column is absent or no row can be used.
+        """
+        info = self.deployment(name)
+        if not info.external:
+            raise Conflict(f"{name!r} is served here: its predictions are logged as it answers.")
+        filename = filename or _filename(source)
+        now_ms = to_ms(self._store.now())
+        rows = external.read_rows(source, filename, info.signature, columns, now_ms)
+        require_some(rows)
+        rows = only_new(rows, unknown_ids(self._store.folder, name, rows.ids))
+        journal = Journal(log.journal_folder(self._store.folder, name))
+        append_rows(journal, info.model, info.version, info.signature, rows)
+        journal.seal()
+        counts = report(rows) | {"problems": tuple(rows.problems)}
+        result = external.PredictionReport(**counts)
+        after = {key: value for key, value in counts.items() if key != "problems"}
+        with self._store.write() as session:
+            after["file"] = filename
+            record(session, self._store, "recorded", "deployment", name, after=after, reason=reason)
+        return result
 
     def _prepare(self, model: str, version: int) -> None:
         """Raise what would keep a version from being served, before a transaction begins.
@@ -112,12 +202,24 @@ class Deployments(Service):
 
     def switch_version(self, name: str, version: int, reason: str = "") -> DeploymentInfo:
         """Serve another version of the model: it takes over when it is ready, no request fails."""
-        self._prepare(self.deployment(name).model, version)
+        info = self.deployment(name)
+        if info.external:
+            return self._follow_version(info, version, reason)
+        self._prepare(info.model, version)
         with self._store.write() as session:
             model = commands.require(session, name).model
             model_version = commands.require_servable(session, self._store, model, version)
             commands.switch_version(session, self._store, name, model_version, reason)
         return self.deployment(name)
+
+    def _follow_version(self, info: DeploymentInfo, version: int, reason: str) -> DeploymentInfo:
+        """Predictions that are sent from now on are those of another version."""
+        if not info.model:
+            raise Conflict(f"{info.name!r} has no registered version to switch from.")
+        with self._store.write() as session:
+            model_version = commands.require_sendable(session, info.model, version)
+            commands.switch_version(session, self._store, info.name, model_version, reason)
+        return self.deployment(info.name)
 
     def roll_back(self, name: str, reason: str = "") -> DeploymentInfo:
         """Serve the version before; still warm, it answers within a second.
@@ -166,6 +268,8 @@ class Deployments(Service):
     def wait_until_ready(self, name: str, seconds: float = 120.0) -> DeploymentInfo:
         """Wait until the desired version is serving. Raises Unavailable after `seconds`."""
         end = time.monotonic() + seconds
+        if self.deployment(name).external:
+            raise Conflict(f"{name!r} is served elsewhere: there is nothing to wait for.")
         while (info := self.deployment(name)).status != "ready":
             if time.monotonic() > end:
                 raise Unavailable(f"{name!r} is not ready: {info.message}", hint="See its log.")
@@ -315,8 +419,8 @@ class Deployments(Service):
             return commands.require(session, name).name
 
 
-def _filename(source: str | Path | bytes) -> str:
-    return "the file" if isinstance(source, bytes) else Path(source).name
+def _filename(source: str | Path | bytes | pd.DataFrame) -> str:
+    return Path(source).name if isinstance(source, str | Path) else "the file"
 
 
 def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]:
@@ -334,6 +438,7 @@ def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]
         deployment.replicas,
         sum(r.restarts for r in replicas),
         round(sum(r.rss_bytes for r in replicas) / 2**20, 1),
+        bool(deployment.external),
         deployment.created_at,
         deployment.updated_at,
     )

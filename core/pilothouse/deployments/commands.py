@@ -16,6 +16,7 @@ from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.deployments.tables import Deployment, Replica, Revision
 from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, PilothouseError, Refused
+from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 from pilothouse.registry import trust, versions
 from pilothouse.registry.info import VersionInfo
@@ -30,7 +31,7 @@ def launch(
     session: Session, store: Store, name: str, version: VersionInfo, reason: str, replicas: int
 ) -> None:
     """Create a deployment of a version. Raises Invalid, or Conflict for a name in use."""
-    _check_name(session, name)
+    check_name(session, name)
     if not 1 <= replicas <= MAX_REPLICAS:
         allowed = f"between 1 and {MAX_REPLICAS}"
         raise Invalid(f"the number of processes must be {allowed}.", fields={"replicas": allowed})
@@ -61,6 +62,8 @@ def switch_version(
         raise Conflict(f"{name!r} serves version {version.version} already.")
     before = {"version": f"{deployment.model}@{deployment.version}"}
     deployment.previous_version, deployment.version = deployment.version, version.version
+    if deployment.external:
+        deployment.serving_version = version.version
     _change(session, store, deployment)
     _revise(session, store, deployment, version, "swapped", reason)
     after = {"version": version.ref}
@@ -70,6 +73,7 @@ def switch_version(
 def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
     """Serve the previous version. While it is warm it serves at once: only a pointer moves."""
     deployment = require(session, name)
+    _refuse_external(deployment)
     if deployment.previous_version is None:
         raise Conflict(f"{name!r} has served no version before {deployment.version}.")
 
@@ -112,6 +116,7 @@ def _set_desired_state(
     session: Session, store: Store, name: str, desired: str, reason: str
 ) -> None:
     deployment = require(session, name)
+    _refuse_external(deployment)
     if deployment.desired_state == desired == "stopped":
         raise Conflict(f"{name!r} is stopped already.")
 
@@ -139,6 +144,13 @@ def require(session: Session, name: str) -> Deployment:
     return deployment
 
 
+def _refuse_external(deployment: Deployment) -> None:
+    if deployment.external:
+        raise Conflict(
+            f"{deployment.name!r} is served elsewhere: no process of this workspace answers it."
+        )
+
+
 def replicas_of(session: Session, name: str) -> Sequence[Replica]:
     """The replicas of a deployment, newest version first."""
     query = select(Replica).where(Replica.deployment == name)
@@ -153,6 +165,19 @@ def revisions(session: Session, name: str, version: int | None = None) -> Sequen
     return session.exec(query.order_by(col(Revision.seq).desc())).all()
 
 
+def signature_of(session: Session, name: str, model: str, version: int) -> Signature:
+    """The signature of a version that a deployment has answered by. Raises NotFound.
+
+    It is that of the registry, or that of the deployment's revision without a registered version.
+    """
+    if model:
+        return Signature.from_json(versions.require(session, model, version).signature)
+    described = revisions(session, name, version)
+    if not described:
+        raise NotFound(f"{name!r} has no description {version} of its answers.")
+    return Signature.from_json(described[0].signature)
+
+
 def require_servable(session: Session, store: Store, model: str, version: int) -> VersionInfo:
     """The version to serve. Raises NotFound, or Refused when it is archived or cannot be served."""
     model_version = versions.find(session, model, version)
@@ -163,12 +188,26 @@ def require_servable(session: Session, store: Store, model: str, version: int) -
     return model_version
 
 
+def require_sendable(session: Session, model: str, version: int) -> VersionInfo:
+    """The version whose predictions are sent in. Raises NotFound, or Refused without a task."""
+    model_version = versions.find(session, model, version)
+    _require_outputs(model_version)
+    if model_version.stage == ARCHIVED:
+        raise Refused(f"{model_version.ref} is archived.", hint="Move it out of the archive first.")
+    return model_version
+
+
 def require_described(version: VersionInfo) -> None:
     """Raises Refused unless its signature says what goes in and what an answer means."""
+    if not version.signature.inputs:
+        raise Refused(f"{version.ref} does not say its inputs.", hint=DESCRIBE)
+    _require_outputs(version)
+
+
+def _require_outputs(version: VersionInfo) -> None:
     signature = version.signature
-    if not signature.inputs or not signature.is_described:
-        lacking = "its inputs" if not signature.inputs else "what its answer means"
-        raise Refused(f"{version.ref} does not say {lacking}.", hint=DESCRIBE)
+    if not signature.is_described:
+        raise Refused(f"{version.ref} does not say what its answer means.", hint=DESCRIBE)
     try:
         task_of(signature).check(signature)
     except PilothouseError as incomplete:
@@ -177,7 +216,8 @@ def require_described(version: VersionInfo) -> None:
         ) from incomplete
 
 
-def _check_name(session: Session, name: str) -> None:
+def check_name(session: Session, name: str) -> None:
+    """Raises Invalid for a name that is none, Conflict for one in use."""
     names.DEPLOYMENT.check(name)
     if session.get(Deployment, name) is not None:
         raise Conflict(f"there is a deployment {name!r} already.", hint="Swap its version instead.")
@@ -210,6 +250,18 @@ def _revise(
         by=store.actor,
         at=store.now(),
     )
+    revise(session, store, deployment, served, action, reason)
+
+
+def revise(
+    session: Session,
+    store: Store,
+    deployment: Deployment,
+    served: Revision,
+    action: str,
+    reason: str,
+) -> None:
+    """Add a revision like `served`, which the gateway follows."""
     _append(session, store, deployment, served, action, reason)
     increment_generation(session)
 

@@ -10,7 +10,7 @@ from pilothouse.deployments.tables import Deployment
 def deployed_versions(session: Session) -> frozenset[str]:
     """`model@version` of what each deployment has, still serves, and can be rolled back to."""
     names: set[str] = set()
-    for row in session.exec(select(Deployment)):
+    for row in session.exec(select(Deployment).where(Deployment.model != "")):
         versions = (row.version, row.serving_version, row.previous_version)
         names |= {f"{row.model}@{number}" for number in versions if number is not None}
     return frozenset(names)

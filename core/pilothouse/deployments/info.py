@@ -11,6 +11,8 @@ from pilothouse.deployments.replica_states import is_looping
 from pilothouse.deployments.tables import Deployment, Replica, Revision
 from pilothouse.models.signature import Signature
 
+EXTERNAL = "external"  # the status of a deployment that is served elsewhere
+
 
 @dataclass(frozen=True)
 class ReplicaInfo:
@@ -62,6 +64,7 @@ class DeploymentInfo:
     created_at: datetime
     created_by: str
     updated_at: datetime
+    external: bool
     signature: Signature
     serving_signature: Signature
     input_example: list[dict[str, Any]]
@@ -69,12 +72,13 @@ class DeploymentInfo:
     revisions: tuple[RevisionInfo, ...]
 
     def __repr__(self) -> str:
-        return f"<deployment {self.name} of {self.version_ref}, {self.status}>"
+        of = f" of {self.version_ref}" if self.model else ""
+        return f"<deployment {self.name}{of}, {self.status}>"
 
     @property
     def version_ref(self) -> str:
-        """The desired version: model@version."""
-        return f"{self.model}@{self.version}"
+        """The desired version: model@version; empty when it has no registered one."""
+        return f"{self.model}@{self.version}" if self.model else ""
 
 
 def describe_status(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[str, str]:
@@ -84,6 +88,8 @@ def describe_status(deployment: Deployment, replicas: Sequence[Replica]) -> tupl
     is_answering = any(
         r.state == "ready" and r.version == deployment.serving_version for r in replicas
     )
+    if deployment.external:
+        return EXTERNAL, "Served elsewhere; its predictions are sent in."
     version, looping = deployment.version, any(map(is_looping, current))
     if deployment.desired_state == "stopped":
         remaining = [r for r in replicas if r.pid is not None]
@@ -127,6 +133,7 @@ def deployment_info(
         created_at=deployment.created_at,
         created_by=deployment.created_by,
         updated_at=deployment.updated_at,
+        external=bool(deployment.external),
         signature=Signature.from_json(current.signature),
         serving_signature=Signature.from_json(serving[0].signature),
         input_example=list(current.example),

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pilothouse.deployments.gateway.external_columns import ID_NAMES, LABEL_NAMES
 from pilothouse.deployments.gateway.labels import is_label
 from pilothouse.deployments.gateway.request import MAX_ID, check_instants, excerpt, join_names
 from pilothouse.kit.clock import to_ms
@@ -19,11 +20,10 @@ from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 MAX_FILE_BYTES = 64 << 20
-ID_NAMES = ("prediction_id", "prediction_ids", "predictionid", "id", "ids")
-LABEL_NAMES = ("label", "labels", "truth", "actual", "outcome", "target", "class", "y")
 TIME_NAMES = ("at", "label_at", "labelled_at", "label_time", "time", "timestamp", "date")
 
 
@@ -64,7 +64,7 @@ class LabelReport:
 
 def column_names(source: str | Path | bytes, filename: str) -> list[str]:
     """The columns of a file, to choose from. Raises Invalid, NotFound."""
-    return list(_table(source, filename, {}).column_names)
+    return list(read_typed(source, filename, {}).column_names)
 
 
 def guess_columns(names: Sequence[str], signature: Signature) -> LabelColumns:
@@ -85,7 +85,7 @@ def read_label_file(
     columns: LabelColumns | None = None,
 ) -> LabelFile:
     """The labels of a CSV or Parquet file. Raises Invalid that names the row and the column."""
-    table = _table(source, filename, {})
+    table = read_typed(source, filename, {})
     columns = _resolve_columns(table.column_names, signature, columns)
     kinds = {name: str(table.schema.field(name).type) for name in (columns.id, columns.label)}
     as_written = {}  # as text: 007 must not become 7, nor "yes" a boolean
@@ -94,7 +94,7 @@ def read_label_file(
     if kinds[columns.label] == "bool":
         as_written[columns.label] = "string"
     if as_written:
-        table = _table(source, filename, as_written)
+        table = read_typed(source, filename, as_written)
 
     ids, labels = table[columns.id].to_pylist(), table[columns.label].to_pylist()
     labels = [float(v) if isinstance(v, Decimal) else v for v in labels]
@@ -118,16 +118,39 @@ def read_label_file(
     )
 
 
-def _table(source: str | Path | bytes, filename: str, types: dict[str, Any]) -> pa.Table:
-    from pilothouse.data.reading.reader import read_table
+def read_typed(
+    source: str | Path | bytes | pd.DataFrame,
+    filename: str,
+    types: dict[str, Any],
+    *,
+    lenient: bool = False,
+) -> pa.Table:
+    """The table of a file of moderate size, or of a frame. Raises Invalid, NotFound.
 
+    When it is `lenient`, a column of a CSV file with some values of another type stays text.
+    """
+
+    from pilothouse.data.reading.reader import read
+
+    require_small(source)
+    on_problem = _leave_as_text if lenient else None
+    return read(source, filename, types, on_problem=on_problem).table
+
+
+def _leave_as_text(_column: str, _problem: Invalid) -> None:
+    """A column with a few values of another type stays text: its rows are judged one by one."""
+
+
+def require_small(source: str | Path | bytes | pd.DataFrame) -> None:
+    """Raises Invalid for a file that is too large to be read at once."""
+    if not isinstance(source, str | Path | bytes):
+        return
     size = len(source) if isinstance(source, bytes) else _size(Path(source))
     if size > MAX_FILE_BYTES:
         raise Invalid(
             f"the file has {size >> 20} MB; at most {MAX_FILE_BYTES >> 20} MB are read.",
             hint="Split it.",
         )
-    return read_table(source, filename, types)
 
 
 def _size(path: Path) -> int:

@@ -12,7 +12,11 @@ from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 
 class Deployment(Table, table=True):
-    """The desired state of a deployment, and the version that serves it now."""
+    """The desired state of a deployment, and the version that serves it now.
+
+    One that is served elsewhere is `external`; it may have no registered version: then its model
+    is empty, and its version counts the descriptions of what it answers.
+    """
 
     __tablename__ = "deployments_deployment"
     seal: ClassVar[Seal | None] = Seal(
@@ -33,6 +37,7 @@ class Deployment(Table, table=True):
     generation: int = 1
     serving_version: int | None = None
     warm_until: datetime | None = Field(default=None, sa_type=Utc)
+    external: bool | None = None
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)

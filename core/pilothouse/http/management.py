@@ -31,6 +31,7 @@ HOT_ROUTES = (
     ("post", "/deployments/{deployment}/invocations", "Predict (MLflow's forms)."),
     ("post", "/invocations", "Predict (MLflow's forms), while one deployment serves."),
     ("post", "/deployments/{deployment}/labels", "Add labels: ids, labels, at."),
+    ("post", "/deployments/{deployment}/predictions", "Log predictions that were made elsewhere."),
     ("get", "/metrics", "Prometheus metrics."),
     ("get", "/healthz", "Whether the process lives."),
     ("get", "/readyz", "Whether requests can be answered."),

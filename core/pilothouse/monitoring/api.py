@@ -59,8 +59,8 @@ class WindowInfo:
 
     @property
     def version_ref(self) -> str:
-        """The model version: model@version."""
-        return f"{self.model}@{self.version}"
+        """The model version: model@version; empty when it is not registered."""
+        return f"{self.model}@{self.version}" if self.model else ""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
+from pilothouse.deployments import commands
 from pilothouse.experiments import details
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring import served_rows, tables
@@ -65,9 +66,9 @@ def baseline(store: Store, deployment: str, model: str, version: int, rows: int)
     Raises NotFound without the version.
     """
     with store.read() as session:
-        signature = Signature.from_json(versions.require(session, model, version).signature)
+        signature = commands.signature_of(session, deployment, model, version)
         source = held_out_source(session, model, version) or SERVED
-        row = session.get(tables.Reference, (model, version))
+        row = Answered(deployment, model, version).reference(session)
         stored = row.digest if row is not None and row.source == source else None
     if stored:
         return Baseline(signature, _load(store, stored), stored)
@@ -79,38 +80,59 @@ def baseline(store: Store, deployment: str, model: str, version: int, rows: int)
             return Baseline(signature, served_rows.waiting(signature, rows), "waiting")
     else:
         profile = profile_reference(_frame(store.artifacts.local_path(source)), signature)
-    return _store(store, model, version, source, Baseline(signature, profile, ""))
+    answered = Answered(deployment, model, version)
+    return _store(store, answered, source, Baseline(signature, profile, ""))
+
+
+@dataclass(frozen=True)
+class Answered:
+    """By which version a deployment answers; its model is empty when that is not registered."""
+
+    deployment: str
+    model: str
+    version: int
+
+    def reference(self, session: Session) -> tables.Reference | tables.DeploymentReference | None:
+        """The stored reference: that of the version, or of the deployment without one."""
+        if self.model:
+            return session.get(tables.Reference, (self.model, self.version))
+        return session.get(tables.DeploymentReference, (self.deployment, self.version))
+
+    def store_reference(self, session: Session, **values: Any) -> None:
+        """Store the reference in the place of an earlier one."""
+        if self.model:
+            session.merge(tables.Reference(model=self.model, version=self.version, **values))
+            return
+        session.merge(
+            tables.DeploymentReference(deployment=self.deployment, version=self.version, **values)
+        )
 
 
 def adopt_performance(
-    store: Store, model: str, version: int, old: Baseline, performance: Performance, span: Span
+    store: Store, answered: Answered, old: Baseline, performance: Performance, span: Span
 ) -> Baseline:
     """The baseline with a window's metrics as those that later windows are held against."""
     name = f"{span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}"
     profile = with_performance(old.profile, performance, name)
-    return _store(store, model, version, SERVED, Baseline(old.signature, profile, ""))
+    return _store(store, answered, SERVED, Baseline(old.signature, profile, ""))
 
 
 def reference_rows(
     store: Store, deployment: str, model: str, version: int, rows: int
 ) -> WindowRows:
     """The rows of a version's reference: held out, or the first ones that it answered."""
-    signature = signature_of(store, model, version)
     with store.read() as session:
+        signature = commands.signature_of(session, deployment, model, version)
         source = held_out_source(session, model, version)
     if source is None:
         return served_rows.first_rows(store, deployment, model, version, signature, rows)
     return held_out_rows(_frame(store.artifacts.local_path(source)), signature)
 
 
-def signature_of(store: Store, model: str, version: int) -> Signature:
-    """The signature of a version. Raises NotFound."""
-    with store.read() as session:
-        return Signature.from_json(versions.require(session, model, version).signature)
-
-
 def held_out_source(session: Session, model: str, version: int) -> str | None:
     """The digest of the rows that a version's windows are compared with; None without any."""
+    if not model:
+        return None
     reference = evaluations.reference_of(session, model, version)
     if reference is None:
         return None
@@ -119,18 +141,11 @@ def held_out_source(session: Session, model: str, version: int) -> str | None:
     return next((file.digest for file in files if file.path == path), None)
 
 
-def _store(store: Store, model: str, version: int, source: str, made: Baseline) -> Baseline:
+def _store(store: Store, answered: Answered, source: str, made: Baseline) -> Baseline:
     digest = store.artifacts.put_bytes(to_bytes(made.profile))
     with store.write() as session:
-        session.merge(
-            tables.Reference(
-                model=model,
-                version=version,
-                source=source,
-                digest=digest,
-                rows=made.profile.rows,
-                created_at=store.now(),
-            )
+        answered.store_reference(
+            session, source=source, digest=digest, rows=made.profile.rows, created_at=store.now()
         )
 
     return Baseline(made.signature, _load(store, digest), digest)
@@ -154,8 +169,8 @@ def importance(store: Store, session: Session, model: str, version: int) -> Mapp
     """The permutation importance of each column of a version, from its run; empty without one."""
     import json
 
-    model_version = versions.require(session, model, version)
-    if model_version.run_id is None:
+    model_version = versions.require(session, model, version) if model else None
+    if model_version is None or model_version.run_id is None:
         return {}
     files = details.run(session, model_version.run_id).artifacts
     digest = next((file.digest for file in files if file.path == "importance.json"), None)

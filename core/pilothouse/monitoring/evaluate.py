@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
 from pilothouse.activity.actors import MONITOR
+from pilothouse.deployments import commands
+from pilothouse.deployments.prediction_log import log
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
 from pilothouse.monitoring import alerts, baselines, monitors, window_data, window_store
@@ -21,6 +23,7 @@ from pilothouse.monitoring.performance import (
     compute_performance,
     missing_labels,
 )
+from pilothouse.monitoring.reference_profile import ReferenceProfile
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.window_store import EvaluatedWindow
 from pilothouse.monitoring.windows import Span, span_of_ms
@@ -82,15 +85,37 @@ def evaluate_window(
     performance = compute_performance(signature, rows.outputs, rows.truth, rows.at)
     needs = MinimumRows(config.min_labelled, config.min_coverage)
     if baseline.awaits_labels and not missing_labels(performance, needs):
-        baseline = baselines.adopt_performance(store, model, version, baseline, performance, span)
+        answered = baselines.Answered(deployment, model, version)
+        baseline = baselines.adopt_performance(store, answered, baseline, performance, span)
 
+    profile = baseline.profile
+    if _is_external(store, deployment):
+        profile = sent_columns(profile, frame)
     settings = json.dumps(asdict(config), sort_keys=True)
     content = window_data.content_digest(frame, rows, baseline.digest, settings)
-    assessment = assess_with(baseline.profile, rows, config, signature, performance)
+    assessment = assess_with(profile, rows, config, signature, performance)
     digest = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
     return EvaluatedWindow(
         deployment, model, version, span, content, digest, assessment, received_until
     )
+
+
+def sent_columns(profile: ReferenceProfile, frame: pd.DataFrame) -> ReferenceProfile:
+    """The profile without the inputs that a deployment elsewhere does not send: it need not."""
+    if frame.empty:
+        return profile
+    names = {*profile.columns, *profile.faults}
+    sent = {name for name in names if log.feature_column(name) in frame}
+    return replace(
+        profile,
+        columns={name: part for name, part in profile.columns.items() if name in sent},
+        faults={name: fault for name, fault in profile.faults.items() if name in sent},
+    )
+
+
+def _is_external(store: Store, deployment: str) -> bool:
+    with store.read() as session:
+        return bool(commands.require(session, deployment).external)
 
 
 def due_job(

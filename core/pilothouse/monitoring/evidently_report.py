@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pilothouse.deployments import commands
 from pilothouse.jobs import Progress
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
@@ -53,8 +54,8 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
     progress(0.05, "reading rows")
     with store.read() as session:
         config = monitors.monitor_info(session, window.deployment).config
-    named = (window.deployment, window.model, window.version)
-    signature = baselines.signature_of(store, window.model, window.version)
+        named = (window.deployment, window.model, window.version)
+        signature = commands.signature_of(session, *named)
     names = [field.name for field in monitored_inputs(signature)]
     frame = window_data.observe(store, window.deployment, Span(window.start, window.end))
     version_rows = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]

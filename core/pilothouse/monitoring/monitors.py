@@ -13,12 +13,10 @@ from pilothouse.activity import record
 from pilothouse.deployments import commands
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.parameters import read_params
-from pilothouse.models.signature import Signature
 from pilothouse.monitoring.alert_rules import DEFAULT_RULES, add_rule
 from pilothouse.monitoring.monitor_config import MonitorConfig, MonitorInfo
 from pilothouse.monitoring.tables import Monitor
 from pilothouse.monitoring.windows import require_period
-from pilothouse.registry import versions
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -98,7 +96,7 @@ def monitored(session: Session, deployment: str) -> tuple[MonitoredMetric, ...]:
 
     config = monitor_info(session, deployment).config
     model, version = serving(session, deployment)
-    signature = Signature.from_json(versions.require(session, model, version).signature)
+    signature = commands.signature_of(session, deployment, model, version)
     return monitored_metrics(signature, config.tolerances)
 
 

@@ -62,6 +62,20 @@ class Reference(Table, table=True):
     created_at: datetime = Field(sa_type=Utc)
 
 
+class DeploymentReference(Table, table=True):
+    """The profile of a deployment without a registered version, by the digest of its bytes."""
+
+    __tablename__ = "monitoring_deployment_reference"
+    seal: ClassVar[Seal | None] = Seal()
+
+    deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
+    version: int = Field(primary_key=True)
+    source: str
+    digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
+    rows: int
+    created_at: datetime = Field(sa_type=Utc)
+
+
 class Window(Table, table=True):
     """What one model version answered in one span of event time, as last judged.
 

@@ -34,6 +34,9 @@ def retrain_for_alert(
     alert, served = session.get(Alert, alert_id), session.get(Deployment, deployment)
     if alert is None or served is None:
         raise NotFound(f"no alert {alert_id!r} of {deployment!r}.")
+    if not served.model:
+        log.info("no retraining for alert %s: no model is registered for it", alert_id)
+        return None
     if _waits(session, deployment, served.model):
         log.info("no retraining for alert %s: an earlier one waits for a decision", alert_id)
         return None

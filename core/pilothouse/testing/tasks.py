@@ -42,6 +42,11 @@ def check_task_on(
             assert all(isinstance(value, int | float) for value in decided[column.name])
     assert len(task.predictions(signature, decided)) == len(rows)
 
+    # Sent columns: from what is sent for a row, the same row is decided again.
+    sent = [column.name for column in task.sent_columns(signature)]
+    again = task.decide(signature, task.raw_rows(signature, {name: decided[name] for name in sent}))
+    assert {c.name: again[c.name] for c in logged} == {c.name: decided[c.name] for c in logged}
+
     # Labels: what is read is read again as itself, and nonsense is none.
     read = [task.read_label(signature, label) for label in labels]
     assert None not in read

@@ -27,6 +27,7 @@ TABLE_NOUNS = {
     "monitoring_alert": "alert",
     "monitoring_alert_event": "transition of an alert",
     "monitoring_monitor": "monitor of",
+    "monitoring_deployment_reference": "reference of deployment",
     "monitoring_reference": "reference of",
     "monitoring_result": "results of window",
     "monitoring_rule": "alert rule",

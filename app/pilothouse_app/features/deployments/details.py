@@ -106,7 +106,7 @@ def revisions(deployment: DeploymentInfo) -> None:
         {
             "seq": revision.seq,
             "what": title(revision.action),
-            "version": f"{revision.model} {revision.version}",
+            "version": f"{revision.model} {revision.version}" if revision.model else "Described",
             "ref": f"{revision.model}@{revision.version}",
             "at": revision.at,
             "by": revision.by,
@@ -117,7 +117,8 @@ def revisions(deployment: DeploymentInfo) -> None:
     with table_height("revisions", len(rows), reserve=18) as height:
         table(
             pd.DataFrame(rows), REVISIONS, key="revisions", alt="Revisions", ids="seq",
-            opens=("version", "ref"), height=height,
+            opens=None if deployment.external and not deployment.model else ("version", "ref"),
+            height=height,
         )  # fmt: skip
 
 
@@ -137,7 +138,8 @@ def recent_predictions(deployment: DeploymentInfo) -> None:
     """The newest predictions with their inputs and outputs."""
     newest = _predictions(str(workspace().folder), deployment.name)
     if newest.empty:
-        empty("No predictions yet", "Send one with Try it.", key="no_predictions")
+        how = "Send some, or add a file." if deployment.external else "Send one with Try it."
+        empty("No predictions yet", how, key="no_predictions")
         return
 
     outputs = _output_columns(deployment.serving_signature)
@@ -153,6 +155,9 @@ def recent_predictions(deployment: DeploymentInfo) -> None:
         **{name: outputs.get(name, st.column_config.Column(name)) for name in rest},
     }
 
+    if deployment.external:
+        newest = newest.drop(columns="latency_ms")  # not known of what is predicted elsewhere
+        columns.pop("latency_ms")
     section("Newest predictions", plural(len(newest), "row"))
     with table_height("predictions", len(newest), reserve=19) as height:
         table(

@@ -57,8 +57,9 @@ def labels_view(deployment: DeploymentInfo) -> None:
     report = st.session_state.get(REPORT)
     if report and report["deployment"] == deployment.name:
         _report(report)
-    section("From a program", "event time, prediction ids and labels")
-    examples(deployment)
+    if not deployment.external:
+        section("From a program", "event time, prediction ids and labels")
+        examples(deployment)
 
 
 @st.dialog("Add labels from a file", width="large", icon=":material/upload_file:")

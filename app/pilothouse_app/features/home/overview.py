@@ -118,7 +118,7 @@ def _with_health(deployments: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFra
     with_status = deployments.join(newest[["drift_status", "performance_status"]], on="name")
     names = zip(with_status["model"], with_status["version"], strict=True)
     return with_status.assign(
-        version=[f"{model} {number}" for model, number in names],
+        version=[f"{model} {number}" if model else "Not registered" for model, number in names],
         drift=with_status["drift_status"].fillna(""),
         performance=with_status["performance_status"].fillna(""),
     )

@@ -80,7 +80,8 @@ def retrain_button(deployment: str = "") -> None:
 
 @st.dialog("Retrain", icon=":material/model_training:")
 def _retrain(deployment: str) -> None:
-    names = list(workspace().deployments.deployments()["name"])
+    deployments = workspace().deployments.deployments()
+    names = list(deployments[deployments["model"] != ""]["name"])  # others have nothing to train
     if not names:
         st.markdown("Nothing is deployed yet: a retraining uses labelled predictions.")
         return

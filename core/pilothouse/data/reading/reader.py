@@ -55,11 +55,13 @@ def read(
     filename: str = "",
     types: Mapping[str, Type] | None = None,
     options: ReadOptions = AUTOMATIC,
+    on_problem: OnProblem | None = None,
 ) -> ReadTable:
     """The canonical table of a file, of an upload's bytes, or of a frame, and how it was read.
 
-    Raises NotFound when there is no such file; Invalid, naming row and column, when it cannot be
-    read; Unavailable when a package for its format is missing.
+    With `on_problem`, that is called for a column of a CSV file whose values do not fit one type,
+    and the column stays text. Raises NotFound when there is no such file; Invalid, naming row and
+    column, when it cannot be read; Unavailable when a package for its format is missing.
     """
     types = types or {}
     _check(types)
@@ -71,7 +73,7 @@ def read(
     data = source if isinstance(source, bytes) else _existing(Path(source))
     name = filename or ("" if isinstance(source, bytes) else Path(source).name)
     with tempfile.TemporaryDirectory() as scratch:
-        return read_content(Content(data, name), types, options, Path(scratch))
+        return read_content(Content(data, name), types, options, Path(scratch), on_problem)
 
 
 def read_table(

@@ -105,7 +105,8 @@ class Controller:
 
     def _read(self) -> list[tuple[Deployment, list[Replica]]]:
         with self.store.read() as session:
-            deployments = session.exec(select(Deployment).order_by(Deployment.name)).all()
+            own = select(Deployment).where(col(Deployment.external).is_not(True))
+            deployments = session.exec(own.order_by(Deployment.name)).all()
             replicas = session.exec(
                 select(Replica).order_by(col(Replica.version), col(Replica.ordinal))
             ).all()

@@ -25,6 +25,7 @@ from pilothouse.deployments.gateway.bodies import (
     read_labels,
     read_request,
 )
+from pilothouse.deployments.gateway.external_rows import ExternalRows, from_head, read_body
 from pilothouse.deployments.gateway.labels import Labels
 from pilothouse.deployments.gateway.reader_process import pack, unpack
 from pilothouse.deployments.gateway.request import RequestLimits
@@ -85,6 +86,16 @@ class BodyReader:
             return read_labels(body, signature, self.limits, now_ms)
         result, _ = await self._request(self._head("labels", signature) | {"now_ms": now_ms}, body)
         return Labels(result["ids"], result["labels"], result["times"])
+
+    async def predictions(
+        self, content_type: str, body: bytes, signature: Signature, now_ms: int
+    ) -> ExternalRows:
+        """Predictions that were made elsewhere. Raises Invalid, or TooLarge."""
+        if is_light(body):
+            return read_body(body, content_type, signature, self.limits, now_ms)
+        about = {"content_type": content_type, "now_ms": now_ms}
+        result, tail = await self._request(self._head("predictions", signature) | about, body)
+        return from_head(result, bytes(tail))
 
     async def check_json(self, body: bytes, max_values: int) -> None:
         """Raises TooLarge for a JSON body of more values than a reader on the loop can take."""

@@ -44,7 +44,9 @@ def check_columns(
     for field in signature.inputs:
         values = received.get(field.name)
         try:
-            columns[field.name] = [None] * rows if values is None else _column(field, values, rows)
+            columns[field.name] = (
+                [None] * rows if values is None else check_column(field, values, rows)
+            )
         except Invalid as refused:
             problems[field.name] = refused.message
 
@@ -92,7 +94,8 @@ def _guess(name: str, absent: list[str]) -> str:
     return f"{name} (did you mean {near[0]}?)" if near else name
 
 
-def _column(field: SignatureField, values: list[Any], rows: int) -> list[Any]:
+def check_column(field: SignatureField, values: list[Any], rows: int) -> list[Any]:
+    """The values of one column, of the right type. Raises Invalid that names the first wrong."""
     if len(values) != rows:
         raise Invalid(f"has {len(values)} values, the request has {rows} rows")
     kinds = set(map(type, values))

@@ -25,12 +25,18 @@ import orjson
 from pilothouse.deployments.gateway import invocations, oip
 from pilothouse.deployments.gateway.bodies import CheckedRequest, Form
 from pilothouse.deployments.gateway.body_reader import BodyReader
+from pilothouse.deployments.gateway.external_rows import (
+    append_rows,
+    only_new,
+    report,
+    require_some,
+)
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
 from pilothouse.deployments.gateway.request import RequestLimits, inflate
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
 from pilothouse.deployments.gateway.tensors import InferenceResponse
 from pilothouse.deployments.model_server.framing import PREDICT, REFUSED, SUCCESS
-from pilothouse.deployments.prediction_log.id_index import count_unknown
+from pilothouse.deployments.prediction_log.id_index import count_unknown, unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.log import journal_folder
 from pilothouse.kit.asgi import (
@@ -46,7 +52,7 @@ from pilothouse.kit.asgi import (
     read_body,
     respond,
 )
-from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
+from pilothouse.kit.errors import Conflict, Invalid, NotFound, PilothouseError, Unavailable
 from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.models.signature import Signature
@@ -58,7 +64,7 @@ RETRY_SECONDS = 25.0
 MAX_IN_FLIGHT = 512
 INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?/infer")
 MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?(/ready)?")
-DEPLOYMENT = re.compile(r"/deployments/([^/]+)/(invocations|labels)")
+DEPLOYMENT = re.compile(r"/deployments/([^/]+)/(invocations|labels|predictions)")
 FIXED_PATHS = ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/ping")
 
 Read = Callable[[Signature], Awaitable[CheckedRequest]]
@@ -106,6 +112,8 @@ class Gateway:
             return await self._infer(infer[1], infer[2], scope, receive)
         if method == "POST" and deployment and deployment[2] == "labels":
             return await self._labels(deployment[1], scope, receive)
+        if method == "POST" and deployment and deployment[2] == "predictions":
+            return await self._external(deployment[1], scope, receive)
         if method == "POST" and (deployment or path == "/invocations"):
             return await self._invoke(
                 deployment[1] if deployment else self._only_deployment(), scope, receive
@@ -167,6 +175,26 @@ class Gateway:
         self.metrics.labels[name] += len(labels.ids)
         unknown = await asyncio.to_thread(count_unknown, self.workspace, name, labels.ids)
         return json_response({"accepted": len(labels.ids), "unknown": unknown})
+
+    async def _external(self, name: str, scope: Scope, receive: Receive) -> Response:
+        """Log predictions that were made elsewhere, and their labels."""
+        route = await self.routes.get_or_refresh(name)
+        if not route.external:
+            raise Conflict(
+                f"{name!r} is served here: its predictions are logged as it answers.",
+                hint=f"Send rows to /deployments/{name}/invocations.",
+            )
+        kind = header(scope, b"content-type").split(";", 1)[0].strip().lower()
+        with self.budget.reserve() as grow:
+            body = await self._body(scope, receive, grow)
+            now_ms = time.time_ns() // 1_000_000
+            rows = await self.reader.predictions(kind, body, route.signature, now_ms)
+            require_some(rows)
+            unknown = await asyncio.to_thread(unknown_ids, self.workspace, name, rows.ids)
+            rows = only_new(rows, unknown)
+            append_rows(self._journal(name), route.model, route.version, route.signature, rows)
+        self.metrics.count_rows(name, route.version, len(rows.ids), len(rows.labels))
+        return json_response(report(rows))
 
     async def _predict(
         self, name: str, read: Read, began: float
@@ -285,7 +313,7 @@ class Gateway:
             raise NotFound(f"{name!r} serves version {serving}; version {version} was requested.")
 
     def _only_deployment(self) -> str:
-        names = self.routes.names()
+        names = self.routes.answering()
         if len(names) != 1:
             existing = ", ".join(names) or "none yet"
             raise NotFound(

@@ -34,6 +34,12 @@ class GatewayMetrics:
     labels: Counter[str] = field(default_factory=Counter)
     latency: dict[tuple[str, int], Histogram] = field(default_factory=dict)
 
+    def count_rows(self, deployment: str, version: int, rows: int, labels: int) -> None:
+        """Count a request with predictions that were made elsewhere, which has no latency."""
+        self.requests[deployment, version, 200] += 1
+        self.rows[deployment, version] += rows
+        self.labels[deployment] += labels
+
     def count(self, deployment: str, version: int, status: int, rows: int, ms: float) -> None:
         """Count one request."""
         self.requests[deployment, version, status] += 1

@@ -24,6 +24,7 @@ from pilothouse.deployments.gateway.bodies import (
     read_labels,
     read_request,
 )
+from pilothouse.deployments.gateway.external_rows import read_body, to_head
 from pilothouse.deployments.gateway.request import RequestLimits
 from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS, FrameDecoder, encode_frame
 from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge
@@ -68,6 +69,9 @@ def _read(head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
     if head["form"] == "labels":
         labels = read_labels(body, signature, limits, head["now_ms"])
         return {"ids": labels.ids, "labels": labels.labels, "times": labels.times}, b""
+    if head["form"] == "predictions":
+        rows = read_body(body, head["content_type"], signature, limits, head["now_ms"])
+        return to_head(rows)
     request = read_request(head["form"], head["content_type"], body, signature, limits)
     return request_head(request), b"".join(request.parts)
 

@@ -20,7 +20,7 @@ from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
-from pilothouse.kit.errors import NotFound, Unavailable
+from pilothouse.kit.errors import Conflict, NotFound, Unavailable
 from pilothouse.models.signature import Signature
 from pilothouse.storage import Store
 
@@ -39,6 +39,7 @@ class DeploymentRoute:
     stopped: bool
     signature: Signature
     replicas: tuple[tuple[str, str], ...]
+    external: bool = False
 
     @cached_property
     def answers(self) -> AnswerReader:
@@ -77,6 +78,7 @@ def _route(session: Session, deployment: Deployment, ready: Sequence[Replica]) -
         model=revision.model,
         version=version,
         stopped=deployment.desired_state == "stopped",
+        external=bool(deployment.external),
         signature=Signature.from_json(revision.signature),
         replicas=tuple(
             (r.token, r.socket)
@@ -102,6 +104,10 @@ class Routes:
     def names(self) -> list[str]:
         """Every deployment, stopped ones too."""
         return sorted(self._table)
+
+    def answering(self) -> list[str]:
+        """The deployments whose predictions are made here."""
+        return [name for name in self.names() if not self._table[name].external]
 
     def get(self, name: str) -> DeploymentRoute:
         """A deployment's route. Raises NotFound that lists the existing ones."""
@@ -131,6 +137,11 @@ class Routes:
         loop = asyncio.get_running_loop()
         while True:
             route = self.get(name)
+            if route.external:
+                raise Conflict(
+                    f"{name!r} is served elsewhere.",
+                    hint=f"Send its predictions to /deployments/{name}/predictions.",
+                )
             if route.stopped:
                 raise Unavailable(f"the deployment {name!r} is stopped.", hint="Resume it.")
             connection = self._connection_to(route)

@@ -66,7 +66,13 @@ def rebuild_missing(workspace: Path, deployment: str) -> None:
 
 
 def count_unknown(workspace: Path, deployment: str, ids: Sequence[str]) -> int | None:
-    """How many of some ids have no prediction; None while the index is being built.
+    """How many of some ids have no prediction; None while the index is being built."""
+    unknown = unknown_ids(workspace, deployment, ids)
+    return None if unknown is None else len(unknown)
+
+
+def unknown_ids(workspace: Path, deployment: str, ids: Sequence[str]) -> set[str] | None:
+    """Those of some ids that have no prediction; None while the index is being built.
 
     The index is read before and after the journals: compaction moves ids from journals to the
     index, and an id must not be missed in between.
@@ -79,7 +85,7 @@ def count_unknown(workspace: Path, deployment: str, ids: Sequence[str]) -> int |
     complete = index_file(workspace, deployment).exists() or not any(
         log.tree_folder(workspace, log.PREDICTIONS, deployment).glob("*/*.parquet")
     )
-    return len(missing) if complete or not missing else None
+    return missing if complete or not missing else None
 
 
 def _not_indexed(workspace: Path, deployment: str, ids: set[str]) -> set[str]:

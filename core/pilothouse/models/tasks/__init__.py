@@ -156,6 +156,14 @@ class Task(Protocol):
         """The columns that are logged and monitored, the most telling one first."""
         ...
 
+    def sent_columns(self, signature: Signature) -> tuple[OutputColumn, ...]:
+        """The columns that somebody who predicted elsewhere sends: those that `raw_rows` needs."""
+        ...
+
+    def raw_rows(self, signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """The raw rows that `decide` would make these sent columns of."""
+        ...
+
     def decide(self, signature: Signature, rows: Sequence[Row]) -> Columns:
         """The output columns of raw rows as a model process answers them.
 
@@ -244,6 +252,11 @@ def primary_metric(task: Task) -> str:
 def ranking_metrics(task: Task) -> tuple[TaskMetric, ...]:
     """The metrics by which models of the task can be ranked: those with a better direction."""
     return tuple(metric for metric in task.metrics if metric.direction != "unknown")
+
+
+def rows_of(columns: Mapping[str, Sequence[Any]], names: Sequence[str]) -> list[Row]:
+    """Rows with the values of the named columns, in that order."""
+    return [list(row) for row in zip(*[columns[name] for name in names], strict=True)]
 
 
 def probability_column(label: Label) -> str:

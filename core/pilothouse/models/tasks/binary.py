@@ -88,6 +88,22 @@ class Binary(ClassLabels):
         return (OutputColumn(SCORE, "number", title, low=0.0, high=1.0),)
 
     @staticmethod
+    def sent_columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """The score, or else the predicted class."""
+        return Binary.columns(signature)
+
+    @staticmethod
+    def raw_rows(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """The probability of both classes, or the only value that the model gives."""
+        if signature.gives == "label":
+            return [[label] for label in columns[PREDICT]]
+        if signature.gives == "value":
+            return [[score] for score in columns[SCORE]]
+        is_first = signature.classes.index(signature.positive) == 0
+        scores = columns[SCORE]
+        return [[score, 1 - score] if is_first else [1 - score, score] for score in scores]
+
+    @staticmethod
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:
         """The positive class's probability of each row, or its label."""
         if signature.gives == "label":

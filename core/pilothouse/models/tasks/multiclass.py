@@ -20,6 +20,7 @@ from pilothouse.models.tasks import (
     TaskExample,
     TaskMetric,
     probability_column,
+    rows_of,
     tasks,
 )
 
@@ -84,6 +85,19 @@ class Multiclass(ClassLabels):
         if len(signature.classes) > MAX_CLASS_COLUMNS:
             return (predicted, confidence)
         return (predicted, confidence, *map(_probability, signature.classes))
+
+    @staticmethod
+    def sent_columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """The probability of every class, or else the predicted class."""
+        if signature.gives != "probability":
+            return Multiclass.columns(signature)
+        return tuple(map(_probability, signature.classes))
+
+    @staticmethod
+    def raw_rows(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """One probability per class, or the predicted class."""
+        names = [column.name for column in Multiclass.sent_columns(signature)]
+        return rows_of(columns, names)
 
     @staticmethod
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:

@@ -19,6 +19,7 @@ from pilothouse.models.tasks import (
     TaskExample,
     TaskMetric,
     probability_column,
+    rows_of,
     tasks,
 )
 
@@ -90,6 +91,16 @@ class Multilabel:
         if len(names) > MAX_CLASS_COLUMNS:
             return (count,)
         return (count, *map(_probability, names))
+
+    @staticmethod
+    def sent_columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """Each label's number."""
+        return tuple(map(_probability, signature.output_names))
+
+    @staticmethod
+    def raw_rows(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """One number per label."""
+        return rows_of(columns, [probability_column(n) for n in signature.output_names])
 
     @staticmethod
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:

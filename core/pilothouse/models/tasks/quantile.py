@@ -18,6 +18,7 @@ from pilothouse.models.tasks import (
     Row,
     TaskExample,
     TaskMetric,
+    rows_of,
     tasks,
 )
 
@@ -88,6 +89,16 @@ class Quantile(NumberLabels):
         if len(quantiles) < 2:
             return quantiles
         return (*quantiles, OutputColumn(WIDTH, "number", "Width of the interval", unit))
+
+    @staticmethod
+    def sent_columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """Each quantile."""
+        return Quantile.columns(signature)[: len(signature.levels)]
+
+    @staticmethod
+    def raw_rows(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """One value per level."""
+        return rows_of(columns, [_column(level) for level in signature.levels])
 
     @staticmethod
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:

@@ -17,6 +17,7 @@ from pilothouse.models.tasks import (
     Row,
     TaskExample,
     TaskMetric,
+    rows_of,
     tasks,
 )
 
@@ -73,6 +74,16 @@ class Ranking:
     def columns(signature: Signature) -> tuple[OutputColumn, ...]:
         """The score."""
         return (OutputColumn(SCORE, "number", "Score", signature.unit),)
+
+    @staticmethod
+    def sent_columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """The score."""
+        return Ranking.columns(signature)
+
+    @staticmethod
+    def raw_rows(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """One value a row."""
+        return rows_of(columns, [SCORE])
 
     @staticmethod
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:

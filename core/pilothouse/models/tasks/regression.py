@@ -23,6 +23,7 @@ from pilothouse.models.tasks import (
     Row,
     TaskExample,
     TaskMetric,
+    rows_of,
     tasks,
 )
 
@@ -77,6 +78,16 @@ class Regression(NumberLabels):
         """The predicted number."""
         title = f"Predicted {signature.target}" if signature.target else "Prediction"
         return (OutputColumn(PREDICT, "number", title, signature.unit),)
+
+    @staticmethod
+    def sent_columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """The predicted number."""
+        return Regression.columns(signature)
+
+    @staticmethod
+    def raw_rows(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """One value a row."""
+        return rows_of(columns, [PREDICT])
 
     @staticmethod
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:

@@ -15,6 +15,7 @@ from pilothouse.models.tasks import (
     Row,
     TaskExample,
     TaskMetric,
+    rows_of,
     tasks,
 )
 
@@ -68,6 +69,18 @@ class Unspecified:
             )
             for output in signature.outputs[:MAX_COLUMNS]
         )
+
+    @staticmethod
+    def sent_columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """The outputs that are logged."""
+        return Unspecified.columns(signature)
+
+    @staticmethod
+    def raw_rows(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """One value per output; None for those beyond the logged ones."""
+        absent = [None] * len(next(iter(columns.values()), []))
+        return rows_of({n: columns.get(n, absent) for n in signature.output_names},
+                       signature.output_names)  # fmt: skip
 
     @staticmethod
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:
