@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.data.schema import Column
 
 BooleanWords = tuple[str, str]
 PLAIN: BooleanWords = ("false", "true")
@@ -81,3 +88,13 @@ def _usual_spelling(column: pa.ChunkedArray, spellings: list[str]) -> str:
         {text: pc.sum(pc.equal(column, text)).as_py() or 0 for text in sorted(spellings)}
     )
     return counts.most_common(1)[0][0].strip()
+
+
+def as_written(frame: pd.DataFrame, schema: Iterable[Column]) -> pd.DataFrame:
+    """The frame with the words of its file in place of booleans; other columns as they are.
+
+    Code that was written for the file, and a model that learnt from it, know the words only.
+    """
+    words = {c.name: c.boolean_words for c in schema if c.boolean_words and c.name in frame}
+    spelt = {name: {False: pair[0], True: pair[1]} for name, pair in words.items()}
+    return frame.assign(**{name: frame[name].map(pair) for name, pair in spelt.items()})

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.data import versions as data_versions
+from pilothouse.data.booleans import as_written
 from pilothouse.deployments.scoring import answerable
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature
@@ -123,10 +124,18 @@ def read_labelled_rows(
         chosen = [name for name in dict.fromkeys(needed) if name in names]
         frame = data_versions.read_frame(store, session, info.ref, chosen)
 
-    frame = frame.reset_index(drop=True)
+    frame = _with_texts(info, signature, frame.reset_index(drop=True))
     if not label:
         return _answerable_rows(info, signature, frame, label, None)
     return _with_labels(info, signature, frame, label)
+
+
+def _with_texts(
+    info: DatasetVersionInfo, signature: Signature, frame: pd.DataFrame
+) -> pd.DataFrame:
+    """Booleans as their file spelt them, for inputs that are texts."""
+    texts = {field.name for field in signature.inputs if field.type == "string"}
+    return as_written(frame, [column for column in info.schema if column.name in texts])
 
 
 def _with_labels(

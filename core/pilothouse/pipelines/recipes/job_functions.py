@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse.data import Data
+from pilothouse.data.booleans import as_written
 from pilothouse.deployments.controller.trial import try_version
 from pilothouse.environments.locations import interpreter_of
 from pilothouse.environments.requests import claim
@@ -110,7 +111,42 @@ def register_models(
         model = commands.require(session, recipe).model
     if not versions and model and runs:
         versions = [registry.register(model, runs[-1]).ref]
+    for ref in versions:
+        _describe_as_before(registry, ref)
     return {"versions": versions}
+
+
+def _describe_as_before(registry: Registry, ref: str) -> None:
+    """Give a version the description of the newest one before it with the same inputs.
+
+    The same code made both, so its answers mean the same; a person described the first.
+    """
+    model, _, number = ref.rpartition("@")
+    made = registry.version(model, int(number))
+    if made.signature.is_described:
+        return
+    for earlier in range(made.version - 1, 0, -1):
+        before = registry.version(model, earlier).signature
+        if not before.is_described or before.names != made.signature.names:
+            continue
+        try:
+            registry.describe(
+                model,
+                made.version,
+                before.task,
+                classes=before.classes,
+                positive=before.positive,
+                threshold=before.threshold,
+                outputs=[(output.name, output.type) for output in before.outputs],
+                levels=before.levels,
+                unit=before.unit,
+                gives=before.gives,
+                target=before.target,
+            )
+            log.info("%s is described as %s@%d", ref, model, earlier)
+        except PilothouseError as refused:
+            log.warning("%s is not described as %s@%d: %s", ref, model, earlier, refused)
+        return
 
 
 def close_runs(store: Store, job_id: str, status: str, error: str = "") -> None:
@@ -168,7 +204,8 @@ def _values(store: Store, attempt: Attempt) -> dict[str, Any]:
     name = attempt.dataset.partition("@")[0]
     file = attempt.folder / "inputs" / f"{name}.{attempt.recipe.dataset_format}"
     file.parent.mkdir()
-    frame = Data(store).frame(attempt.dataset)
+    data = Data(store)
+    frame = as_written(data.frame(attempt.dataset), data.version(attempt.dataset).schema)
     if attempt.recipe.dataset_format == "csv":
         frame.to_csv(file, index=False)
     else:
