@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sqlmodel import Session, col, select
+
 from pilothouse.activity.actors import RETRAINING
 from pilothouse.data import Data
 from pilothouse.deployments.controller.trial import try_version
@@ -31,20 +33,19 @@ LEAST_NEWEST, MOST_NEWEST = 0.05, 0.5  # of all rows
 
 
 def recipe_of(store: Store, champion: VersionInfo) -> str:
-    """The recipe whose code made a version; empty when none did. Raises Invalid.
+    """The recipe whose code made a version, or that names its model; empty without one.
 
-    It must take a dataset, and the label must be known by name.
+    Raises Invalid: it must take a dataset, and the label must be known by name.
     """
-    if champion.run_id is None:
-        return ""
     with store.read() as session:
-        name = recipe_of_run(session, champion.run_id)
-        recipe = session.get(Recipe, name) if name else None
+        name = recipe_of_run(session, champion.run_id) if champion.run_id else ""
+        # A champion that its author logged by hand is retrained by the recipe that names its model.
+        recipe = session.get(Recipe, name) if name else _recipe_for(session, champion.model)
     if recipe is None:
         return ""
     if not recipe.dataset_parameter:
         raise Invalid(
-            f"the recipe {name} that made {champion.ref} takes no dataset.",
+            f"the recipe {recipe.name} for {champion.ref} takes no dataset.",
             hint="Register it again and name the parameter that takes the path of a dataset.",
         )
     if not champion.signature.target:
@@ -52,7 +53,13 @@ def recipe_of(store: Store, champion: VersionInfo) -> str:
             f"the name of the column that {champion.ref} predicts is not known.",
             hint="Describe the answer of the version, then retrain.",
         )
-    return name
+    return recipe.name
+
+
+def _recipe_for(session: Session, model: str) -> Recipe | None:
+    """The recipe that was registered last for a model."""
+    query = select(Recipe).where(Recipe.model == model)
+    return session.exec(query.order_by(col(Recipe.updated_at).desc()).limit(1)).first()
 
 
 def recipe_snapshot(

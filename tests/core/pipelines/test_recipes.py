@@ -323,3 +323,21 @@ def test_removing_a_recipe_keeps_its_runs(workspace: Workspace, server: None) ->
         "removed",
         "registered",
     ]
+
+
+def test_the_words_of_a_yes_no_column_reach_the_code(workspace: Workspace, server: None) -> None:
+    paid = ["Yes", "No", "Yes", None]
+    workspace.data.register("orders", pd.DataFrame({"paid": paid, "price": [1.5, 2, 3, 4]}))
+    assert workspace.data.version("orders").schema[0].type == "boolean"
+    code = """
+import json, os, sys
+import pandas as pd
+frame = pd.read_parquet(sys.argv[-1])
+counts = frame["paid"].value_counts(dropna=False).to_dict()
+folder = os.environ["RECIPE_OUTPUTS"]
+json.dump({str(word): count for word, count in counts.items()}, open(folder + "/metrics.json", "w"))
+"""
+    name = script(workspace, code, dataset_parameter="data")
+    result = RunRecipeWorkflow.run(at_once(workspace), recipe=name, dataset="orders")
+    metrics = workspace.experiments.run(result["run"]).metrics
+    assert {word: metrics[word].last for word in ("Yes", "No")} == {"Yes": 2, "No": 1}

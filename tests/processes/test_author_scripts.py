@@ -1,0 +1,358 @@
+"""Scripts of MLflow users, unchanged, from `log_model` to a retraining, with real processes.
+
+The scripts know nothing of Pilothouse: they read a file and log to the address that MLflow's own
+variable names. Metrics and answers are compared with scikit-learn and with `mlflow.pyfunc`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+from harness.mlflow_server import QUIET
+from harness.serving import ServerProcess
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.settings import Settings
+from pilothouse.monitoring.alert_rules import AlertRuleSpec
+from pilothouse.workspace import Workspace, open_workspace
+
+mlflow = pytest.importorskip("mlflow")
+SCRIPTS = Path(__file__).with_name("author_scripts")
+PATIENCE_S, ROWS, BATCH = 300.0, 1_000, 250
+WEEK = timedelta(days=7)
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A script, the table that it reads, and what only its author knows of its answer."""
+
+    script: str
+    model: str
+    target: str
+    table: Callable[[], pd.DataFrame]
+    description: dict[str, Any]
+    oracle: Callable[[dict[str, list[Any]], Any], float]
+    library: str = "mlflow"
+    own_code: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def wine() -> pd.DataFrame:
+    from sklearn.datasets import load_wine
+
+    table = load_wine(as_frame=True)
+    return table.data.assign(cultivar=table.target)
+
+
+def diabetes() -> pd.DataFrame:
+    from sklearn.datasets import load_diabetes
+
+    table = load_diabetes(as_frame=True, scaled=False)
+    return table.data.assign(progression=table.target)
+
+
+def customers() -> pd.DataFrame:
+    draw, count = np.random.default_rng(5), 1_200
+    frame = pd.DataFrame(
+        {
+            "tenure": draw.integers(0, 72, count),
+            "charges": draw.normal(65, 20, count).round(2),
+            "contract": draw.choice(["month", "year", "two years"], count),
+            "paperless": draw.choice(["Yes", "No"], count),
+        }
+    )
+    score = 1 - 0.05 * frame["tenure"] + np.where(frame["contract"] == "month", 1, -0.5)
+    leaves = draw.random(count) < 1 / (1 + np.exp(-score))
+    return frame.assign(churn=np.where(leaves, "Yes", "No"))
+
+
+def demand() -> pd.DataFrame:
+    draw, count = np.random.default_rng(6), 1_200
+    hour, temperature = draw.integers(0, 24, count), draw.normal(10, 8, count)
+    level = 50 + 10 * np.sin(hour / 24 * 2 * np.pi) - 1.5 * temperature
+    values = {"hour": hour, "temperature": temperature}
+    return pd.DataFrame(values | {"demand": level + draw.normal(0, 3, count)})
+
+
+LEVELS = (0.1, 0.5, 0.9)
+
+
+def pinball(outputs: dict[str, list[Any]], truth: Any) -> float:
+    losses = [
+        metrics.mean_pinball_loss(truth, outputs[f"q.{level}"], alpha=level) for level in LEVELS
+    ]
+    return float(np.mean(losses))
+
+
+CASES = (
+    Case(
+        "xgboost_multiclass",
+        "cultivars",
+        "cultivar",
+        wine,
+        {"task": "multiclass", "classes": [0, 1, 2], "gives": "probability"},
+        lambda outputs, truth: float(metrics.f1_score(truth, outputs["predict"], average="macro")),
+        library="xgboost",
+    ),
+    Case(
+        "lightgbm_regression",
+        "progression",
+        "progression",
+        diabetes,
+        {"task": "regression"},
+        lambda outputs, truth: float(metrics.mean_absolute_error(truth, outputs["predict"])),
+        library="lightgbm",
+    ),
+    Case(
+        "sklearn_autolog",
+        "churn",
+        "churn",
+        customers,
+        {"task": "binary", "classes": ["No", "Yes"], "positive": "Yes", "gives": "probability"},
+        lambda outputs, truth: float(metrics.roc_auc_score(truth == "Yes", outputs["score"])),
+    ),
+    Case(
+        "own_pyfunc",
+        "demand",
+        "demand",
+        demand,
+        {"task": "quantile", "levels": LEVELS},
+        pinball,
+        own_code=True,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A workspace with a server and a worker."""
+
+    workspace: Workspace
+    url: str
+
+    def wait(self, job: str) -> dict[str, Any]:
+        """The result of a job that succeeds."""
+        end = time.monotonic() + PATIENCE_S
+        while not self.workspace.jobs.job(job).ended:
+            assert time.monotonic() < end, "the job has ended"
+            time.sleep(0.2)
+        info = self.workspace.jobs.job(job)
+        assert info.status == "succeeded", f"{info.error}\n{self.workspace.jobs.log(job)}"
+        return dict(info.result or {})
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("scripts") / "workspace"
+    workspace = open_workspace(settings=Settings(workspace=folder, actor="ada"))
+    command = [sys.executable, "-m", "pilothouse.cli", "worker", "--workspace", str(folder)]
+    with ServerProcess(workspace.store) as server:
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        worker = subprocess.Popen(command, **quiet)
+        try:
+            yield Running(workspace, server.url)
+        finally:
+            for name in workspace.deployments.deployments()["name"]:
+                workspace.deployments.stop(name, "the test ends")
+            time.sleep(2)
+            worker.terminate()
+            worker.wait(PATIENCE_S)
+    workspace.store.engine.dispose()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.script)
+def test_a_script_goes_from_log_model_to_a_retraining(
+    running: Running, case: Case, tmp_path: Path
+) -> None:
+    pytest.importorskip(case.library)
+    ws, model = running.workspace, case.model
+    table = case.table()
+    file = tmp_path / "table.parquet"
+    table.to_parquet(file, index=False)
+    run_script(running, case, file)
+
+    describe(ws, case)
+    dataset = ws.data.register(f"{model}-rows", file)
+    result = running.wait(ws.pipelines.evaluate_version(model, 1, dataset.ref, case.target))
+    assert result["rows"] == len(table)
+    ws.registry.promote(model, 1, "production", "measured")
+    ws.deployments.launch(model, model, 1, "promoted")
+    ws.deployments.wait_until_ready(model, PATIENCE_S)
+
+    served = serve(running, case, table)
+    watch(ws, case, served)
+    retrain(running, case)
+
+
+def run_script(running: Running, case: Case, file: Path) -> None:
+    """Run the author's script as its author does: with a file, and the address in a variable."""
+    variables = {"PATH": os.environ["PATH"], "HOME": str(file.parent), "NO_PROXY": "127.0.0.1"}
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", str(SCRIPTS / f"{case.script}.py"), "--data", str(file)],
+        cwd=file.parent,
+        env=variables | QUIET | {"MLFLOW_TRACKING_URI": running.url},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3_000:]
+
+
+def describe(ws: Workspace, case: Case) -> None:
+    """What the files do not say, said once; then the version lacks nothing."""
+    model, parts = case.model, dict(case.description)
+    assert not ws.registry.version(model, 1).signature.is_described
+    if case.own_code:
+        assert "nobody has approved" in ws.registry.reason_not_loaded(model, 1)
+        ws.registry.approve_code(model, 1, "read it")
+    ws.registry.describe(model, 1, parts.pop("task"), target=case.target, **parts)
+    assert ws.deployments.not_servable(model, 1) == ""
+
+
+@dataclass(frozen=True)
+class Week:
+    """Rows that were predicted in a week: ids, output columns, and what was observed."""
+
+    ids: list[str]
+    outputs: dict[str, list[Any]]
+    truth: Any
+
+
+def serve(running: Running, case: Case, table: pd.DataFrame) -> list[Week]:
+    """A week over each protocol; the second week's labels are those of other rows."""
+    predict = author_predict(running, case)
+    weeks = []
+    for number, send in enumerate((by_invocations, by_inference)):
+        rows = table.sample(ROWS, replace=True, random_state=number).reset_index(drop=True)
+        inputs, truth = rows.drop(columns=case.target), rows[case.target]
+        ids = [f"{case.model}-{number}-{row}" for row in range(ROWS)]
+        at = to_ms(MONDAY + number * WEEK)
+        predictions: list[Any] = []
+        outputs: dict[str, list[Any]] = {}
+        for start in range(0, ROWS, BATCH):
+            part = inputs.iloc[start : start + BATCH]
+            times = [at + row * 60_000 for row in range(start, start + BATCH)]
+            answer = send(running.url, case.model, part, ids[start : start + BATCH], times)
+            predictions += answer.pop("predictions")
+            for name, values in answer.items():
+                outputs.setdefault(name, []).extend(values)
+        assert_same(predict(inputs), predictions)
+        observed = truth if number == 0 else truth.sample(frac=1, random_state=9)
+        weeks.append(Week(ids, outputs, observed.to_numpy()))
+    return weeks
+
+
+def by_invocations(
+    url: str, name: str, rows: pd.DataFrame, ids: list[str], times: list[int]
+) -> dict[str, Any]:
+    body = {
+        "dataframe_records": rows.to_dict("records"),
+        "params": {"prediction_ids": ids, "event_time": times},
+    }
+    answer = httpx.post(f"{url}/deployments/{name}/invocations", json=body, timeout=120)
+    assert answer.status_code == 200, answer.text
+    content = answer.json()
+    scores = {"score": content["scores"]} if "scores" in content else {}
+    return {"predictions": content["predictions"], **content.get("outputs", {}), **scores}
+
+
+def by_inference(
+    url: str, name: str, rows: pd.DataFrame, ids: list[str], times: list[int]
+) -> dict[str, Any]:
+    kinds = {"f": "FP64", "i": "INT64"}
+    inputs = [
+        {
+            "name": column,
+            "shape": [len(rows)],
+            "datatype": kinds.get(rows[column].dtype.kind, "BYTES"),
+            "data": rows[column].tolist(),
+        }
+        for column in rows
+    ]
+    declared = httpx.get(f"{url}/v2/models/{name}", timeout=120).json()["outputs"]
+    body = {
+        "inputs": inputs,
+        "outputs": [{"name": part["name"]} for part in declared],
+        "parameters": {"prediction_ids": ids, "event_time": times},
+    }
+    answer = httpx.post(f"{url}/v2/models/{name}/infer", json=body, timeout=120)
+    assert answer.status_code == 200, answer.text
+    parts = {part["name"]: part for part in answer.json()["outputs"]}
+    columns = {
+        part_name: np.reshape(part["data"], part["shape"]).tolist()
+        for part_name, part in parts.items()
+    }
+    return {"predictions": columns["predict"], **columns}
+
+
+def author_predict(running: Running, case: Case) -> Callable[[pd.DataFrame], Any]:
+    """What `mlflow.pyfunc` predicts with the same files."""
+    mlflow.set_tracking_uri(running.url)
+    loaded = mlflow.pyfunc.load_model(f"models:/{case.model}/1")
+    return lambda rows: loaded.predict(rows)
+
+
+def assert_same(expected: Any, actual: list[Any]) -> None:
+    values = np.asarray(expected)
+    if values.dtype.kind in "fiu":
+        np.testing.assert_allclose(np.asarray(actual, dtype=float), values, rtol=1e-6, atol=1e-6)
+    else:
+        assert actual == values.tolist()
+
+
+def watch(ws: Workspace, case: Case, weeks: list[Week]) -> None:
+    """Labels, windows with scikit-learn's metrics, and an alert for the week that is wrong."""
+    name = case.model
+    ws.pipelines.monitor(name)
+    rule = AlertRuleSpec(
+        "worse", "performance", "primary", "worse_than_tolerated", 1.0, for_windows=1
+    )
+    ws.monitoring.add_rule(name, rule)
+    for number, week in enumerate(weeks):
+        labels = week.truth.tolist()
+        assert ws.deployments.label(name, week.ids, labels) == ROWS
+        start = MONDAY + number * WEEK
+        info = ws.monitoring.window(ws.monitoring.evaluate(name, start, start + WEEK))
+        assert info.value == pytest.approx(case.oracle(week.outputs, week.truth), rel=1e-6)
+        assert (info.performance_status == "fail") == (number == 1), info
+    alerts = ws.monitoring.alerts("firing", deployment=name)
+    assert "worse" in alerts["name"].tolist()
+
+
+def retrain(running: Running, case: Case) -> None:
+    """The author's script as a recipe makes the next version from the labelled predictions."""
+    ws, model = running.workspace, case.model
+    files = {"train.py": (SCRIPTS / f"{case.script}.py").read_bytes()}
+    ws.recipes.register_files(
+        model, files, entry_point="train.py", dataset_parameter="data", model=model
+    )
+    if case.own_code:  # each version of it is approved by a person before it is loaded
+        result = running.wait(ws.recipes.run(model, {}, f"{model}-rows"))
+        assert result["versions"] == [f"{model}@2"]
+        assert "nobody has approved" in ws.registry.reason_not_loaded(model, 2)
+    else:
+        result = running.wait(ws.pipelines.retrain(model, "an alert", weeks=52))
+        promotion = ws.registry.promotion(result["promotion"])
+        assert (promotion.version, promotion.status) == (2, "pending")
+    made = ws.registry.version(model, 2).signature
+    described = ws.registry.version(model, 1).signature
+    assert (made.task, made.classes, made.levels) == (
+        *(described.task, described.classes, described.levels),
+    )
