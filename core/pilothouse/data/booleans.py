@@ -95,6 +95,6 @@ def as_written(frame: pd.DataFrame, schema: Iterable[Column]) -> pd.DataFrame:
 
     Code that was written for the file, and a model that learnt from it, know the words only.
     """
-    words = {c.name: c.boolean_words for c in schema if c.boolean_words and c.name in frame}
-    spelt = {name: {False: pair[0], True: pair[1]} for name, pair in words.items()}
+    pairs = {c.name: c.boolean_words for c in schema if c.boolean_words and c.name in frame}
+    spelt = {name: {False: pair[0], True: pair[1]} for name, pair in pairs.items()}
     return frame.assign(**{name: frame[name].map(pair) for name, pair in spelt.items()})
