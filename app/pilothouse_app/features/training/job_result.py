@@ -101,11 +101,11 @@ def _ranking(leaderboard: Leaderboard) -> None:
         ]
     )
     columns = {
-        "trainer": name_column("Trainer", width=230),
-        **({"value": number_column("Mean over the folds", 4)} if has_folds else {}),
-        **({"spread": number_column("Standard deviation", 4)} if has_folds else {}),
-        "held_out": number_column("Held-out rows", 4),
-        "seconds": number_column("Duration (s)", 1),
+        "trainer": name_column("Trainer", width=210),
+        **({"value": number_column("Mean over the folds", 4, width=150)} if has_folds else {}),
+        **({"spread": number_column("Standard deviation", 4, width=140)} if has_folds else {}),
+        "held_out": number_column("Held-out rows", 4, width=110),
+        "seconds": number_column("Duration (s)", 1, width=100),
         "note": text_column("Note"),
     }
     opens = ("run", "id")
