@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RivalComparison:
     """Metrics of a run and of the champion on the same rows; `metric` is the one that decides."""
 
     metric: str
@@ -52,7 +52,7 @@ class Comparison:
 
 def compare_with_champion(
     store: Store, run: str, champion: VersionInfo, report: Report
-) -> Comparison:
+) -> RivalComparison:
     """Both on the rows that the run held out, and that the champion can answer.
 
     Raises Invalid when the champion answers something else, or needs a column that these rows do
@@ -71,7 +71,7 @@ def compare_with_champion(
     scored = score_frame(store, champion, rows[list(other.names)], report)
     answers = answer_arrays(other, scored.columns)
     task = task_of(own)
-    return Comparison(
+    return RivalComparison(
         metric=primary_metric(task),
         rows=len(rows),
         run=task.compute_metrics(own, _stored_answers(own, rows), truth),

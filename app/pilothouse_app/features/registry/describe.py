@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.models.signature import Label, Signature
+from pilothouse.models.signature import UNSPECIFIED, Label, Signature
 from pilothouse.models.tasks import tasks
 from pilothouse.registry.description import DescribedBy, parts_of
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
@@ -26,7 +26,6 @@ from pilothouse_app.components.workspace import workspace
 if TYPE_CHECKING:
     from pilothouse.registry.info import VersionInfo
 
-UNSPECIFIED = "unspecified"
 GIVES = {
     "probability": "A probability for each class",
     "label": "The class",
