@@ -326,9 +326,9 @@ def save_catboost(fitted: Any, path: Path, rows: Any) -> Any:
 def catboost(kind: str, truth: Any, rows: Any = NUMBERS, **params: Any) -> Any:
     import catboost
 
-    made = getattr(catboost, kind)(
-        iterations=20, verbose=False, allow_writing_files=False, **params
-    )
+    options = {"iterations": 20, "verbose": False, "allow_writing_files": False, **params}
+    # The base class takes a mapping, its subclasses take arguments.
+    made = catboost.CatBoost(options) if kind == "CatBoost" else getattr(catboost, kind)(**options)
     return made.fit(rows, truth)
 
 
