@@ -67,6 +67,16 @@ class Counts(NumberLabels):
         return (OutputColumn(RATE, "number", "Expected events", low=0.0),)
 
     @staticmethod
+    def sent_columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """The rate."""
+        return Counts.columns(signature)
+
+    @staticmethod
+    def raw_rows(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """One value a row."""
+        return [[value] for value in columns[RATE]]
+
+    @staticmethod
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:
         """The only value of each row, never below 0."""
         return {RATE: [max(float(row[0]), LEAST) for row in rows]}
