@@ -28,7 +28,7 @@ CURRENT = [page for page in PAGES if page.name != "changelog.md"]
 NOUNS = (*services(), "alerts", "administration")
 SOURCE_ROOTS = ("", "core", "core/pilothouse", "app", "app/pilothouse_app", "tests", "docs")
 # Variables of the environment that are read elsewhere than in `Settings`.
-OTHER_VARIABLES = {"PILOTHOUSE_VERSION"}
+OTHER_VARIABLES = {"PILOTHOUSE_SEEDS", "PILOTHOUSE_VERSION"}
 
 # Folders that pages name and that are not part of this repository.
 FOREIGN = ("tests/tracking/", "tests/webhooks/", "workspace/")
