@@ -249,7 +249,7 @@ def answerable(signature: Signature, frame: pd.DataFrame) -> npt.NDArray[np.bool
 
     result = np.ones(len(frame), dtype=np.bool_)
     for field in signature.inputs:
-        if field.required and field.name in frame:
+        if not field.takes_missing and field.name in frame:
             column = frame[field.name]
             result &= column.notna().to_numpy()
             if column.dtype.kind == "f":
@@ -269,7 +269,7 @@ def plain_values(column: pd.Series[Any], field: SignatureField) -> list[Any]:
         plain: list[Any] = values.astype("int64").tolist()
     else:
         plain = column.tolist()
-        if column.dtype.kind == "f" and not field.required:
+        if column.dtype.kind == "f" and field.takes_missing:
             missing = missing | np.isinf(column.to_numpy())
     if not missing.any():
         return plain

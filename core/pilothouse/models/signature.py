@@ -23,6 +23,8 @@ UNSPECIFIED = "unspecified"
 class SignatureField:
     """One input column: its name and type, and what training saw in it.
 
+    A `required` column is part of every request. Its values may be missing only where `nullable`
+    says that the model answers such rows too; a column that may be left out may always be missing.
     `boolean_words` are the words of a boolean column as its file spelt them: (false, true).
     """
 
@@ -33,6 +35,12 @@ class SignatureField:
     low: float | None = None
     high: float | None = None
     boolean_words: tuple[str, str] | None = None
+    nullable: bool = False
+
+    @property
+    def takes_missing(self) -> bool:
+        """Whether a row without a value in this column is answered."""
+        return self.nullable or not self.required
 
 
 @dataclass(frozen=True)
@@ -194,6 +202,8 @@ def _output_from_json(value: Mapping[str, Any]) -> OutputField:
 
 def _field_to_json(field: SignatureField) -> dict[str, Any]:
     content = {name: part for name, part in asdict(field).items() if part is not None}
+    if not field.nullable:
+        del content["nullable"]  # as signatures were stored before it
     if field.categories is not None:
         content["categories"] = list(field.categories)
     if field.boolean_words is not None:
@@ -217,6 +227,7 @@ def _field_from_json(value: Mapping[str, Any]) -> SignatureField:
         low=value.get("low"),
         high=value.get("high"),
         boolean_words=_text_pair(value.get("boolean_words")),
+        nullable=bool(value.get("nullable", False)),
     )
 
 

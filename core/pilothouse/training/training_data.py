@@ -125,14 +125,17 @@ class TrainingData:
         return replace(self.target.signature, inputs=inputs, threshold=threshold)
 
     def _field(self, fitted: pd.DataFrame, name: str, encoder: Encoder) -> SignatureField:
+        """A column of the model. Pipelines of trainers take missing values, seen before or not."""
         column, kind = fitted[name], self.types[name]
-        required = not bool(_is_missing(column).any())
+        field = SignatureField(
+            name, kind, required=not bool(_is_missing(column).any()), nullable=True
+        )
         if kind == "string":
-            return SignatureField(name, kind, required, categories=encoder.categories_of(name))
+            return replace(field, categories=encoder.categories_of(name))
         if kind == "boolean":
-            return SignatureField(name, kind, required, boolean_words=self.boolean_words.get(name))
+            return replace(field, boolean_words=self.boolean_words.get(name))
         low, high = _bounds(column)
-        return SignatureField(name, kind, required, low=low, high=high)
+        return replace(field, low=low, high=high)
 
 
 def _is_missing(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:

@@ -68,6 +68,19 @@ def test_what_does_not_fit_is_named(column: str, values: list[Any], message: str
     assert message in refused.value.message
 
 
+def test_a_nullable_column_is_sent_and_may_lack_values() -> None:
+    field = SignatureField("distance", "number", nullable=True)
+    signature = Signature((field,), "late", (0, 1), 1)
+    assert check_columns(signature, {"distance": [1, None]}, 2) == {"distance": [1.0, None]}
+    with pytest.raises(Invalid, match="missing columns: distance"):
+        check_columns(signature, {}, 1)
+    assert Signature.from_json(signature.to_json()).inputs == (field,)
+    before = SignatureField("distance", "number")
+    assert "nullable" not in Signature((before,)).to_json()["inputs"][0]
+    assert not before.takes_missing
+    assert SignatureField("distance", "number", required=False).takes_missing
+
+
 def test_unknown_and_absent_columns_are_both_named() -> None:
     columns = {name: values for name, values in GOOD.items() if name != "carrier"}
     with pytest.raises(Invalid) as refused:

@@ -93,6 +93,11 @@ def test_every_trainer_fits_every_task_it_names(
     rows = reference[list(signature.names)]
     raw = model.predict_proba(rows) if signature.gives == "probability" else model.predict(rows)
     assert len(raw) == len(reference) == 100 - (target != "two") * 4
+
+    assert all(field.takes_missing for field in signature.inputs)
+    gaps = rows.assign(x=np.nan)
+    raw = model.predict_proba(gaps) if signature.gives == "probability" else model.predict(gaps)
+    assert np.isfinite(np.asarray(raw, dtype=float)).all()
     primary = tasks.get(task).metrics[0].key
     assert np.isfinite(metrics[primary])
     assert np.isfinite(metrics[f"cv_{primary}_mean"])

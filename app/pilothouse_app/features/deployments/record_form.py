@@ -108,7 +108,7 @@ def _input(field: SignatureField, record: dict[str, Any], key: str) -> None:
 
 def _widget(field: SignatureField, key: str, args: tuple[Any, ...]) -> None:
     """Draw an input that can be emptied: it has no default, its value comes from the record."""
-    label = title(field.name) + ("" if field.required else " (optional)")
+    label = title(field.name) + (" (optional)" if field.takes_missing else "")
     hint = training_values(field) or None
     if field.type == "boolean":
         off, on = field.boolean_words or ("No", "Yes")

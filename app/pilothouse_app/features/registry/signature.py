@@ -47,7 +47,9 @@ def training_values(field: SignatureField) -> str:
 def value_warning(field: SignatureField, value: Any) -> str:
     """The warning about a value before it is sent: required, or outside of the training data."""
     if is_missing(value) or value == "":
-        return "required" if field.required else ""
+        if not field.takes_missing:
+            return "required"
+        return "never missing in training" if field.required else ""
     if field.categories and str(value) not in field.categories:
         return "not seen in training"
     if field.low is None or field.high is None or isinstance(value, str | bool):

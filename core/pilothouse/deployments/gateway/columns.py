@@ -100,7 +100,7 @@ def check_column(field: SignatureField, values: list[Any], rows: int) -> list[An
         raise Invalid(f"has {len(values)} values, the request has {rows} rows")
     kinds = set(map(type, values))
     if NULL in kinds:
-        if field.required:
+        if not field.takes_missing:
             raise Invalid(f"row {values.index(None)} is missing, and this column must have a value")
         kinds.discard(NULL)
     if field.type == "boolean":
