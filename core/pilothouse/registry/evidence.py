@@ -65,7 +65,7 @@ class TaskFacts:
     def of(cls, signature: Signature) -> TaskFacts:
         """The facts of a signature's task. Raises NotFound when its plugin is not installed."""
         task = task_of(signature)
-        return cls(task.title, tuple(task.metrics), task.goal, signature.unit)
+        return cls(task.title, tuple(task.metrics), task.goal(signature), signature.unit)
 
     @property
     def primary(self) -> str:

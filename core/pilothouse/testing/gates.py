@@ -37,7 +37,7 @@ def examples() -> Iterator[Evidence]:
     rows = ChampionComparison("late@1", worse, better, "the newest window")
     yield Evidence("late", 2, "staging", candidate, Side("late@1", "b" * 64, {}), comparison=rows)
     for _, task in tasks.items():
-        facts = TaskFacts(task.title, task.metrics, task.goal, "min")
+        facts = TaskFacts(task.title, task.metrics, task.goal(task.example.signature), "min")
         for values in ({metric.key: 0.4 for metric in task.metrics}, {}):
             own, other = (Side(f"late@{number}", "a" * 64, values) for number in (2, 1))
             yield Evidence("late", 2, "production", own, other, inputs=COLUMNS, task=facts)

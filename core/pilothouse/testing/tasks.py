@@ -61,8 +61,9 @@ def _check_declarations(task: Task) -> None:
     assert task.estimator in ESTIMATORS
     keys = [metric.key for metric in task.metrics]
     assert len(set(keys)) == len(keys)
-    if task.goal is not None:
-        assert metric_of(task, task.goal.metric) is not None
+    goal = task.goal(task.example.signature)
+    if goal is not None:
+        assert metric_of(task, goal.metric) is not None
 
 
 def _check_metrics(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pilothouse.experiments.metrics.kinds import compare_values
 from pilothouse.kit.errors import NotFound
+from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import tasks
 from pilothouse.registry.evidence import (
     ChampionComparison,
@@ -173,7 +174,8 @@ def test_an_unknown_gate_lists_the_known_ones() -> None:
 
 @pytest.mark.parametrize("name", tasks.names())
 def test_the_default_threshold_is_the_goal_of_the_models_kind(name: str) -> None:
-    goal, rule = tasks.get(name).goal, GateRule("metric_threshold")
+    task, rule = tasks.get(name), GateRule("metric_threshold")
+    goal = task.goal(task.example.signature)
     if goal is None:
         verdict = rule.evaluate(of_task(name, {}))
         assert verdict.passed
@@ -189,6 +191,14 @@ def test_the_default_threshold_is_the_goal_of_the_models_kind(name: str) -> None
     unmeasured = rule.evaluate(of_task(name, {}))
     assert unmeasured.outcome == "inconclusive"
     assert unmeasured.message.endswith("was not measured; evaluate the version on labelled rows")
+
+
+@pytest.mark.parametrize(("classes", "threshold"), [("abc", 0.47), ("abcde", 0.36), ("", None)])
+def test_the_goal_of_many_classes_follows_from_guessing(
+    classes: str, threshold: float | None
+) -> None:
+    goal = tasks.get("multiclass").goal(Signature((), "grade", tuple(classes), task="multiclass"))
+    assert (goal and goal.threshold) == threshold
 
 
 @pytest.mark.parametrize("metric", ["", "primary"])

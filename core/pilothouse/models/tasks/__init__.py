@@ -131,13 +131,12 @@ class Task(Protocol):
         ...
 
     @property
-    def goal(self) -> MetricGoal | None:
-        """What the default gates ask of a version; None when there is nothing to ask."""
-        ...
-
-    @property
     def example(self) -> TaskExample:
         """A few rows that can be measured: some right, some wrong."""
+        ...
+
+    def goal(self, signature: Signature) -> MetricGoal | None:
+        """What the default gates ask of a version; None when there is nothing to ask."""
         ...
 
     def check(self, signature: Signature) -> None:

@@ -39,7 +39,6 @@ class Quantile(NumberLabels):
     has_classes = False
     has_threshold = False
     default_levels: ClassVar[tuple[float, ...]] = (0.1, 0.5, 0.9)
-    goal: ClassVar[MetricGoal | None] = None
     metrics = (
         TaskMetric("pinball", "Pinball loss", "lower", ".4g", 0.25, True, True),
         TaskMetric("coverage", "Coverage of the interval", "higher", ".1%", 0.1),
@@ -55,6 +54,11 @@ class Quantile(NumberLabels):
         rows=([8.0, 10.0, 13.0], [9.0, 12.5, 14.0], [7.0, 9.0, 11.0], [15.0, 20.0, 22.0]),
         labels=(11.0, 12.0, 9.5, 14.0),
     )
+
+    @staticmethod
+    def goal(signature: Signature) -> MetricGoal | None:
+        """There is none: no figure of one data set says what is good on another."""
+        return None
 
     @staticmethod
     def check(signature: Signature) -> None:

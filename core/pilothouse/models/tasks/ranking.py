@@ -43,7 +43,6 @@ class Ranking:
     has_classes = False
     has_threshold = False
     default_levels: ClassVar[tuple[float, ...]] = ()
-    goal: ClassVar[MetricGoal | None] = None
     metrics = (
         TaskMetric("ndcg", "NDCG at 10", "higher", tolerance=0.05),
         TaskMetric("map", "Mean average precision", "higher", tolerance=0.05),
@@ -55,6 +54,11 @@ class Ranking:
         rows=([0.3], [1.2], [-0.5], [0.9]),
         labels=(0.0, 2.0, 1.0, 0.0),
     )
+
+    @staticmethod
+    def goal(signature: Signature) -> MetricGoal | None:
+        """There is none: no figure of one data set says what is good on another."""
+        return None
 
     @staticmethod
     def check(signature: Signature) -> None:

@@ -37,7 +37,6 @@ class Unspecified:
     has_classes = False
     has_threshold = False
     default_levels: ClassVar[tuple[float, ...]] = ()
-    goal: ClassVar[MetricGoal | None] = None
     metrics: ClassVar[tuple[TaskMetric, ...]] = ()
 
     example = TaskExample(
@@ -45,6 +44,11 @@ class Unspecified:
         rows=([0.3], [1.2], [-0.5], [0.9]),
         labels=(0.0, 2.0, 1.0, 0.0),
     )
+
+    @staticmethod
+    def goal(signature: Signature) -> MetricGoal | None:
+        """There is none: no figure of one data set says what is good on another."""
+        return None
 
     @staticmethod
     def check(signature: Signature) -> None:
