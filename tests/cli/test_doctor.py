@@ -582,6 +582,7 @@ FINGERPRINTS = {
     "experiments_logged_model_metric.dataset_digest",
     "interop_imported.digest",
     "experiments_written_model.digest",
+    "registry_code_approval.digest",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.open_gates import open_gates
 from harness.webhook_receiver import Receiver
 from pilothouse.workspace import Workspace
 
@@ -178,6 +179,7 @@ def test_a_model_is_logged_registered_pointed_at_and_loaded(
     first = mlflow.register_model(logged.model_uri, "doubles", tags={"team": "red"})
     second = mlflow.register_model(f"runs:/{run.info.run_id}/doubles", "doubles")
     assert (first.version, second.version) in (("1", "2"), (1, 2))
+    open_gates(ours, "doubles", 1, 2)
     client.set_registered_model_alias("doubles", "best", "1")
     client.set_registered_model_alias("doubles", "champion", "2")
     client.transition_model_version_stage("doubles", "1", "Staging")
@@ -193,14 +195,15 @@ def test_a_model_is_logged_registered_pointed_at_and_loaded(
     champion = ours.registry.champion("doubles")
     assert champion is not None
     assert champion.version == 2
-    assert set(ours.registry.history("doubles")["after"]) == {"staging"}
+    assert set(ours.registry.history("doubles")["after"]) == {"production", "staging"}
 
 
-def test_the_registry_as_the_client_knows_it(mlflow: Any, client: Any) -> None:
+def test_the_registry_as_the_client_knows_it(mlflow: Any, client: Any, ours: Workspace) -> None:
     run = client.create_run("0").info.run_id
     client.create_registered_model("m", tags={"a": "b"}, description="first")
     for _ in range(3):
         client.create_model_version("m", f"runs:/{run}/model", run_id=run)
+    open_gates(ours, "m", 1, 2, 3)
     client.transition_model_version_stage("m", "1", "Production")
     client.transition_model_version_stage("m", "2", "Production", archive_existing_versions=True)
     stages = {v.version: v.current_stage for v in client.search_model_versions("name = 'm'")}
@@ -292,6 +295,7 @@ def test_sklearn_models_with_a_signature_are_found_and_loaded(
         mlflow.sklearn.log_model(
             forest, name="trusted", signature=signature, skops_trusted_types=trusted
         )
+    open_gates(ours, "signed", 1)
     client.set_registered_model_alias("signed", "best", "1")
     client.transition_model_version_stage("signed", "1", "Production")
     uris = ["models:/signed@best", "models:/signed/1", "models:/signed/Production"]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from harness.open_gates import open_gates
 from harness.serving import EXAMPLE, SIGNATURE
 from harness.tracking_calls import Caller
 from pilothouse.kit.errors import Refused
-from pilothouse.registry import Registry
 from pilothouse.registry.policy import GateRule
 from pilothouse.workspace import Workspace
 
@@ -121,19 +121,11 @@ def test_our_own_versions_pass_their_gates_or_are_refused(caller: Caller, ours: 
     assert ours.registry.version("late", 1).stage == "archived"
 
 
-def pass_gates(ours: Workspace, model: str, versions: int) -> None:
-    """Leave no gate before production but the trial, and store trials that succeeded."""
-    ours.registry.set_gates("production", (), "a test")
-    trying = Registry(ours.store, lambda store, version: "")
-    for version in range(1, versions + 1):
-        assert trying.assess(model, version, "production").accepted
-
-
 def test_a_refused_client_archives_nothing(caller: Caller, run: str, ours: Workspace) -> None:
     fields: dict[str, Any] = {"name": "m", "source": f"runs:/{run}/model", "run_id": run}
     for _ in range(2):
         caller.post("model-versions/create", **fields)
-    pass_gates(ours, "m", 2)
+    open_gates(ours, "m", 1, 2)
     caller.post("model-versions/transition-stage", name="m", version="1", stage="Production")
 
     ours.registry.set_gates("production", [GateRule("has_contract")], "a test")
@@ -160,7 +152,7 @@ def test_stages_and_aliases_are_seen_from_both_sides(
     assert (status, code) == (403, "PERMISSION_DENIED")
     assert "pilothouse models assess m 1 production" in message
 
-    pass_gates(ours, "m", 2)
+    open_gates(ours, "m", 1, 2)
     for version in ("1", "2"):
         caller.post(
             "model-versions/transition-stage", name="m", version=version, stage="Production"

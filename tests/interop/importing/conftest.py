@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.open_gates import open_gates
 from harness.programs import free_port
 from harness.running_instance import wait_for
 from harness.serving import ServerProcess
@@ -56,7 +57,7 @@ def tell_story(uri: str, folder: Path, *options: str) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    found: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
     return found
 
 
@@ -120,7 +121,9 @@ def our_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
     folder = tmp_path_factory.mktemp("ours")
     workspace = open_workspace(settings=Settings(workspace=folder / "workspace", actor="ada"))
     with ServerProcess(workspace.store) as server:
-        yield Written(server.url, tell_story(server.url, folder))
+        tell_story(server.url, folder, "registers")
+        open_gates(workspace, "doubles", 1, 2, 4)
+        yield Written(server.url, tell_story(server.url, folder, "moves"))
     workspace.store.engine.dispose()
 
 

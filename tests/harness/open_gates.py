@@ -1,0 +1,17 @@
+"""Model versions that may move: for tests of how clients see stages, not of gates."""
+
+from __future__ import annotations
+
+from pilothouse.registry import Registry
+from pilothouse.workspace import Workspace
+
+STAGES = ("staging", "production")
+
+
+def open_gates(workspace: Workspace, model: str, *versions: int) -> None:
+    """Leave no gate but the trial before any stage, and store trials that succeeded."""
+    for stage in STAGES:
+        workspace.registry.set_gates(stage, (), "a test")
+    trying = Registry(workspace.store, lambda store, version: "")
+    for version in versions:
+        assert all(trying.assess(model, version, stage).accepted for stage in STAGES)
