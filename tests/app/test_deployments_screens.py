@@ -12,7 +12,7 @@ from pilothouse.deployments.tables import Replica, Revision
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.workspace import Workspace
 from pilothouse_app.features.deployments.try_it import curl
-from pilothouse_app.features.registry.signature import value_warning
+from pilothouse_app.features.registry.signature import signature_frame, value_warning
 
 
 def shown(page) -> str:
@@ -121,10 +121,18 @@ def test_what_training_never_saw_is_marked(tour):
         ),
         (SignatureField("a", "boolean"), False, ""),
         (SignatureField("a", "string"), "anything", ""),
+        (SignatureField("a", "number", nullable=True), None, "never missing in training"),
     ],
 )
 def test_a_value_is_spoken_of_only_when_it_stands_out(field, value, note):
     assert value_warning(field, value) == note
+
+
+def test_times_of_a_signature_are_dates():
+    field = SignatureField("at", "time", low=1_704_067_200_000, high=1_735_516_800_000)
+    frame = signature_frame(Signature((field,)), [{"at": 1_704_153_600_000}])
+    assert list(frame["values"]) == ["1 Jan 2024 to 30 Dec 2024"]
+    assert list(frame["example"]) == ["2 Jan 2024, 00:00 UTC"]
 
 
 @pytest.fixture

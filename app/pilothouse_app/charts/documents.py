@@ -34,6 +34,7 @@ from pilothouse_app.charts.base import (
 from pilothouse_app.charts.curves import FEW_STEPS, line
 from pilothouse_app.charts.palette import palette
 
+LEVEL_CHARACTERS = 36  # of all labels of an axis together, in the narrowest card
 Document = Mapping[str, Any]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -171,7 +172,8 @@ def _bars(documents: Mapping[str, Document], dark: bool, baseline: str) -> go.Fi
             hovertemplate="%{x}: %{y:.4~g}%{customdata}" + ("" if run else "<extra></extra>"),
         )
 
-    figure.update_xaxes(type="category", tickangle=0 if len(first["x"]) <= 12 else None)
+    fits = sum(map(len, axes[0])) <= LEVEL_CHARACTERS
+    figure.update_xaxes(type="category", tickangle=0 if fits else -45)
     return figure.update_layout(showlegend=len(documents) > 1)
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pilothouse.kit.clock import from_ms
 from pilothouse_app.components.diff import value_text
-from pilothouse_app.components.formats import DASH, is_missing, number
+from pilothouse_app.components.formats import DASH, day, is_missing, number, when
 
 if TYPE_CHECKING:
     from pilothouse.models.signature import Signature, SignatureField
@@ -25,7 +26,7 @@ def signature_frame(signature: Signature, example: Sequence[Mapping[str, Any]]) 
             "name": field.name,
             "type": field.type if field.required else f"{field.type} or missing",
             "values": training_values(field),
-            "example": DASH if is_missing(first.get(field.name)) else value_text(first[field.name]),
+            "example": _example(field, first.get(field.name)),
         }
         for field in signature.inputs
     ]
@@ -40,8 +41,17 @@ def training_values(field: SignatureField) -> str:
         return f"{first} and {more} more" if more > 0 else first
     if field.low is None or field.high is None:
         return ""
+    if field.type == "time":
+        return f"{day(from_ms(int(field.low)))} to {day(from_ms(int(field.high)))}"
     digits = 0 if field.type == "integer" else 2
     return f"{number(field.low, digits)} to {number(field.high, digits)}"
+
+
+def _example(field: SignatureField, value: Any) -> str:
+    if is_missing(value):
+        return DASH
+    is_ms = field.type == "time" and isinstance(value, int | float)
+    return when(from_ms(int(value))) if is_ms else value_text(value)
 
 
 def value_warning(field: SignatureField, value: Any) -> str:
