@@ -33,7 +33,8 @@ check: $(BIN)/.ready ## Check lint, format, types and layers
 bench: $(BIN)/.ready ## Measure Pilothouse beside a reference
 	@for work in $(WORKS); do $(BIN)/python tests/bench/run.py $$work; done
 
-proof: $(BIN)/.ready ## Compare models of every format with MLflow's answers, in environments of their own
+proof: $(BIN)/.ready ## Run the long tests; compare models of every format with MLflow's answers
+	$(BIN)/python -m pytest -m proof
 	PYTHONPATH=tests $(BIN)/python tests/proofs/prove.py
 
 docs: $(BIN)/.ready ## Write the reference pages that are generated from the code

@@ -176,7 +176,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.script)
+@pytest.mark.parametrize(
+    "case",
+    [CASES[0], *(pytest.param(case, marks=pytest.mark.proof) for case in CASES[1:])],
+    ids=lambda case: case.script,
+)
 def test_a_script_goes_from_log_model_to_a_retraining(
     running: Running, case: Case, tmp_path: Path
 ) -> None:

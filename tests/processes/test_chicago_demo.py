@@ -12,6 +12,7 @@ import pytest
 from pilothouse.workspace import open_workspace
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(900)
 def test_errors_grow_and_the_interval_fails_as_ridership_does(tmp_path: Path) -> None:
     """Figures of scikit-learn on other random fifths: .88 to 1.02 held out, 2.2 to 2.7 in 2015."""
