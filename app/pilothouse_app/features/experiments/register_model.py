@@ -17,6 +17,8 @@ from pilothouse_app.components.workspace import workspace
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
+MAX_RELATED = 20  # newest models that are looked through
+
 
 def champion_runs() -> list[str]:
     """The runs behind what is in production."""
@@ -40,19 +42,31 @@ def register_button(run: RunInfo) -> None:
     if st.button(
         "Register model", type="primary", icon=":material/deployed_code:", key="run_register"
     ):
-        _register_dialog(run.id, run.name)
+        _register_dialog(run)
+
+
+def related_model(run: RunInfo) -> str:
+    """The model whose newest version comes from the run's experiment; "" when none does."""
+    registry, experiments = workspace().registry, workspace().experiments
+    models = registry.models().head(MAX_RELATED)
+    for model, latest in zip(models["name"], models["latest"], strict=True):
+        version = registry.version(str(model), int(latest))
+        if version.run_id and experiments.run(version.run_id).experiment == run.experiment:
+            return version.model
+    return ""
 
 
 @st.dialog("Register model", icon=":material/deployed_code:")
-def _register_dialog(run_id: str, run_name: str) -> None:
+def _register_dialog(run: RunInfo) -> None:
     models = list(workspace().registry.models()["name"])
+    first = related_model(run) or MODEL.suggest(run.name)
     st.markdown(
-        f"The model of **{run_name}** becomes the next version. It gets no stage yet: "
+        f"The model of **{run.name}** becomes the next version. It gets no stage yet: "
         "a promotion decides that, with gates and a reason."
     )
     model = st.selectbox(
         "Model",
-        models or [MODEL.suggest(run_name)],
+        list(dict.fromkeys([first, *models])),
         index=0,
         placeholder="Choose one, or type a new name",
         accept_new_options=True,
@@ -76,7 +90,7 @@ def _register_dialog(run_id: str, run_name: str) -> None:
         )
 
     if pressed and model:
-        _register_version(model, run_id, note or "")
+        _register_version(model, run.id, note or "")
 
 
 def _register_version(model: str, run_id: str, note: str) -> None:
