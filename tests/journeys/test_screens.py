@@ -39,9 +39,10 @@ def test_an_address_of_nothing_says_so(visitor: Any) -> None:
 
 def test_what_one_chose_is_in_the_address(visitor: Any) -> None:
     visitor.open("/experiments")
-    visitor.search("Name, id, trainer or note", "forest")
+    visitor.search("Name, id, trainer or note", "random-forest")
     visitor.sort("ROC AUC")
     before = visitor.table("Runs").rows()
+    assert before
     assert all(row["Run"].startswith("random-forest") for row in before)
 
     visitor.page.reload()
@@ -53,7 +54,7 @@ def test_what_one_chose_is_in_the_address(visitor: Any) -> None:
     visitor.page.get_by_role("link", name="Experiments").click()
     visitor.titled("Experiments")
     assert visitor.table("Runs").rows() == before
-    assert visitor.param("runs_q") == "forest"
+    assert visitor.param("runs_q") == "random-forest"
 
 
 def test_ticks_belong_to_runs_and_not_to_rows(visitor: Any, voyage: Any) -> None:
