@@ -121,3 +121,29 @@ def test_a_name_that_somebody_gave_is_no_key_of_ours():
     message = "my_data@2 breaks the contract of my_data@1: wind_dir"
     assert readable(message, METRICS) == message
     assert readable("log_loss is worse than roc_auc", METRICS) == "Log loss is worse than ROC AUC"
+
+
+def test_a_file_is_read_once_and_another_one_anew():
+    def page() -> None:
+        import streamlit as st
+
+        from pilothouse_app.components.uploads import read_once
+
+        def read() -> str:
+            if name == "broken":
+                raise ValueError(name)
+            st.session_state["reads"] = st.session_state.get("reads", 0) + 1
+            return f"content of {name}"
+
+        name = st.text_input("Name", "a", key="name")
+        try:
+            st.markdown(read_once("_kept", name, read))
+        except ValueError:
+            st.markdown("refused")
+
+    app = AppTest.from_function(page).run().run()
+    assert (app.markdown[0].value, app.session_state["reads"]) == ("content of a", 1)
+    app.text_input(key="name").set_value("broken").run()
+    assert app.markdown[0].value == "refused"
+    app.text_input(key="name").set_value("a").run().run()
+    assert (app.markdown[0].value, app.session_state["reads"]) == ("content of a", 2)

@@ -16,6 +16,7 @@ from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, table, text_column
+from pilothouse_app.components.uploads import read_once
 from pilothouse_app.components.workspace import workspace
 
 PREVIEW = "_data_preview"
@@ -124,23 +125,18 @@ def _choice(label: str, choices: dict[str, str], key: str) -> str | None:
 def _preview(
     source: Any, filename: str, identity: str, options: ReadOptions
 ) -> Preview | PilothouseError:
-    """The preview, made once for a file and options; the session holds plain values of it."""
-    key = f"{identity}|{options}"
-    stored: tuple[Any, ...] | None = st.session_state.get(PREVIEW)
-    if stored is not None and stored[0] == key:
-        _, report, frame, whole, problems = stored
-        return Preview(ReadingReport.from_json(report), frame, whole, problems)
+    """The preview, made once for a file and options."""
 
-    content = source if isinstance(source, str) else source.getvalue()
+    def read() -> tuple[Any, ...]:
+        content = source if isinstance(source, str) else source.getvalue()
+        made = workspace().data.preview(content, filename=filename, options=options)
+        return made.report.to_json(), made.frame, made.whole, dict(made.problems)
+
     try:
-        result = workspace().data.preview(content, filename=filename, options=options)
+        report, frame, whole, problems = read_once(PREVIEW, f"{identity}|{options}", read)
     except PilothouseError as refusal:
-        st.session_state.pop(PREVIEW, None)
         return refusal
-
-    plain = (result.report.to_json(), result.frame, result.whole, dict(result.problems))
-    st.session_state[PREVIEW] = (key, *plain)
-    return result
+    return Preview(ReadingReport.from_json(report), frame, whole, problems)
 
 
 def _types(preview: Preview, key: str) -> dict[str, Type]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.deployments.gateway.external_columns import PredictionColumns
+from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.names import DEPLOYMENT
 from pilothouse.kit.processes import find
@@ -17,7 +17,6 @@ from pilothouse.models.tasks import task_of
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural
-from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
@@ -25,7 +24,11 @@ from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.table import number_column, table, text_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.deployments.external_form import describe_model
+from pilothouse_app.features.deployments.external_form import (
+    describe_model,
+    first_rows,
+    read_preview,
+)
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -177,14 +180,11 @@ def _upload(deployment: DeploymentInfo) -> None:
 
 def _columns(deployment: DeploymentInfo, file: UploadedFile) -> PredictionColumns | None:
     """The columns, as their names suggest or as they are chosen, above the first rows."""
-    deployments = workspace().deployments
-    try:
-        preview = deployments.preview_predictions(file.getvalue(), file.name)
-        names, guess = deployments.prediction_columns(deployment.name, file.getvalue(), file.name)
-    except PilothouseError as refusal:
-        error_box(refusal)
+    preview = read_preview(file)
+    if preview is None:
         return None
-
+    names = list(preview.types)
+    guess = guess_columns(names, deployment.signature)
     key, sent = f"predictions_{file.file_id}", task_of(deployment.signature).sent_columns
     outputs = {output.name: output.title for output in sent(deployment.signature)}
     with st.container(horizontal=True):
@@ -199,8 +199,7 @@ def _columns(deployment: DeploymentInfo, file: UploadedFile) -> PredictionColumn
                 chosen[name] = _choose(title, names, guessed, f"{key}_out_{name}") or ""
     inputs = [name for name in deployment.signature.names if name in names]
     total = len(deployment.signature.names)
-    section("First rows", f"{len(inputs)} of {plural(total, 'input')} by their names")
-    st.dataframe(preview.rows, hide_index=True, height=180, row_height=30)
+    first_rows(preview, f"{len(inputs)} of {plural(total, 'input')} by their names")
     return PredictionColumns(ids or "", chosen, at, label, guess.label_at)
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pilothouse.deployments.external import FilePreview
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.tasks import tasks
 from pilothouse.registry.description import Description, parts_of
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.header import section
+from pilothouse_app.components.uploads import read_once
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
-    from pilothouse.deployments.external import FilePreview
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+PREVIEW = "_predictions_preview"
 GIVES = {
     "probability": "Probabilities",
     "label": "Only the class",
@@ -47,16 +50,30 @@ def _preview() -> FilePreview | None:
     file = st.file_uploader(
         "A file of predictions, to describe the columns by (optional)", key="external_file"
     )
-    if file is None:
-        return None
+    preview = None if file is None else read_preview(file)
+    if preview is not None:
+        first_rows(preview, f"{len(preview.types)} columns")
+    return preview
+
+
+def read_preview(file: UploadedFile) -> FilePreview | None:
+    """What a file of predictions has, read once; None with the reason on the screen."""
+
+    def read() -> tuple[Any, ...]:
+        made = workspace().deployments.preview_predictions(file.getvalue(), file.name)
+        return made.types, made.rows, made.values
+
     try:
-        preview = workspace().deployments.preview_predictions(file.getvalue(), file.name)
+        return FilePreview(*read_once(PREVIEW, file.file_id, read))
     except PilothouseError as refusal:
         error_box(refusal)
         return None
-    section("First rows", f"{len(preview.types)} columns")
+
+
+def first_rows(preview: FilePreview, note: str) -> None:
+    """The first rows of a file under their heading."""
+    section("First rows", note)
     st.dataframe(preview.rows, hide_index=True, height=180, row_height=30)
-    return preview
 
 
 def _answers(task: str, preview: FilePreview | None) -> tuple[Description | None, str]:

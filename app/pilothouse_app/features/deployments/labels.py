@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import table, text_column
+from pilothouse_app.components.uploads import read_once
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.code_examples import examples
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pilothouse.models.signature import Signature
 
 REPORT = "_label_report"
+COLUMNS = "_label_columns"
 NO_COLUMN = "Time of upload"
 LISTED = 1_000
 
@@ -91,14 +94,20 @@ def _label_sentence(signature: Signature) -> str:
 
 def _columns(deployment: DeploymentInfo, file: UploadedFile) -> LabelColumns | None:
     """The columns, as their names suggest or as they are chosen."""
-    try:
+
+    def read() -> tuple[list[str], dict[str, Any]]:
         names, guess = workspace().deployments.label_columns(
             deployment.name, file.getvalue(), file.name
         )
+        return names, asdict(guess)
+
+    try:
+        names, guessed = read_once(COLUMNS, f"{deployment.name}|{file.file_id}", read)
     except PilothouseError as refusal:
         error_box(refusal)
         return None
 
+    guess = LabelColumns(**guessed)
     left, middle, right = st.columns(3)
     key = f"label_{file.file_id}"
     with left:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -17,11 +17,11 @@ from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.table import name_column, table, text_column, when_column
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.uploads import read_once
 from pilothouse_app.components.workspace import workspace
 
-if TYPE_CHECKING:
-    from pilothouse.pipelines.recipes.project import RecipeParameter
-
+Parameters = list[tuple[str, str]]  # names with their types
+ENTRY_POINTS = "_recipe_entry_points"
 FOLDER, UPLOAD = "Folder on this machine", "Upload"
 NONE = "None"
 COLUMNS = {
@@ -59,15 +59,21 @@ def add_recipe_button() -> None:
         add_recipe()
 
 
-@st.dialog("Add a recipe", width="medium", icon=":material/receipt_long:", on_dismiss="rerun")
 def add_recipe() -> None:
+    """Open the form of a new recipe. A folder is read anew, as it may have been changed."""
+    st.session_state.pop(ENTRY_POINTS, None)
+    _add_recipe()
+
+
+@st.dialog("Add a recipe", width="medium", icon=":material/receipt_long:", on_dismiss="rerun")
+def _add_recipe() -> None:
     """The form: where the code is, then what of it is run and with what."""
     st.markdown(
         "The code is copied, and each run of it is a job with the rights of the worker. "
         "Register only code that you trust."
     )
-    source, commit = _source()
-    points = _entry_points(source, commit)
+    source, commit, identity = _source()
+    points = _entry_points(source, commit, identity)
     if points is None:
         dialog_buttons("Register", "recipe", missing="Give the code first")
         return
@@ -83,8 +89,8 @@ def add_recipe() -> None:
         go(address("recipe", name))
 
 
-def _source() -> tuple[str | dict[str, bytes], str]:
-    """A folder with a commit, or uploaded files by their names."""
+def _source() -> tuple[str | dict[str, bytes], str, str]:
+    """A folder with a commit, or uploaded files by their names; then what tells it from another."""
     way = st.segmented_control(
         "From", [FOLDER, UPLOAD], default=FOLDER, required=True, key="recipe_way",
         label_visibility="collapsed",
@@ -95,16 +101,16 @@ def _source() -> tuple[str | dict[str, bytes], str]:
             accept_multiple_files=True,
             key="recipe_files",
         )
-        return {upload.name: upload.getvalue() for upload in uploads}, ""
+        files = {upload.name: upload.getvalue() for upload in uploads}
+        return files, "", " ".join(upload.file_id for upload in uploads)
     left, right = st.columns([70, 30])
-    folder = left.text_input(
-        "Folder", placeholder="/home/ada/churn", live=True, key="recipe_folder"
-    )
+    folder = left.text_input("Folder", placeholder="/home/ada/churn", key="recipe_folder")
     commit = right.text_input(
-        "Commit", placeholder="As it is now", live=True, key="recipe_commit",
+        "Commit", placeholder="As it is now", key="recipe_commit",
         help="A commit, tag or branch of the repository that the folder is in.",
     )  # fmt: skip
-    return (folder or "").strip(), (commit or "").strip()
+    path, revision = (folder or "").strip(), (commit or "").strip()
+    return path, revision, f"{path}@{revision}"
 
 
 def _source_name(source: str | Mapping[str, bytes]) -> str:
@@ -113,13 +119,18 @@ def _source_name(source: str | Mapping[str, bytes]) -> str:
 
 
 def _entry_points(
-    source: str | dict[str, bytes], commit: str
-) -> dict[str, tuple[RecipeParameter, ...]] | None:
+    source: str | dict[str, bytes], commit: str, identity: str
+) -> dict[str, Parameters] | None:
     """What could be run; None with the reason on the screen when nothing could."""
     if not source:
         return None
-    try:
+
+    def read() -> dict[str, Parameters]:
         points = workspace().recipes.entry_points(source, commit)
+        return {entry: [(p.name, p.type) for p in declared] for entry, declared in points.items()}
+
+    try:
+        points = read_once(ENTRY_POINTS, identity, read)
     except PilothouseError as refused:
         error_box(refused)
         return None
@@ -129,7 +140,7 @@ def _entry_points(
     return points
 
 
-def _settings(points: Mapping[str, tuple[RecipeParameter, ...]]) -> dict[str, Any]:
+def _settings(points: Mapping[str, Parameters]) -> dict[str, Any]:
     left, right = st.columns(2)
     with left:
         entry = str(st.selectbox("Run", list(points), key="recipe_entry"))
@@ -153,7 +164,7 @@ def _settings(points: Mapping[str, tuple[RecipeParameter, ...]]) -> dict[str, An
     }
 
 
-def _dataset_parameter(parameters: tuple[RecipeParameter, ...], *, declared: bool) -> str:
+def _dataset_parameter(parameters: Parameters, *, declared: bool) -> str:
     """Which parameter takes a dataset's file; of a Python file it is not declared anywhere."""
     label, help_text = "Dataset parameter", "It is given the path of a dataset version's file."
     if not declared:
@@ -161,8 +172,8 @@ def _dataset_parameter(parameters: tuple[RecipeParameter, ...], *, declared: boo
             label, placeholder="data, for --data PATH", help=help_text, key="recipe_data"
         )
         return (typed or "").strip().lstrip("-")
-    names = [NONE, *(parameter.name for parameter in parameters)]
-    paths = [p.name for p in parameters if p.type in ("path", "uri")]
+    names = [NONE, *(name for name, _ in parameters)]
+    paths = [name for name, kind in parameters if kind in ("path", "uri")]
     index = names.index(paths[0]) if paths else 0
     chosen = st.selectbox(label, names, index=index, help=help_text, key="recipe_data_of")
     return "" if chosen == NONE else str(chosen)
