@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -42,11 +43,13 @@ from pilothouse_app.features.registry.describe import describe_button
 from pilothouse_app.features.registry.external_version import logged_files, logged_inputs
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
 from pilothouse_app.features.registry.promote import pending_promotion, promote_button
-from pilothouse_app.features.registry.readiness import readiness_line
+from pilothouse_app.features.registry.readiness import readiness_line, readiness_steps
 from pilothouse_app.features.registry.signature import signature_frame
 
 if TYPE_CHECKING:
+    from pilothouse.deployments.readiness import ReadinessStep
     from pilothouse.models.signature import Signature
+    from pilothouse.registry.code_audit import AuditInfo
     from pilothouse.registry.info import VersionInfo
 
 SCREEN = Screen(
@@ -82,18 +85,22 @@ def render() -> None:
     if not number.isdigit():
         raise Invalid(f"{number!r} is not a version number.")
 
-    version = workspace().registry.version(model, int(number))
+    registry = workspace().registry
+    version = registry.version(model, int(number))
+    steps = readiness_steps(version)
+    audit = registry.code_audit(model, version.version)
+    evaluations = registry.evaluations(model, version.version)
     with header(f"{model} {version.version}", status=version.stage, back=back):
-        _commands(version)
+        _commands(version, steps)
     refresh_when_changed(lambda: _state(model, int(number)), key="version_changes")
-    _origin(version)
-    readiness_line(version)
-    _tiles(version)
+    _origin(version, audit)
+    readiness_line(version, steps)
+    _tiles(version, evaluations)
     left, right = st.columns([50, 50], gap="medium")
     with left:
-        _inputs(version)
+        _inputs(version, audit)
     with right:
-        _status(version)
+        _status(version, evaluations)
 
 
 def _state(model: str, version: int) -> object:
@@ -112,13 +119,13 @@ def _state(model: str, version: int) -> object:
     )
 
 
-def _commands(version: VersionInfo) -> None:
+def _commands(version: VersionInfo, steps: Sequence[ReadinessStep]) -> None:
     if version.stage != "archived" and st.button(
         "Archive", icon=":material/archive:", key="version_archive"
     ):
         _confirm_archive(version)
     describe_button(version)
-    evaluate_button(version)
+    evaluate_button(version, steps)
     predict_button(version)
     launch_button(version.model, version.version)
     promote_button(version)
@@ -139,11 +146,11 @@ def _confirm_archive(version: VersionInfo) -> None:
     )
 
 
-def _origin(version: VersionInfo) -> None:
+def _origin(version: VersionInfo, audit: AuditInfo | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for alias in version.aliases:
             st.badge(alias, color="violet" if alias == "champion" else "gray")
-        code_badge(version)
+        code_badge(audit)
         if version.run_id:
             link(address("run", version.run_id), "Run", icon=":material/timeline:")
         if version.dataset:
@@ -174,10 +181,10 @@ def _answer_facts(signature: Signature) -> dict[str, str]:
     }
 
 
-def _tiles(version: VersionInfo) -> None:
+def _tiles(version: VersionInfo, evaluations: pd.DataFrame) -> None:
     champion = workspace().registry.champion(version.model)
     other = champion if champion and champion.version != version.version else None
-    metrics = newest_metrics(version)
+    metrics = newest_metrics(version, evaluations)
     figures = [
         Kpi(
             metric_title(key),
@@ -199,10 +206,11 @@ def _champion_note(version: VersionInfo, champion: VersionInfo | None, key: str)
     return figure + {"same": "", "differs": ", on other rows"}.get(state, ", rows unknown")
 
 
-def _inputs(version: VersionInfo) -> None:
+def _inputs(version: VersionInfo, audit: AuditInfo | None) -> None:
     signature = version.signature
+    logged = workspace().registry.external_version(version.model, version.version)
     if not signature.inputs:
-        logged_inputs(version)
+        logged_inputs(logged)
     else:
         predicts = f", predicts {literal(signature.target)}" if signature.target else ""
         section("Inputs", f"{plural(len(signature.inputs), 'column')}{predicts}")
@@ -212,11 +220,11 @@ def _inputs(version: VersionInfo) -> None:
             key="version_inputs",
             alt="Input columns",
         )
-    code_section(version)
-    logged_files(version)
+    code_section(version, audit)
+    logged_files(logged)
 
 
-def _status(version: VersionInfo) -> None:
+def _status(version: VersionInfo, evaluations: pd.DataFrame) -> None:
     registry = workspace().registry
     if version.stage != "production":
         waiting = pending_promotion(version)
@@ -225,7 +233,7 @@ def _status(version: VersionInfo) -> None:
         section("Gates for production", verdict_summary(decision.verdicts))
         verdict_table(decision.verdicts)
 
-    evaluations_section(version)
+    evaluations_section(version, evaluations)
     moves = registry.history(version.model)
     moves = moves[moves["version"] == version.version].rename(columns={"after": "to"})
     section("Stages", plural(len(moves), "move"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,14 +17,15 @@ from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.data.info import DatasetVersionInfo
+    from pilothouse.deployments.readiness import ReadinessStep
     from pilothouse.registry.info import VersionInfo
 
 MAX_COMPARED = 50
 
 
-def evaluate_button(version: VersionInfo) -> None:
+def evaluate_button(version: VersionInfo, steps: Sequence[ReadinessStep]) -> None:
     """The button that opens the evaluation of a version; disabled while something is missing."""
-    missing = _obstacle(version)
+    missing = _obstacle(version, steps)
     if st.button(
         "Evaluate",
         icon=":material/fact_check:",
@@ -34,13 +36,12 @@ def evaluate_button(version: VersionInfo) -> None:
         _evaluate(version.model, version.version)
 
 
-def _obstacle(version: VersionInfo) -> str:
+def _obstacle(version: VersionInfo, steps: Sequence[ReadinessStep]) -> str:
     """What stands between a version and its evaluation; empty when nothing does."""
     if not version.signature.is_described:
         return "Describe its inputs and its answer first"
     if version.package is None:
         return ""
-    steps = workspace().deployments.readiness(version.model, version.version)
     before = (step for step in steps if not step.done and step.name != "example")
     step = next(before, None)
     return "" if step is None else literal(f"Not yet: {step.message}")

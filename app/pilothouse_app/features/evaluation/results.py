@@ -13,11 +13,12 @@ from pilothouse_app.components.links import address, link
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, number_column, table, text_column
 from pilothouse_app.components.table import when_column as when
-from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import main_metrics, metric_title, metric_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from pilothouse.jobs.api import JobInfo
     from pilothouse.registry.info import VersionInfo
@@ -30,18 +31,17 @@ LEFT_OUT = {
 }
 
 
-def evaluations_section(version: VersionInfo) -> None:
+def evaluations_section(version: VersionInfo, evaluations: pd.DataFrame) -> None:
     """The evaluations of a version, newest first; each opens its run. Nothing without one."""
-    frame = workspace().registry.evaluations(version.model, version.version)
-    if frame.empty:
+    if evaluations.empty:
         return
     key = primary_metric(task_of(version.signature))
-    section("Evaluations", plural(len(frame), "evaluation"))
-    frame = frame.assign(
-        id=frame["run_id"],
+    section("Evaluations", plural(len(evaluations), "evaluation"))
+    frame = evaluations.assign(
+        id=evaluations["run_id"],
         value=[
             metric_value(key, metrics[key]) if key in metrics else DASH
-            for metrics in frame["metrics"]
+            for metrics in evaluations["metrics"]
         ],
     )
     columns = {
@@ -54,12 +54,11 @@ def evaluations_section(version: VersionInfo) -> None:
     table(frame, columns, key="version_evaluations", alt="Evaluations", opens=("run", "run_id"))
 
 
-def newest_metrics(version: VersionInfo) -> Mapping[str, float]:
+def newest_metrics(version: VersionInfo, evaluations: pd.DataFrame) -> Mapping[str, float]:
     """The metrics of a version's training; without one, of its newest evaluation."""
     if version.metrics:
         return version.metrics
-    measured = workspace().registry.evaluations(version.model, version.version)["metrics"]
-    return next((metrics for metrics in measured if metrics), {})
+    return next((metrics for metrics in evaluations["metrics"] if metrics), {})
 
 
 def evaluation_outcome(job: JobInfo) -> None:

@@ -36,9 +36,8 @@ COLUMNS = {
 }
 
 
-def code_badge(version: VersionInfo) -> None:
+def code_badge(audit: AuditInfo | None) -> None:
     """The badge of a version from elsewhere: data only, known classes, or own code."""
-    audit = workspace().registry.code_audit(version.model, version.version)
     if audit is not None:
         st.badge(
             audit.badge.capitalize(),
@@ -47,10 +46,8 @@ def code_badge(version: VersionInfo) -> None:
         )
 
 
-def code_section(version: VersionInfo) -> None:
+def code_section(version: VersionInfo, audit: AuditInfo | None) -> None:
     """What loading would import, and who approved it."""
-    registry = workspace().registry
-    audit = registry.code_audit(version.model, version.version)
     if audit is None:
         return
     section("Code", EXPLANATIONS[audit.badge] if not audit.message else "")
@@ -58,7 +55,7 @@ def code_section(version: VersionInfo) -> None:
         st.markdown(literal(f"Its files cannot be read: {audit.message}."))
         return
     imports_table(audit, key="version_imports")
-    approval = registry.code_approval(version.model, version.version)
+    approval = workspace().registry.code_approval(version.model, version.version)
     if approval is None:
         return
     if not approval.is_valid:

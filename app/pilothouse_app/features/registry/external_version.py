@@ -13,12 +13,10 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, table, text_column
 from pilothouse_app.components.table_height import limited_height
-from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.models.mlmodel import MlModel
     from pilothouse.registry.external_versions import ExternalVersion
-    from pilothouse.registry.info import VersionInfo
 
 MAX_ROWS = 10
 COLUMNS = {
@@ -29,9 +27,8 @@ COLUMNS = {
 FILES = {"path": name_column("File", width=300), "size": text_column("Size", width=90)}
 
 
-def logged_inputs(version: VersionInfo) -> None:
+def logged_inputs(logged: ExternalVersion | None) -> None:
     """Draw the input columns that the logging program recorded."""
-    logged = workspace().registry.external_version(version.model, version.version)
     model = logged.model if logged else None
     inputs = model.inputs if model else ()
     section("Inputs", plural(len(inputs), "column") if inputs else "")
@@ -41,9 +38,8 @@ def logged_inputs(version: VersionInfo) -> None:
         st.markdown(":gray[Its files declare no input columns.]")
 
 
-def logged_files(version: VersionInfo) -> None:
+def logged_files(logged: ExternalVersion | None) -> None:
     """Draw the files and tags of a version from elsewhere; nothing of one trained here."""
-    logged = workspace().registry.external_version(version.model, version.version)
     if logged is not None:
         _files(logged)
         _tags(logged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -22,16 +23,22 @@ LOCKED = "What it needs, at its author's versions"
 HOUSE = "Pilothouse's own environment, with other versions"
 
 
-def readiness_line(version: VersionInfo) -> None:
-    """Draw the steps of a version from elsewhere, and the first one that is missing."""
+def readiness_steps(version: VersionInfo) -> tuple[ReadinessStep, ...]:
+    """The steps before a version from elsewhere can be launched; none for one trained here."""
     if not version.import_source:
+        return ()
+    return workspace().deployments.readiness(version.model, version.version)
+
+
+def readiness_line(version: VersionInfo, steps: Sequence[ReadinessStep]) -> None:
+    """Draw the steps of a version from elsewhere, and the first one that is missing."""
+    if not steps:
         return
-    steps = workspace().deployments.readiness(version.model, version.version)
     missing = next((step for step in steps if not step.done), None)
     if missing is not None and missing.name == "example":  # the first look at it tries it
         with st.spinner("A model process loads it and answers its example"):
             workspace().registry.assess(version.model, version.version, "production")
-        steps = workspace().deployments.readiness(version.model, version.version)
+        steps = readiness_steps(version)
         missing = next((step for step in steps if not step.done), None)
     with st.container(border=True, key="version_readiness", gap="xsmall"):
         st.markdown(" &nbsp; ".join(map(_mark, steps)))
