@@ -166,8 +166,9 @@ def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
         with table_height("windows", len(windows), reserve=12) as height:
             window_table(windows, monitored_metrics(name), height=height)
     else:
-        latest_metrics(name, windows)
-        trends(name, windows)
+        metrics = monitored_metrics(name)
+        latest_metrics(name, windows, metrics)
+        trends(name, windows, metrics)
 
 
 def _drift(name: str, windows: pd.DataFrame) -> None:

@@ -26,6 +26,7 @@ from pilothouse_app.features.monitoring.drift import (
     ranking_and_distributions,
 )
 from pilothouse_app.features.monitoring.metrics import (
+    Metric,
     metric_text,
     metric_title,
     monitored_metrics,
@@ -79,7 +80,8 @@ def render() -> None:
         _remove_button(window, back[1])
         _report_button(window)
     _facts(window)
-    _tiles(window)
+    metrics = monitored_metrics(window.deployment)
+    _tiles(window, metrics)
 
     with filter_bar():
         view = switch("window_view", VIEWS, "Show", format_func=title)
@@ -93,7 +95,7 @@ def render() -> None:
         ranking_and_distributions(window.id, key="window")
         output_distributions(window.id, key="window")
     elif view == "performance":
-        performance_view(window)
+        performance_view(window, metrics)
     elif view == "results":
         _results(workspace().monitoring.results(window.id), signal)
     else:
@@ -150,8 +152,7 @@ def _facts(window: WindowInfo) -> None:
         )
 
 
-def _tiles(window: WindowInfo) -> None:
-    metrics = monitored_metrics(window.deployment)
+def _tiles(window: WindowInfo, metrics: dict[str, Metric]) -> None:
     value = metric_text(metrics.get(window.metric), window.value)
     context = "observed" if window.value is not None else "too few labels"
     kpis = [

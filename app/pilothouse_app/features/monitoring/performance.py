@@ -21,11 +21,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import status_column, table, text_column
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.monitoring.metrics import (
-    metric_text,
-    monitored_metrics,
-    tolerance_text,
-)
+from pilothouse_app.features.monitoring.metrics import Metric, metric_text, tolerance_text
 
 if TYPE_CHECKING:
     from pilothouse.monitoring.api import WindowInfo
@@ -51,12 +47,12 @@ CURVES: Mapping[str, tuple[str, str, Callable[..., Any]]] = {
 }
 
 
-def performance_view(window: WindowInfo) -> None:
+def performance_view(window: WindowInfo, metrics: dict[str, Metric]) -> None:
     """The metrics of a window, and what its task draws of it."""
     documents = workspace().monitoring.documents(window.id)
     section("Observed metrics", "of the labelled rows, against the reference")
     st.markdown(f":small[:gray[{literal(reference_text(documents))}]]")
-    _metrics(window)
+    _metrics(window, metrics)
     _documents(documents)
 
 
@@ -83,7 +79,7 @@ def summary_text(summary: Mapping[str, float], most: int = 2) -> str:
     return ", ".join([f"{title} {value:,.3g}" for title, value in summary.items()][:most])
 
 
-def _metrics(window: WindowInfo) -> None:
+def _metrics(window: WindowInfo, metrics: dict[str, Metric]) -> None:
     results = workspace().monitoring.results(window.id)
     chosen = results[results["signal"] == PERFORMANCE]
     if chosen.empty:
@@ -94,12 +90,12 @@ def _metrics(window: WindowInfo) -> None:
             key="window_no_metrics",
         )
         return
-    rows = [_metric_row(row, monitored_metrics(window.deployment)) for row in records(chosen)]
+    rows = [_metric_row(row, metrics) for row in records(chosen)]
     frame = pd.DataFrame(rows)
     table(frame, METRICS, key="window_metrics", alt="Observed metrics", ids="title")
 
 
-def _metric_row(row: dict[str, Any], metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _metric_row(row: dict[str, Any], metrics: dict[str, Metric]) -> dict[str, Any]:
     metric = metrics.get(str(row["check"]))
     values = {
         name: share(row[name]) if row["check"] == LABEL_COVERAGE else metric_text(metric, row[name])

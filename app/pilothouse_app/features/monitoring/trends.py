@@ -18,9 +18,9 @@ from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.records import records
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.metrics import (
+    Metric,
     metric_text,
     metric_title,
-    monitored_metrics,
     tick_format,
 )
 from pilothouse_app.features.monitoring.performance import summary_text
@@ -32,7 +32,7 @@ HEIGHT = 250
 MAX_LINES = 4
 
 
-def latest_metrics(deployment: str, windows: pd.DataFrame) -> None:
+def latest_metrics(deployment: str, windows: pd.DataFrame, metrics: dict[str, Metric]) -> None:
     """The metrics of the newest window, and the observed performance of the newest labelled one."""
     newest = records(windows.tail(1))[0]
     kpis = [
@@ -41,7 +41,7 @@ def latest_metrics(deployment: str, windows: pd.DataFrame) -> None:
             f"{newest['start']:%-d %b}",
             f"to {newest['end'] - timedelta(microseconds=1):%-d %b %Y}",
         ),
-        _primary(deployment),
+        _primary(deployment, metrics),
         Kpi(
             "Drifted columns",
             f"{count(newest['drifted'])} of {count(newest['columns'])}",
@@ -53,9 +53,8 @@ def latest_metrics(deployment: str, windows: pd.DataFrame) -> None:
     kpi_row([kpi for kpi in kpis if kpi is not None])
 
 
-def _primary(deployment: str) -> Kpi | None:
+def _primary(deployment: str, metrics: dict[str, Metric]) -> Kpi | None:
     """The metric that decides, in the newest window that has it; None when nothing is measured."""
-    metrics = monitored_metrics(deployment)
     trend = workspace().monitoring.trend(deployment, PRIMARY)
     judged = records(trend[trend["score"].notna()].tail(1))
     if not judged:
@@ -79,11 +78,11 @@ def summary_kpi(outputs: Mapping[str, float], labels: Mapping[str, float]) -> Kp
     return None
 
 
-def trends(deployment: str, windows: pd.DataFrame) -> None:
+def trends(deployment: str, windows: pd.DataFrame, metrics: dict[str, Metric]) -> None:
     """Four small charts on one time axis."""
     left, right = st.columns(2, gap="medium")
     with left:
-        _metric(deployment)
+        _metric(deployment, metrics)
         section("Answers and labels", "means by window")
         figure(
             lines_over_time(summary_frame(windows), dark=dark()),
@@ -113,9 +112,8 @@ def summary_frame(windows: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _metric(deployment: str) -> None:
+def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
     """The trend of one of the metrics that the deployment is held to."""
-    metrics = monitored_metrics(deployment)
     if not metrics:
         section("Performance", "answers of this kind are not compared with labels")
         return
