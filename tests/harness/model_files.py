@@ -18,7 +18,7 @@ from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.model_server.framing import PREDICT, STATE, SUCCESS, request
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.model_server.start import start_command
-from pilothouse.models.mlmodel_package import package_of_files
+from pilothouse.models.mlmodel_package import package_of_files, read_mlmodel
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.signature import Signature
 
@@ -30,7 +30,11 @@ def package_of(folder: Path) -> ModelPackage:
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in paths
     }
-    return package_of_files(files, lambda path: (folder / path).read_bytes())
+
+    def read_file(path: str) -> bytes:
+        return (folder / path).read_bytes()
+
+    return package_of_files(files, read_file, read_mlmodel(files, read_file))
 
 
 def launch_of(

@@ -32,15 +32,17 @@ FILE_KEYS = ("pickled_model", "model_file", "data", "model_data")
 Read = Callable[[str], bytes]
 
 
-def package_of_files(files: Mapping[str, str], read_file: Read) -> ModelPackage:
+def package_of_files(
+    files: Mapping[str, str], read_file: Read, mlmodel: MlModel | None
+) -> ModelPackage:
     """The package of a model's files (path -> SHA-256), read with `read_file(path)`.
 
-    Raises Invalid when a path leaves the folder, when no format claims the files, or when the
-    MLmodel file cannot be read. `format` is then the name of the format.
+    `mlmodel` is what `read_mlmodel` answers; `format` is then the name of the format. Raises
+    Invalid when a path leaves the folder, when no format claims the files, or when one of them
+    cannot be read.
     """
     for path in files:
         check_path(path)
-    mlmodel = _mlmodel(files, read_file)
     facts = _facts(mlmodel, files) if mlmodel is not None else {}
     package = ModelPackage(
         format="",
@@ -67,7 +69,8 @@ def _with_format(package: ModelPackage) -> ModelPackage:
     )
 
 
-def _mlmodel(files: Mapping[str, str], read_file: Read) -> MlModel | None:
+def read_mlmodel(files: Mapping[str, str], read_file: Read) -> MlModel | None:
+    """The MLmodel file of a model's files; None without one. Raises Invalid."""
     return read(_text(read_file(MLMODEL), MLMODEL)) if MLMODEL in files else None
 
 
@@ -98,7 +101,7 @@ def _facts(mlmodel: MlModel, files: Mapping[str, str]) -> dict[str, Any]:
         if native in ("tensorflow", "keras"):
             facts |= _main_file(f"{main}/model.keras", files)
     else:
-        facts |= _function_facts(function, files)
+        facts |= _function_facts(function)
     if function.get("predict_fn"):
         facts["predict_method"] = function["predict_fn"]
     if mlmodel.facts.get("mlflow_version"):
@@ -106,7 +109,7 @@ def _facts(mlmodel: MlModel, files: Mapping[str, str]) -> dict[str, Any]:
     return facts | _tensor(mlmodel) | _input_fields(mlmodel)
 
 
-def _function_facts(function: Mapping[str, str], files: Mapping[str, str]) -> dict[str, Any]:
+def _function_facts(function: Mapping[str, str]) -> dict[str, Any]:
     facts: dict[str, Any] = {"loader_module": function.get("loader_module", "")}
     for key in ("python_model", "model_code_path"):
         if function.get(key):  # the author's own path: only the name of the file is of use

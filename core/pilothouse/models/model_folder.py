@@ -13,8 +13,8 @@ from typing import Any
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.mlflow_signature import InputColumns, inputs_of_example, read_inputs
-from pilothouse.models.mlmodel import MlModel, read
-from pilothouse.models.mlmodel_package import MLMODEL, package_of_files
+from pilothouse.models.mlmodel import MlModel
+from pilothouse.models.mlmodel_package import MLMODEL, package_of_files, read_mlmodel
 from pilothouse.models.package import ModelPackage, PackageExample
 from pilothouse.models.signature import UNKNOWN, Signature
 
@@ -26,15 +26,17 @@ ReadFile = Callable[[str], bytes]
 class ModelFolder:
     """A model's files as they were read.
 
-    `package` is None when no format can load them. `signature` has the inputs that the files
-    declare, and a task that is not specified; `example` are rows by the names of these inputs.
-    `problems` say what could not be read, each as a sentence without its end.
+    `package` is None when no format can load them, `mlmodel` when there is no MLmodel file that can
+    be read. `signature` has the inputs that the files declare, and a task that is not specified;
+    `example` are rows by the names of these inputs. `problems` say what could not be read, each as
+    a sentence without its end.
     """
 
     package: ModelPackage | None
     signature: Signature = UNKNOWN
     example: tuple[Mapping[str, Any], ...] = ()
     problems: tuple[str, ...] = ()
+    mlmodel: MlModel | None = None
 
 
 def read_model_folder(files: Mapping[str, str], read_file: ReadFile) -> ModelFolder:
@@ -47,13 +49,12 @@ def read_model_folder(files: Mapping[str, str], read_file: ReadFile) -> ModelFol
     def read_inside(path: str) -> bytes:
         return read_file(top + path)
 
+    mlmodel: MlModel | None = None
     try:
-        package = package_of_files(inside, read_inside)
-        mlmodel = read(read_inside(MLMODEL).decode("utf-8-sig")) if MLMODEL in inside else None
+        mlmodel = read_mlmodel(inside, read_inside)
+        package = package_of_files(inside, read_inside, mlmodel)
     except PilothouseError as refused:
-        return ModelFolder(None, problems=(refused.message.rstrip("."),))
-    except UnicodeDecodeError:
-        return ModelFolder(None, problems=(f"{MLMODEL} is not UTF-8 text",))
+        return ModelFolder(None, problems=(refused.message.rstrip("."),), mlmodel=mlmodel)
 
     inputs = _inputs(mlmodel, package.example)
     signature = Signature(inputs=inputs.fields, task=UNKNOWN.task, gives="value")
@@ -62,6 +63,7 @@ def read_model_folder(files: Mapping[str, str], read_file: ReadFile) -> ModelFol
         signature,
         example_rows(package.example, signature.names),
         (inputs.problem,) if inputs.problem else (),
+        mlmodel,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from pilothouse.kit.errors import Invalid, PilothouseError
-from pilothouse.models.mlmodel import MlModel, read
+from pilothouse.models.mlmodel import MlModel
 from pilothouse.models.model_folder import ModelFolder, read_model_folder
 from pilothouse.registry.tables import ModelVersionOrigin, VersionTag
 from pilothouse.registry.versions import require
@@ -52,6 +52,7 @@ def find(session: Session, store: Store, model: str, version: int) -> ExternalVe
         return None
 
     files = _files(store, model_version.digest) if origin is not None else ()
+    folder = read_files(store, [_as_listed(file) for file in files])
     tags = select(VersionTag.key, VersionTag.value).where(
         VersionTag.model == model, VersionTag.version == version
     )
@@ -60,8 +61,8 @@ def find(session: Session, store: Store, model: str, version: int) -> ExternalVe
         logged_model=origin.logged_model if origin else "",
         files=files,
         tags=dict(session.exec(tags.order_by(col(VersionTag.key))).all()),
-        model=_model(store, files),
-        problems=read_files(store, [_as_listed(file) for file in files]).problems,
+        model=folder.mlmodel,
+        problems=folder.problems,
     )
 
 
@@ -114,15 +115,3 @@ def _file(item: Mapping[str, Any]) -> LoggedFile:
         size if isinstance(size, int) else 0,
         str(item.get("sha256", "")),
     )
-
-
-def _model(store: Store, files: tuple[LoggedFile, ...]) -> MlModel | None:
-    """The MLmodel file nearest to the top of the folder."""
-    candidates = [file for file in files if file.path.rpartition("/")[2] == MODEL_FILE]
-    for file in sorted(candidates, key=lambda file: file.path.count("/")):
-        try:
-            text = store.artifacts.read(file.digest).decode()
-            return read(text, file.path)
-        except (PilothouseError, UnicodeDecodeError):
-            continue
-    return None
