@@ -50,16 +50,18 @@ class ModelFormat(ABC):
     """A format of model files.
 
     `libraries` are the distributions that it needs; of a package's requirements only these are
-    installed, unless `keeps_requirements`. `versions` is how closely the versions must match:
-    "any newer" (the file format is stable), "same minor", or "as recorded". `runs_code` tells
-    whether loading a file of this format can run code that is in the file. `needs_approval_always`
-    marks formats that are programs. A model has `start_seconds` to load and to answer once.
+    installed, unless `keeps_requirements`. `own_libraries` are installed even when they were not
+    recorded; the others come with them. `versions` is how closely the versions must match: "any
+    newer" (the file format is stable), "same minor", or "as recorded". `runs_code` tells whether
+    loading a file of this format can run code that is in the file. A model has `start_seconds` to
+    load and to answer once.
     """
 
     title: ClassVar[str]
     description: ClassVar[str]
     file_names: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]] = ()
+    own_libraries: ClassVar[tuple[str, ...] | None] = None  # None: all of `libraries`
     keeps_requirements: ClassVar[bool] = False
     versions: ClassVar[Versions] = "any newer"
     runs_code: ClassVar[bool] = False
@@ -72,7 +74,8 @@ class ModelFormat(ABC):
     def requirements(self, package: ModelPackage) -> tuple[str, ...]:
         """The lines of a requirements file that loading and predicting need."""
         libraries = None if self.keeps_requirements else self.libraries
-        return (*needed_lines(package, libraries, self.libraries), *RUNNER_REQUIREMENTS)
+        always = self.libraries if self.own_libraries is None else self.own_libraries
+        return (*needed_lines(package, libraries, always), *RUNNER_REQUIREMENTS)
 
     def audit(self, folder: Path, package: ModelPackage) -> Audit:
         """What loading would import, read from the files without loading them. Raises Invalid."""

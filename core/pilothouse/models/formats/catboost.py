@@ -16,7 +16,6 @@ from pilothouse.models.formats import (
 )
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.raw_rows import normalised, plain, rows_of, two_columns
-from pilothouse.models.requirements import RUNNER_REQUIREMENTS, needed_lines
 from pilothouse.models.signature import Signature
 
 SUFFIXES = (".cbm", ".cb")
@@ -44,15 +43,12 @@ class CatBoost(ModelFormat):
     description = "A binary model file of CatBoost: trees, parameters and class names."
     file_names = "*.cbm, *.cb"
     libraries = ("catboost", "numpy", "pandas", "scipy")
+    own_libraries = ("catboost",)
     versions = "any newer"
 
     def claims(self, package: ModelPackage) -> bool:
         """A file of CatBoost's."""
         return bool(main_file(package, *SUFFIXES))
-
-    def requirements(self, package: ModelPackage) -> tuple[str, ...]:
-        """CatBoost as recorded, and what it imports."""
-        return (*needed_lines(package, self.libraries, ("catboost",)), *RUNNER_REQUIREMENTS)
 
     def load(
         self, folder: Path, package: ModelPackage, signature: Signature, *, approved: bool = False

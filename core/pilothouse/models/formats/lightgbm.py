@@ -19,7 +19,6 @@ from pilothouse.models.formats import (
 from pilothouse.models.model_inputs import to_matrix
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.raw_rows import normalised, rows_of, two_columns
-from pilothouse.models.requirements import RUNNER_REQUIREMENTS, needed_lines
 from pilothouse.models.signature import Signature
 
 SUFFIXES = (".lgb", ".lgbm", ".txt")
@@ -46,6 +45,7 @@ class LightGBM(ModelFormat):
     description = "A model file of LightGBM: trees as text."
     file_names = "*.lgb, *.lgbm, *.txt"
     libraries = ("lightgbm", "numpy", "scipy", "pandas")
+    own_libraries = ("lightgbm",)
     versions = "any newer"
     start_seconds = 60.0  # a damaged file makes the library spin without an end
 
@@ -54,10 +54,6 @@ class LightGBM(ModelFormat):
         if main_file(package, ".lgb", ".lgbm"):
             return True
         return package.fact("library") == "lightgbm" and bool(main_file(package, ".txt"))
-
-    def requirements(self, package: ModelPackage) -> tuple[str, ...]:
-        """LightGBM as recorded, and what it imports."""
-        return (*needed_lines(package, self.libraries, ("lightgbm",)), *RUNNER_REQUIREMENTS)
 
     def load(
         self, folder: Path, package: ModelPackage, signature: Signature, *, approved: bool = False

@@ -19,7 +19,6 @@ from pilothouse.models.formats import (
 from pilothouse.models.onnx_file import check_external, read_onnx
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.raw_rows import plain, rows_of, two_columns
-from pilothouse.models.requirements import RUNNER_REQUIREMENTS, needed_lines
 from pilothouse.models.signature import Signature
 
 TYPES = {
@@ -40,15 +39,12 @@ class Onnx(ModelFormat):
     description = "A graph of operators and its numbers, for ONNX Runtime."
     file_names = "*.onnx"
     libraries = ("onnxruntime", "numpy")
+    own_libraries = ("onnxruntime",)
     versions = "any newer"
 
     def claims(self, package: ModelPackage) -> bool:
         """A file of ONNX."""
         return bool(main_file(package, ".onnx"))
-
-    def requirements(self, package: ModelPackage) -> tuple[str, ...]:
-        """ONNX Runtime as recorded, and numpy."""
-        return (*needed_lines(package, self.libraries, ("onnxruntime",)), *RUNNER_REQUIREMENTS)
 
     def audit(self, folder: Path, package: ModelPackage) -> Audit:
         """Data only. Raises Invalid when it refers to a file outside of the model's."""

@@ -18,7 +18,6 @@ from pilothouse.models.formats import (
 from pilothouse.models.model_inputs import reordered, to_matrix
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.raw_rows import rows_of, sigmoid, two_columns
-from pilothouse.models.requirements import RUNNER_REQUIREMENTS, needed_lines
 from pilothouse.models.signature import Signature
 
 SUFFIXES = (".ubj", ".xgb", ".json")
@@ -44,6 +43,7 @@ class XGBoost(ModelFormat):
     description = "A model file of XGBoost in UBJSON or JSON: trees and texts."
     file_names = "*.ubj, *.xgb, *.json"
     libraries = ("xgboost", "numpy", "scipy", "pandas")
+    own_libraries = ("xgboost",)
     versions = "any newer"
 
     def claims(self, package: ModelPackage) -> bool:
@@ -51,10 +51,6 @@ class XGBoost(ModelFormat):
         if main_file(package, ".ubj", ".xgb"):
             return True
         return package.fact("library") == "xgboost" and bool(main_file(package, ".json"))
-
-    def requirements(self, package: ModelPackage) -> tuple[str, ...]:
-        """XGBoost as recorded, and what it imports."""
-        return (*needed_lines(package, self.libraries, ("xgboost",)), *RUNNER_REQUIREMENTS)
 
     def load(
         self, folder: Path, package: ModelPackage, signature: Signature, *, approved: bool = False
