@@ -41,16 +41,14 @@ class DummyTrainer:
     ) -> Pipeline:
         """Encode, so that the same rows are accepted, and answer the same for each."""
         from sklearn.dummy import DummyClassifier, DummyRegressor
-        from sklearn.pipeline import Pipeline
 
-        from pilothouse.training.encoding import Encoder, QuantileModels
+        from pilothouse.training.preprocessing import encoded, model_of
 
-        if estimator == "classifier":
-            model = DummyClassifier(strategy="prior")
-        elif estimator == "regressor":
-            model = DummyRegressor(strategy="mean")
-        else:
-            quantiles = [DummyRegressor(strategy="quantile", quantile=level) for level in levels]
-            model = QuantileModels(quantiles)
-        encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
-        return Pipeline([("encode", encoder), ("model", model)])
+        model = model_of(
+            estimator,
+            levels,
+            lambda: DummyClassifier(strategy="prior"),
+            lambda: DummyRegressor(strategy="mean"),
+            lambda level: DummyRegressor(strategy="quantile", quantile=level),
+        )
+        return encoded(columns, ("model", model))

@@ -58,25 +58,19 @@ class HistGradientBoostingTrainer:
             HistGradientBoostingClassifier,
             HistGradientBoostingRegressor,
         )
-        from sklearn.pipeline import Pipeline
 
-        from pilothouse.training.encoding import Encoder, QuantileModels
+        from pilothouse.training.preprocessing import encoded, model_of
 
         common: dict[str, Any] = {
             **params,
             "categorical_features": columns.is_category if columns.categories else None,
             "random_state": seed,
         }
-        if estimator == "classifier":
-            model = HistGradientBoostingClassifier(**common)
-        elif estimator == "regressor":
-            model = HistGradientBoostingRegressor(**common)
-        else:
-            model = QuantileModels(
-                [
-                    HistGradientBoostingRegressor(**common, loss="quantile", quantile=level)
-                    for level in levels
-                ]
-            )
-        encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
-        return Pipeline([("encode", encoder), ("model", model)])
+        model = model_of(
+            estimator,
+            levels,
+            lambda: HistGradientBoostingClassifier(**common),
+            lambda: HistGradientBoostingRegressor(**common),
+            lambda level: HistGradientBoostingRegressor(**common, loss="quantile", quantile=level),
+        )
+        return encoded(columns, ("model", model))

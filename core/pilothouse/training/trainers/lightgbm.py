@@ -55,9 +55,9 @@ class LightGBMTrainer:
     ) -> Pipeline:
         """Encode, then boost on one thread, the same way every time."""
         from lightgbm import LGBMClassifier, LGBMRegressor
-        from sklearn.pipeline import Pipeline
 
-        from pilothouse.training.encoding import CategoricalModel, Encoder, QuantileModels
+        from pilothouse.training.encoding import CategoricalModel
+        from pilothouse.training.preprocessing import encoded, model_of
 
         common: dict[str, Any] = {
             **params,
@@ -71,16 +71,12 @@ class LightGBMTrainer:
         def with_categories(model: Any) -> CategoricalModel:
             return CategoricalModel(model, categories)
 
-        if estimator == "classifier":
-            model = with_categories(LGBMClassifier(**common))
-        elif estimator == "regressor":
-            model = with_categories(LGBMRegressor(**common))
-        else:
-            model = QuantileModels(
-                [
-                    with_categories(LGBMRegressor(**common, objective="quantile", alpha=level))
-                    for level in levels
-                ]
-            )
-        encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
-        return Pipeline([("encode", encoder), ("model", model)])
+        quantile = {**common, "objective": "quantile"}
+        model = model_of(
+            estimator,
+            levels,
+            lambda: with_categories(LGBMClassifier(**common)),
+            lambda: with_categories(LGBMRegressor(**common)),
+            lambda level: with_categories(LGBMRegressor(**quantile, alpha=level)),
+        )
+        return encoded(columns, ("model", model))

@@ -16,8 +16,6 @@ from pilothouse.training.trainers import (
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-MAX_CATEGORIES = 100
-
 
 @trainers.register("logistic_regression")
 class LogisticRegressionTrainer:
@@ -57,10 +55,8 @@ class LogisticRegressionTrainer:
     ) -> Pipeline:
         """Encode, impute and scale or one-hot, then fit by L-BFGS."""
         from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import Pipeline
 
-        from pilothouse.training.encoding import Encoder
-        from pilothouse.training.preprocessing import scaled_and_one_hot
+        from pilothouse.training.preprocessing import linear
 
         model = LogisticRegression(
             C=params["C"],
@@ -68,7 +64,4 @@ class LogisticRegressionTrainer:
             max_iter=params["max_iter"],
             random_state=seed,
         )
-        encoder = Encoder(columns.numbers, columns.categories, MAX_CATEGORIES, columns.times)
-        return Pipeline(
-            [("encode", encoder), ("prepare", scaled_and_one_hot(columns)), ("model", model)]
-        )
+        return linear(columns, model)

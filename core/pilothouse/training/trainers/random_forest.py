@@ -69,13 +69,9 @@ class RandomForestTrainer:
     ) -> Pipeline:
         """Encode, impute, grow the trees."""
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-        from sklearn.impute import SimpleImputer
-        from sklearn.pipeline import Pipeline
 
-        from pilothouse.training.encoding import Encoder
+        from pilothouse.training.preprocessing import encoded, median_imputer
 
-        encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
-        impute = SimpleImputer(strategy="median", keep_empty_features=True)
         forest = RandomForestClassifier if estimator == "classifier" else RandomForestRegressor
         model = forest(
             n_estimators=params["n_estimators"],
@@ -86,4 +82,4 @@ class RandomForestTrainer:
             n_jobs=1,
             random_state=seed,
         )
-        return Pipeline([("encode", encoder), ("impute", impute), ("model", model)])
+        return encoded(columns, ("impute", median_imputer()), ("model", model))

@@ -16,8 +16,6 @@ from pilothouse.training.trainers import (
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-MAX_CATEGORIES = 100
-
 
 @trainers.register("ridge")
 class RidgeTrainer:
@@ -47,13 +45,7 @@ class RidgeTrainer:
     ) -> Pipeline:
         """Encode, impute and scale or one-hot, then solve."""
         from sklearn.linear_model import Ridge
-        from sklearn.pipeline import Pipeline
 
-        from pilothouse.training.encoding import Encoder
-        from pilothouse.training.preprocessing import scaled_and_one_hot
+        from pilothouse.training.preprocessing import linear
 
-        encoder = Encoder(columns.numbers, columns.categories, MAX_CATEGORIES, columns.times)
-        model = Ridge(alpha=params["alpha"], random_state=seed)
-        return Pipeline(
-            [("encode", encoder), ("prepare", scaled_and_one_hot(columns)), ("model", model)]
-        )
+        return linear(columns, Ridge(alpha=params["alpha"], random_state=seed))

@@ -55,10 +55,9 @@ class XGBoostTrainer:
         levels: Sequence[float] = (),
     ) -> Pipeline:
         """Encode, then boost on one thread."""
-        from sklearn.pipeline import Pipeline
         from xgboost import XGBClassifier, XGBRegressor
 
-        from pilothouse.training.encoding import Encoder, QuantileModels
+        from pilothouse.training.preprocessing import encoded, model_of
 
         common: dict[str, Any] = {
             **params,
@@ -68,16 +67,12 @@ class XGBoostTrainer:
             "n_jobs": 1,
             "random_state": seed,
         }
-        if estimator == "classifier":
-            model = XGBClassifier(**common)
-        elif estimator == "regressor":
-            model = XGBRegressor(**common)
-        else:
-            model = QuantileModels(
-                [
-                    XGBRegressor(**common, objective="reg:quantileerror", quantile_alpha=level)
-                    for level in levels
-                ]
-            )
-        encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
-        return Pipeline([("encode", encoder), ("model", model)])
+        quantile = {**common, "objective": "reg:quantileerror"}
+        model = model_of(
+            estimator,
+            levels,
+            lambda: XGBClassifier(**common),
+            lambda: XGBRegressor(**common),
+            lambda level: XGBRegressor(**quantile, quantile_alpha=level),
+        )
+        return encoded(columns, ("model", model))
