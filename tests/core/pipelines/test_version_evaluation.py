@@ -255,7 +255,9 @@ def test_answers_that_are_not_measured_are_a_reference_without_labels(
     signature = trained(workspace, "price")
     dump = workspace.store.artifacts.read(workspace.registry.version("homes", 1).digest)
     outputs = (SignatureField("first", "number"),)
-    loose = replace(signature, task="unspecified", target="", outputs=outputs)
+    # A model from elsewhere, which does not say that it answers rows with missing values.
+    inputs = tuple(replace(field, nullable=False) for field in signature.inputs)
+    loose = replace(signature, inputs=inputs, task="unspecified", target="", outputs=outputs)
     version = imported(workspace, loose, dump)
     result = evaluate(workspace, "", version)
     assert (result["metrics"], result["label"], result["rows"]) == ({}, "", ROWS - 1)
