@@ -13,10 +13,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pilothouse.comparison.curves import read_json
-from pilothouse.comparison.run_tasks import decides, read_signature, task_difference
+from pilothouse.comparison.run_tasks import SIGNATURE_PATH, decides, read_signature, task_difference
 from pilothouse.experiments.details import RunInfo
 from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.models.signature import Signature
@@ -42,9 +42,13 @@ TARGET, ROW, GROUP, AT = "__target", "__row", "__group", "__at"
 NO_OUTPUTS = (TARGET, ROW, AT)  # the group is one: tasks of groups read it there
 REFERENCE_ROWS = 50_000  # of more, training keeps as many, drawn with the run's seed
 MAX_CACHED = 32
+K = TypeVar("K")
+V = TypeVar("V")
 # What a run that recorded no signature kept: a score for the class 1, as releases before did.
 UNRECORDED = Signature((), classes=(0, 1), positive=1)
-_cache: dict[tuple[str, str, Signature], EvaluatedRows] = {}  # by digest: content never changes
+# By digest: content never changes.
+_cache: dict[tuple[str, str, Signature], EvaluatedRows] = {}
+_names: dict[tuple[str, str], list[str]] = {}
 _lock = threading.Lock()
 
 
@@ -178,7 +182,7 @@ def predictions(store: Store, run: RunInfo) -> RunPredictions | None:
     if TARGET not in _column_names(store, digest):
         return None  # the answers to rows without labels
     recorded = read_signature(store, run)
-    signature = replace(recorded or UNRECORDED, threshold=own_threshold(store, run))
+    signature = replace(recorded or UNRECORDED, threshold=own_threshold(store, run, recorded))
     rows = _load_rows(store, digest, signature, run.name)
     return RunPredictions(run.id, rows, signature, digest, recorded is not None)
 
@@ -203,7 +207,13 @@ def feature_names(store: Store, run_predictions: RunPredictions) -> list[str]:
 
 
 def _column_names(store: Store, digest: str) -> list[str]:
-    """The columns of a file; none when it is no Parquet, which reading it says."""
+    """The columns of a file; `TARGET` alone when it is no Parquet, which reading it says."""
+    key = (store.artifacts.url, digest)
+    names = _names.get(key)
+    return _keep(_names, key, _read_names(store, digest)) if names is None else names
+
+
+def _read_names(store: Store, digest: str) -> list[str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -213,28 +223,34 @@ def _column_names(store: Store, digest: str) -> list[str]:
         return [TARGET]
 
 
-def own_threshold(store: Store, run: RunInfo) -> float:
-    """The threshold that a run's own metrics were computed at; 0.5 when it recorded none."""
-    for path in ("confusion.json", "model/signature.json"):
+def _keep(cache_of: dict[K, V], key: K, value: V) -> V:
+    """Put a value into a cache, in the place of the oldest when it is full."""
+    with _lock:
+        while len(cache_of) >= MAX_CACHED:
+            cache_of.pop(next(iter(cache_of)))
+        cache_of[key] = value
+    return value
+
+
+def own_threshold(store: Store, run: RunInfo, recorded: Signature | None = None) -> float:
+    """The threshold that a run's own metrics were computed at; 0.5 when it recorded none.
+
+    `recorded` is the signature of its model, when that has been read.
+    """
+    for path in ("confusion.json", *(() if recorded else (SIGNATURE_PATH,))):
         try:
             threshold = (read_json(store, run, path) or {}).get("threshold")
         except PilothouseError:
             continue
         if isinstance(threshold, (int, float)) and 0 <= threshold <= 1:
             return float(threshold)
-    return UNRECORDED.threshold
+    return recorded.threshold if recorded else UNRECORDED.threshold
 
 
 def _load_rows(store: Store, digest: str, signature: Signature, name: str) -> EvaluatedRows:
     key = (store.artifacts.url, digest, replace(signature, inputs=(), threshold=0.5))
     rows = _cache.get(key)
-    if rows is None:
-        rows = _read_rows(store, digest, signature, name)
-        with _lock:
-            while len(_cache) >= MAX_CACHED:
-                _cache.pop(next(iter(_cache)))
-            _cache[key] = rows
-    return rows
+    return _keep(_cache, key, _read_rows(store, digest, signature, name)) if rows is None else rows
 
 
 def _read_rows(store: Store, digest: str, signature: Signature, name: str) -> EvaluatedRows:
