@@ -90,11 +90,14 @@ def _profile(frame: pd.DataFrame) -> Any:
 def _ours(profile: Any, current: pd.DataFrame) -> dict[tuple[str, str], float]:
     from pilothouse.monitoring.assessment import assess
     from pilothouse.monitoring.monitor_config import MonitorConfig
+    from pilothouse.monitoring.performance import compute_performance
     from pilothouse.monitoring.window_rows import WindowRows
 
     rows = len(current)
     window = WindowRows(current, {"score": np.full(rows, 0.5)}, np.full(rows, np.nan))
-    checks = assess(profile, window, MonitorConfig(), _signature(current)).checks
+    signature = _signature(current)
+    performance = compute_performance(signature, window.outputs, window.truth, window.at)
+    checks = assess(profile, window, MonitorConfig(), signature, performance).checks
     return {(c.check, c.column): c.score for c in checks if c.column and c.score is not None}
 
 

@@ -36,7 +36,6 @@ from pilothouse.monitoring.performance import (
     MinimumRows,
     Outputs,
     Performance,
-    compute_performance,
     is_present,
     monitored_metrics,
     performance_checks,
@@ -99,21 +98,13 @@ class Assessment:
 
 
 def assess(
-    reference: ReferenceProfile, rows: WindowRows, config: MonitorConfig, signature: Signature
-) -> Assessment:
-    """Assess a window. A column that cannot be read gives one check of status error."""
-    performance = compute_performance(signature, rows.outputs, rows.truth, rows.at)
-    return assess_with(reference, rows, config, signature, performance)
-
-
-def assess_with(
     reference: ReferenceProfile,
     rows: WindowRows,
     config: MonitorConfig,
     signature: Signature,
     performance: Performance,
 ) -> Assessment:
-    """Assess a window whose performance was computed already."""
+    """Assess a window. A column that cannot be read gives one check of status error."""
     checks: list[Check] = []
     columns: dict[str, Any] = {}
     informative = {column.name for column in output_columns(signature)[DECIDING_OUTPUTS:]}

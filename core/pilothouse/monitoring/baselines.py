@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
 from pilothouse.deployments import commands
-from pilothouse.experiments import details
+from pilothouse.experiments.tables import RunArtifact
 from pilothouse.models.signature import Signature
-from pilothouse.monitoring import served_rows, tables
+from pilothouse.monitoring import served_rows
 from pilothouse.monitoring.performance import Performance
 from pilothouse.monitoring.reference_profile import (
     ReferenceProfile,
@@ -29,6 +29,7 @@ from pilothouse.monitoring.reference_profile import (
     to_bytes,
     with_performance,
 )
+from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.monitoring.windows import Span
 from pilothouse.registry import evaluations, versions
@@ -68,44 +69,20 @@ def baseline(store: Store, deployment: str, model: str, version: int, rows: int)
     with store.read() as session:
         signature = commands.signature_of(session, deployment, model, version)
         source = held_out_source(session, model, version) or SERVED
-        row = Answered(deployment, model, version).reference(session)
+        answered = Answered(deployment, model, version)
+        row = answered.reference(session)
         stored = row.digest if row is not None and row.source == source else None
     if stored:
         return Baseline(signature, _load(store, stored), stored)
 
     if source == SERVED:
         first = served_rows.first_rows(store, deployment, model, version, signature, rows)
-        profile = profile_served(first, signature)
         if len(first) < rows:
             return Baseline(signature, served_rows.waiting(signature, rows), "waiting")
+        profile = profile_served(first, signature)
     else:
         profile = profile_reference(_frame(store.artifacts.local_path(source)), signature)
-    answered = Answered(deployment, model, version)
     return _store(store, answered, source, Baseline(signature, profile, ""))
-
-
-@dataclass(frozen=True)
-class Answered:
-    """By which version a deployment answers; its model is empty when that is not registered."""
-
-    deployment: str
-    model: str
-    version: int
-
-    def reference(self, session: Session) -> tables.Reference | tables.DeploymentReference | None:
-        """The stored reference: that of the version, or of the deployment without one."""
-        if self.model:
-            return session.get(tables.Reference, (self.model, self.version))
-        return session.get(tables.DeploymentReference, (self.deployment, self.version))
-
-    def store_reference(self, session: Session, **values: Any) -> None:
-        """Store the reference in the place of an earlier one."""
-        if self.model:
-            session.merge(tables.Reference(model=self.model, version=self.version, **values))
-            return
-        session.merge(
-            tables.DeploymentReference(deployment=self.deployment, version=self.version, **values)
-        )
 
 
 def adopt_performance(
@@ -136,9 +113,8 @@ def held_out_source(session: Session, model: str, version: int) -> str | None:
     reference = evaluations.reference_of(session, model, version)
     if reference is None:
         return None
-    run_id, path = reference
-    files = details.run(session, run_id).artifacts
-    return next((file.digest for file in files if file.path == path), None)
+    file = session.get(RunArtifact, reference)
+    return file.digest if file else None
 
 
 def _store(store: Store, answered: Answered, source: str, made: Baseline) -> Baseline:
@@ -172,9 +148,8 @@ def importance(store: Store, session: Session, model: str, version: int) -> Mapp
     model_version = versions.require(session, model, version) if model else None
     if model_version is None or model_version.run_id is None:
         return {}
-    files = details.run(session, model_version.run_id).artifacts
-    digest = next((file.digest for file in files if file.path == "importance.json"), None)
-    if digest is None:
+    file = session.get(RunArtifact, (model_version.run_id, "importance.json"))
+    if file is None:
         return {}
-    table = json.loads(store.artifacts.read(digest))
+    table = json.loads(store.artifacts.read(file.digest))
     return dict(zip(table["column"], table["importance"], strict=True))

@@ -16,7 +16,7 @@ from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
 from pilothouse.monitoring import alerts, baselines, monitors, window_data, window_store
 from pilothouse.monitoring.alert_rules import RETRAIN
-from pilothouse.monitoring.assessment import assess_with
+from pilothouse.monitoring.assessment import assess
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import (
     MinimumRows,
@@ -24,6 +24,7 @@ from pilothouse.monitoring.performance import (
     missing_labels,
 )
 from pilothouse.monitoring.reference_profile import ReferenceProfile
+from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.window_store import EvaluatedWindow
 from pilothouse.monitoring.windows import Span, span_of_ms
@@ -85,7 +86,7 @@ def evaluate_window(
     performance = compute_performance(signature, rows.outputs, rows.truth, rows.at)
     needs = MinimumRows(config.min_labelled, config.min_coverage)
     if baseline.awaits_labels and not missing_labels(performance, needs):
-        answered = baselines.Answered(deployment, model, version)
+        answered = Answered(deployment, model, version)
         baseline = baselines.adopt_performance(store, answered, baseline, performance, span)
 
     profile = baseline.profile
@@ -93,7 +94,7 @@ def evaluate_window(
         profile = sent_columns(profile, frame)
     settings = json.dumps(asdict(config), sort_keys=True)
     content = window_data.content_digest(frame, rows, baseline.digest, settings)
-    assessment = assess_with(profile, rows, config, signature, performance)
+    assessment = assess(profile, rows, config, signature, performance)
     digest = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
     return EvaluatedWindow(
         deployment, model, version, span, content, digest, assessment, received_until

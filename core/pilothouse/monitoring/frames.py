@@ -18,12 +18,12 @@ from pilothouse.monitoring.checks import (
     PRIMARY,
     SIGNALS,
 )
+from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import (
     Alert,
     AlertEvent,
     AlertRule,
     CheckResult,
-    Reference,
     Window,
 )
 from pilothouse.storage import Artifacts
@@ -392,7 +392,7 @@ def documents(session: Session, artifacts: Artifacts, window_id: str) -> WindowD
     """The documents of a window and of its version's present reference. Raises NotFound."""
     window = window_store.require(session, window_id)
     profile = _profile(session, artifacts, window_id)
-    row = session.get(Reference, (window.model, window.version))
+    row = Answered(window.deployment, window.model, window.version).reference(session)
     about = profile.get("reference", {})
     return WindowDocuments(
         window=profile.get("documents") or _old_documents(profile),

@@ -7,7 +7,7 @@ import json
 from sqlmodel import select
 
 from pilothouse.kit.errors import PilothouseError
-from pilothouse.monitoring.tables import CheckResult, Reference, Window
+from pilothouse.monitoring.tables import CheckResult, DeploymentReference, Reference, Window
 from pilothouse.storage import Store
 from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
@@ -17,7 +17,13 @@ def windows(store: Store) -> CheckVerdict:
     """Every window has a profile that can be read and results, every reference its rows."""
     with store.read() as session:
         rows = session.exec(select(Window)).all()
-        references = session.exec(select(Reference)).all()
+        references = {
+            f"{reference.model}@{reference.version}": reference.digest
+            for reference in session.exec(select(Reference))
+        } | {
+            f"{reference.deployment}, version {reference.version}": reference.digest
+            for reference in session.exec(select(DeploymentReference))
+        }
         query = select(CheckResult.window_id, CheckResult.revision).distinct()
         judged = {(window, revision) for window, revision in session.exec(query)}
 
@@ -30,11 +36,10 @@ def windows(store: Store) -> CheckVerdict:
         if row.judged and (row.id, row.revision) not in judged:
             problems.append(f"{name} has no results")
 
-    for reference in references:
+    for name, digest in references.items():
         try:
-            store.artifacts.local_path(reference.digest)
+            store.artifacts.local_path(digest)
         except PilothouseError as refused:
-            name = f"{reference.model}@{reference.version}"
             problems.append(f"the reference of {name} cannot be read: {refused.message}")
 
     return verdict_of(f"{len(rows)} windows, {len(references)} references", problems)
