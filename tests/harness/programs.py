@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -17,10 +17,14 @@ STOP_S = 40.0
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], ending: signal.Signals = signal.SIGTERM
+    command: Sequence[str],
+    ending: signal.Signals = signal.SIGTERM,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program, unheard, for as long as the block lasts; one that does not end is killed."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield process
     finally:

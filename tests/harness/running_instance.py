@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -67,6 +67,14 @@ def app_alone(folder: Path) -> Iterator[str]:
     command += ["--port", str(free_port())]
     with running(command):
         yield wait_for(lambda: find(folder / "run", "app"), "the app is up").url
+
+
+def worker_alone(
+    folder: Path, variables: Mapping[str, str] | None = None
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    """Run the worker alone on a folder, with these environment variables beside the test's own."""
+    command = [sys.executable, "-m", "pilothouse.cli", "worker", "--workspace", str(folder)]
+    return running(command, env=os.environ | dict(variables or {}))
 
 
 def wait_for(what: Callable[[], T | None], what_for: str, seconds: float = DEADLINE_S) -> T:

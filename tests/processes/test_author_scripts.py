@@ -23,6 +23,7 @@ import pytest
 from sklearn import metrics
 
 from harness.mlflow_server import QUIET
+from harness.running_instance import wait_for, worker_alone
 from harness.serving import ServerProcess
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.settings import Settings
@@ -147,10 +148,7 @@ class Running:
 
     def wait(self, job: str) -> dict[str, Any]:
         """The result of a job that succeeds."""
-        end = time.monotonic() + PATIENCE_S
-        while not self.workspace.jobs.job(job).ended:
-            assert time.monotonic() < end, "the job has ended"
-            time.sleep(0.2)
+        wait_for(lambda: self.workspace.jobs.job(job).ended, "the job has ended", PATIENCE_S)
         info = self.workspace.jobs.job(job)
         assert info.status == "succeeded", f"{info.error}\n{self.workspace.jobs.log(job)}"
         return dict(info.result or {})
@@ -160,18 +158,11 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("scripts") / "workspace"
     workspace = open_workspace(settings=Settings(workspace=folder, actor="ada"))
-    command = [sys.executable, "-m", "pilothouse.cli", "worker", "--workspace", str(folder)]
-    with ServerProcess(workspace.store) as server:
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        worker = subprocess.Popen(command, **quiet)
-        try:
-            yield Running(workspace, server.url)
-        finally:
-            for name in workspace.deployments.deployments()["name"]:
-                workspace.deployments.stop(name, "the test ends")
-            time.sleep(2)
-            worker.terminate()
-            worker.wait(PATIENCE_S)
+    with ServerProcess(workspace.store) as server, worker_alone(folder):
+        yield Running(workspace, server.url)
+        for name in workspace.deployments.deployments()["name"]:
+            workspace.deployments.stop(name, "the test ends")
+        time.sleep(2)
     workspace.store.engine.dispose()
 
 

@@ -5,43 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from harness.package_index import make_wheel, serve_index
+from harness.running_instance import wait_for, worker_alone
 from pilothouse.environments import EnvironmentRequest, folders
 from pilothouse.kit.settings import Settings
 from pilothouse.workspace import open_workspace
 
 PATIENCE_S = 90.0
-
-
-@contextmanager
-def worker(folder: Path, index: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "pilothouse.cli", "worker", "--workspace", str(folder)]
-    process = subprocess.Popen(
-        command,
-        env=os.environ | {"UV_DEFAULT_INDEX": index},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
 
 
 @pytest.mark.timeout(400)
@@ -56,8 +30,9 @@ def test_a_build_that_is_killed_is_done_again_and_never_half(tmp_path: Path) -> 
 
     with serve_index(wheels) as index:
         index.released.clear()  # every wheel hangs, so that the build stays in its middle
-        with worker(folder, index.url) as process:
-            until(lambda: bool(index.downloads), "the build has begun")
+        variables = {"UV_DEFAULT_INDEX": index.url}
+        with worker_alone(folder, variables) as process:
+            wait_for(lambda: bool(index.downloads), "the build has begun", PATIENCE_S)
             assert environments.environment(info.id).state == "building"
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
@@ -65,9 +40,13 @@ def test_a_build_that_is_killed_is_done_again_and_never_half(tmp_path: Path) -> 
         assert environments.environment(info.id).state == "building"
 
         index.released.set()
-        with worker(folder, index.url):
-            until(lambda: not environments.environment(info.id).in_progress, "it is built")
-            until(lambda: workspace.jobs.job(str(info.job)).ended, "the job has ended")
+        with worker_alone(folder, variables):
+            wait_for(
+                lambda: not environments.environment(info.id).in_progress, "it is built", PATIENCE_S
+            )
+            wait_for(
+                lambda: workspace.jobs.job(str(info.job)).ended, "the job has ended", PATIENCE_S
+            )
 
     after = environments.environment(info.id)
     job = workspace.jobs.job(str(info.job))

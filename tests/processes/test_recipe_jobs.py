@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.running_instance import wait_for, worker_alone
 from harness.serving import ServerProcess
 from pilothouse.kit.settings import Settings
 from pilothouse.workspace import Workspace, open_workspace
 
-PATIENCE_S = 120.0
 SKLEARN = """
 import argparse
 import mlflow
@@ -58,17 +54,6 @@ if first:
 """
 
 
-@contextmanager
-def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "pilothouse.cli", "worker", "--workspace", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-
-
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Workspace]:
     settings = Settings(workspace=tmp_path / "workspace", actor="ada")
@@ -78,15 +63,8 @@ def served(tmp_path: Path) -> Iterator[Workspace]:
     workspace.store.engine.dispose()
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
-
-
 def ended(workspace: Workspace, job: str) -> None:
-    until(lambda: workspace.jobs.job(job).ended, "the job has ended")
+    wait_for(lambda: workspace.jobs.job(job).ended, "the job has ended")
 
 
 @pytest.mark.timeout(400)
@@ -97,7 +75,7 @@ def test_a_script_of_an_mlflow_client_makes_a_version_of_its_model(served: Works
     served.data.register("points", frame)
     files = {"fit.py": SKLEARN.encode()}
     served.recipes.register_files("ridge", files, entry_point="fit.py", dataset_parameter="data")
-    with worker(served.folder):
+    with worker_alone(served.folder):
         job = served.recipes.run("ridge", {"alpha": 0.5}, "points")
         ended(served, job)
 
@@ -121,14 +99,14 @@ def test_code_whose_worker_is_killed_ends_with_it_and_starts_anew(
     mark = tmp_path / "pids"
     files = {"twice.py": TWICE.replace("MARK", repr(str(mark))).encode()}
     served.recipes.register_files("twice", files, entry_point="twice.py")
-    with worker(served.folder) as process:
+    with worker_alone(served.folder) as process:
         job = served.recipes.run("twice")
-        until(lambda: mark.exists() and mark.read_text() != "", "the code has begun")
+        wait_for(lambda: mark.exists() and mark.read_text() != "", "the code has begun")
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     first = int(mark.read_text())
-    until(lambda: not _runs(first), "the code has ended with the worker")
-    with worker(served.folder):
+    wait_for(lambda: not _runs(first), "the code has ended with the worker")
+    with worker_alone(served.folder):
         ended(served, job)
 
     info = served.jobs.job(job)

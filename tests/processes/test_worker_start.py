@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from harness.running_instance import worker_alone
 from pilothouse.kit.settings import Settings
 from pilothouse.workspace import Workspace, open_workspace
 
@@ -44,16 +44,11 @@ def test_20_starts_of_a_worker_with_five_waiting_jobs_fail_none(
 ) -> None:
     folder = tmp_path / "workspace"
     workspace = open_workspace(settings=Settings(workspace=folder, actor="ada"))
-    command = [sys.executable, "-m", "pilothouse.cli", "worker", "--workspace", str(folder)]
     outcomes: list[str] = []
     for _ in range(STARTS):
         args = {"source": str(history)}
         jobs = [workspace.jobs.submit("import_mlflow", args, title="x") for _ in range(WAITING)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
+        with worker_alone(folder) as process:
             outcomes += ended(workspace, process, jobs)
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_S)
     workspace.store.engine.dispose()
     assert outcomes == ["succeeded"] * (STARTS * WAITING)
