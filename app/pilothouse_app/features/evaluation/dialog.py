@@ -12,6 +12,7 @@ from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import count
 from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -73,6 +74,10 @@ def dataset_refs(version: VersionInfo) -> list[str]:
 
     Only the first `MAX_COMPARED` are looked at.
     """
+    return cached(f"datasets for {version.ref}", lambda: _sorted_refs(version))
+
+
+def _sorted_refs(version: VersionInfo) -> list[str]:
     data = workspace().data
     refs = [str(ref) for ref in data.datasets()["ref"]]
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.kit.names import DATASET
+from pilothouse.pipelines.batch_prediction import carried_columns, prediction_name
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import count
 from pilothouse_app.components.links import address, go, link
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.evaluation.dialog import dataset_refs, lacking_inputs
@@ -52,23 +54,23 @@ def _predict(model: str, version: int) -> None:
         ref = st.selectbox("Dataset", refs, key="predict_dataset")
     data = workspace().data.version(ref)
     with right:
-        name = st.text_input(
-            "Dataset of the answers",
-            f"{ref.rpartition('@')[0]}-predictions",
+        name, unnamed = name_input(
+            DATASET,
+            prediction_name(data),
+            label="Dataset of the answers",
             key=f"predict_name_{ref}",
-        ).strip()
+        )
 
     columns = st.multiselect(
         "Columns to carry over",
         list(data.column_names),
-        default=[name for name in data.column_names if name not in info.signature.names],
+        default=carried_columns(info, data, None),
         key=f"predict_columns_{ref}",
     )
-    problem = DATASET.problem(name)
-    missing = lacking_inputs(info, data) or (f"The name {problem}" if problem else "")
-    note = f"{literal(missing)}." if missing else f"{count(data.rows)} rows."
+    lacking = lacking_inputs(info, data)
+    note = f"{literal(lacking)}." if lacking else f"{count(data.rows)} rows."
     st.markdown(f":gray[{note}]")
-    if dialog_buttons("Predict", "predict", missing=missing):
+    if dialog_buttons("Predict", "predict", missing=lacking or unnamed):
         run_or_show_error(lambda: _start(info, data.ref, name, columns))
 
 
