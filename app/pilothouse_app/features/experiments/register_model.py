@@ -42,7 +42,7 @@ def register_button(run: RunInfo) -> None:
     if st.button(
         "Register model", type="primary", icon=":material/deployed_code:", key="run_register"
     ):
-        _register_dialog(run)
+        _register_dialog(run, related_model(run))
 
 
 def related_model(run: RunInfo) -> str:
@@ -57,9 +57,9 @@ def related_model(run: RunInfo) -> str:
 
 
 @st.dialog("Register model", icon=":material/deployed_code:")
-def _register_dialog(run: RunInfo) -> None:
+def _register_dialog(run: RunInfo, related: str) -> None:
     models = list(workspace().registry.models()["name"])
-    first = related_model(run) or MODEL.suggest(run.name)
+    first = related or MODEL.suggest(run.name)
     st.markdown(
         f"The model of **{run.name}** becomes the next version. It gets no stage yet: "
         "a promotion decides that, with gates and a reason."
