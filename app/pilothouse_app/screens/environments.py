@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pilothouse.environments.tables import STATES
+from pilothouse.environments.tables import CHECKING, IN_PROGRESS, STATES
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_or_all, filter_bar, search
 from pilothouse_app.components.formats import plural, size
 from pilothouse_app.components.header import header
 from pilothouse_app.components.live import live
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.status import status_title
 from pilothouse_app.components.table import (
@@ -36,14 +37,13 @@ SCREEN = Screen(
     section="Operate",
     order=40,
 )
-BUSY = ("wanted", "resolving", "building", "checking")
+BUSY = (*IN_PROGRESS, CHECKING)
 
 
 def render() -> None:
     """The list, redrawn while something is built."""
-    ws = workspace()
-    rows = ws.environments.environments()
-    taken = size(ws.environments.disk_bytes()) if len(rows) else ""
+    rows = _rows()
+    taken = size(_disk_bytes()) if len(rows) else ""
     note = plural(len(rows), "environment") + (f", {taken}" if taken else "")
     with header("Environments", note=note):
         if (rows["state"].isin(("built", "ready"))).any():
@@ -67,9 +67,18 @@ def render() -> None:
     live(lambda: _table(text, state), key="environments_live", busy=_is_busy(rows))
 
 
+def _rows() -> pd.DataFrame:
+    return cached("environments", lambda: workspace().environments.environments())
+
+
+def _disk_bytes() -> int:
+    """What all take on the disk; every file is looked at, so it is not counted at each draw."""
+    return cached("environments on disk", lambda: workspace().environments.disk_bytes())
+
+
 def _table(text: str, state: str | None) -> bool:
     """The rows that match; whether any is under way."""
-    rows = workspace().environments.environments()
+    rows = _rows()
     matching = _matching(rows, text, state)
     matching = matching.assign(name=matching["subjects"].where(matching["subjects"] != "", "–"))  # noqa: RUF001
     sizes = ["packages", "bytes", "own_bytes"]  # of one that is not built there is none

@@ -64,7 +64,7 @@ class Environments(Service):
         """
         with self._store.write() as session:
             row = requests.request(session, self._store, requested, subject)
-            return self._info(session, row)
+            return self._info(session, row, self._deployed(session))
 
     def request_files(
         self, files: Mapping[str, bytes], subject: str = "", **values: Any
@@ -85,7 +85,8 @@ class Environments(Service):
             .order_by(col(ModelEnvironment.created_at).desc(), col(ModelEnvironment.id))
         )
         with self._store.read() as session:
-            infos = [self._info(session, row) for row in session.exec(query)]
+            deployed = self._deployed(session)
+            infos = [self._info(session, row, deployed) for row in session.exec(query)]
         rows = [
             [", ".join(i.subjects) if c == "subjects" else getattr(i, c) for c in COLUMNS]
             for i in infos
@@ -98,7 +99,8 @@ class Environments(Service):
     def environment(self, name: str) -> EnvironmentInfo:
         """One environment. Raises NotFound."""
         with self._store.read() as session:
-            return self._info(session, requests.require(session, name))
+            row = requests.require(session, name)
+            return self._info(session, row, self._deployed(session))
 
     def use(self, subject: str) -> EnvironmentUseInfo | None:
         """How a subject stands with its environment; None when it has requested none."""
@@ -140,7 +142,7 @@ class Environments(Service):
         """
         with self._store.write() as session:
             row = requests.rebuild(session, self._store, name, self._deployed, reason)
-            return self._info(session, row)
+            return self._info(session, row, self._deployed(session))
 
     def remove(self, name: str, reason: str = "") -> str:
         """Remove an environment with its folder; what ran in it has none afterwards. Its id.
@@ -171,7 +173,9 @@ class Environments(Service):
         """What all environments and their cache take on the disk, each file once."""
         return folders.disk_bytes(self._store)
 
-    def _info(self, session: Session, row: ModelEnvironment) -> EnvironmentInfo:
+    def _info(
+        self, session: Session, row: ModelEnvironment, deployed: Collection[str]
+    ) -> EnvironmentInfo:
         uses = requests.uses_of(session, row.id)
         subjects = tuple(use.subject for use in uses)
         failure, message, hint, state = row.failure, row.message, row.hint, row.state
@@ -203,7 +207,7 @@ class Environments(Service):
             notes=tuple(row.notes),
             job=row.job,
             subjects=subjects,
-            deployed=tuple(sorted(set(subjects) & set(self._deployed(session)))),
+            deployed=tuple(sorted(set(subjects) & set(deployed))),
             created_at=row.created_at,
             created_by=row.created_by,
             built_at=row.built_at,
