@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pilothouse.deployments.gateway.oip import DATATYPES
-from pilothouse.kit.processes import find
 from pilothouse.models.tasks import task_of
-from pilothouse_app.components.workspace import workspace
+from pilothouse_app.components.workspace import server_url, workspace
 
 if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
@@ -29,9 +28,8 @@ def examples(deployment: DeploymentInfo) -> None:
     """The commands, with this deployment's own columns."""
     st.markdown(INTRODUCTION)
     titles = ("MLflow's form", "Open Inference Protocol", "CSV", "Labels", "Python")
-    server = find(workspace().folder / "run", "server")
-    base = f"http://127.0.0.1:{server.port if server else 5050}"
-    for tab, text in zip(st.tabs(list(titles)), example_commands(deployment, base), strict=True):
+    commands = example_commands(deployment, server_url())
+    for tab, text in zip(st.tabs(list(titles)), commands, strict=True):
         with tab:
             st.code(text, language=None, wrap_lines=True)
 
@@ -47,18 +45,18 @@ def example_commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
         {"name": f.name, "shape": [1], "datatype": DATATYPES[f.type], "data": [record[f.name]]}
         for f in signature.inputs
     ]
-    label = _example_label(signature)
+    label = example_label(signature)
     labels = {"ids": [ID], "labels": [label], "at": [AT_MS]}
     invoke = f"{base}/deployments/{name}/invocations"
 
     return (
-        _curl(invoke, mlflow),
-        _curl(f"{base}/v2/models/{name}/infer", {"inputs": inputs, "parameters": facts}),
+        curl_command(invoke, mlflow),
+        curl_command(f"{base}/v2/models/{name}/infer", {"inputs": inputs, "parameters": facts}),
         "# CSV cannot carry event_time and prediction_ids: ids are generated, and the time of\n"
         f"# receipt is used.\n{_curl_csv(invoke, record)}",
         f"# A label is {task_of(signature).label_hint(signature)}; if sent again, the last one "
         "counts.\n"
-        f"{_curl(f'{base}/deployments/{name}/labels', labels)}\n"
+        f"{curl_command(f'{base}/deployments/{name}/labels', labels)}\n"
         '# {"accepted": 1, "unknown": 0}: unknown counts ids without a prediction',
         "import pilothouse\n\n"
         f"workspace = pilothouse.open_workspace({str(workspace().folder)!r})\n"
@@ -67,7 +65,7 @@ def example_commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
     )
 
 
-def _example_label(signature: Signature) -> Any:
+def example_label(signature: Signature) -> Any:
     """A value that is a label of the model."""
     classes = [label for label in signature.classes if label == signature.positive]
     candidates = [*classes, *signature.classes, 1.0, *signature.output_names]
@@ -75,7 +73,8 @@ def _example_label(signature: Signature) -> Any:
     return next((c for c in candidates if task.read_label(signature, c) is not None), None)
 
 
-def _curl(url: str, body: dict[str, Any]) -> str:
+def curl_command(url: str, body: dict[str, Any]) -> str:
+    """The command that sends a body as JSON, quoted for a shell."""
     text = json.dumps(body, ensure_ascii=False, default=str).replace("'", "'\\''")
     return f"curl -s {url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{text}'"
 

@@ -12,7 +12,6 @@ import streamlit as st
 from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.names import DEPLOYMENT
-from pilothouse.kit.processes import find
 from pilothouse.models.tasks import task_of
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.errors import error_box
@@ -23,7 +22,8 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.table import number_column, table, text_column
 from pilothouse_app.components.toasts import toast_next
-from pilothouse_app.components.workspace import workspace
+from pilothouse_app.components.workspace import server_url, workspace
+from pilothouse_app.features.deployments.code_examples import curl_command, example_label
 from pilothouse_app.features.deployments.external_form import (
     describe_model,
     first_rows,
@@ -270,9 +270,7 @@ def send_view(deployment: DeploymentInfo) -> None:
         "where there are any, **inputs** and a **label**. A bad row is counted and named in the "
         "answer, and the others are logged."
     )
-    server = find(workspace().folder / "run", "server")
-    base = f"http://127.0.0.1:{server.port if server else 5050}"
-    snippets = send_snippets(deployment, base)
+    snippets = send_snippets(deployment, server_url())
     for tab, text in zip(st.tabs(list(snippets)), snippets.values(), strict=True):
         with tab:
             st.code(text, language=None, wrap_lines=True)
@@ -292,18 +290,15 @@ def send_snippets(deployment: DeploymentInfo, base: str) -> dict[str, str]:
     inputs = {f.name: None for f in signature.inputs}
     row = {"id": "order-17", "event_at": AT, **outputs, **inputs}
     url = f"{base}/deployments/{name}"
-    body = json.dumps({"predictions": [row]}, ensure_ascii=False).replace("'", "'\\''")
     line = json.dumps(row, ensure_ascii=False)
-    labels = json.dumps({"ids": ["order-17"], "labels": [_label(deployment)]})
+    labels = {"ids": ["order-17"], "labels": [example_label(signature)]}
     folder = str(workspace().folder)
     return {
-        "HTTP": f"curl -s {url}/predictions \\\n  -H 'Content-Type: application/json' \\\n"
-        f"  -d '{body}'",
+        "HTTP": curl_command(f"{url}/predictions", {"predictions": [row]}),
         "JSON lines": f"# predictions.jsonl has one object a line:\n# {line}\n"
         f"curl -s {url}/predictions \\\n  -H 'Content-Type: application/x-ndjson' \\\n"
         "  --data-binary @predictions.jsonl",
-        "Labels": f"curl -s {url}/labels \\\n  -H 'Content-Type: application/json' \\\n"
-        f"  -d '{labels}'",
+        "Labels": curl_command(f"{url}/labels", labels),
         "Python": "import pilothouse\n\n"
         f"workspace = pilothouse.open_workspace({folder!r})\n"
         f"report = workspace.deployments.record_predictions({name!r}, frame)  # or a file's path\n"
@@ -311,11 +306,3 @@ def send_snippets(deployment: DeploymentInfo, base: str) -> dict[str, str]:
         "Command line": f"pilothouse deployments record {name} predictions.parquet\n"
         f"pilothouse deployments label {name} labels.csv",
     }
-
-
-def _label(deployment: DeploymentInfo) -> Any:
-    """A value that is a label of the model."""
-    signature = deployment.signature
-    candidates = [*signature.classes, 1.0, *signature.output_names]
-    read = task_of(signature).read_label
-    return next((c for c in candidates if read(signature, c) is not None), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +10,6 @@ import streamlit as st
 
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import PilothouseError
-from pilothouse.kit.processes import find
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import duration, plural
@@ -19,7 +17,8 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.layout import sticky
 from pilothouse_app.components.markdown import literal
-from pilothouse_app.components.workspace import workspace
+from pilothouse_app.components.workspace import server_url, workspace
+from pilothouse_app.features.deployments.code_examples import curl_command
 from pilothouse_app.features.deployments.prediction import (
     prediction_details,
     prediction_tiles,
@@ -148,14 +147,7 @@ def _answer(response: dict[str, Any], deployment: DeploymentInfo) -> None:
 
 def curl(deployment: str, record: dict[str, Any], event_time: datetime | None = None) -> str:
     """The command that sends a record to this workspace's server."""
-    server = find(workspace().folder / "run", "server")
     request: dict[str, Any] = {"dataframe_records": [record]}
     if event_time is not None:
         request["params"] = {"event_time": to_ms(event_time)}
-    body = json.dumps(request, ensure_ascii=False, default=str)
-    quoted = body.replace("'", "'\\''")
-    return (
-        f"curl -s http://127.0.0.1:{server.port if server else 5050}"
-        f"/deployments/{deployment}/invocations \\\n"
-        f"  -H 'Content-Type: application/json' \\\n  -d '{quoted}'"
-    )
+    return curl_command(f"{server_url()}/deployments/{deployment}/invocations", request)
