@@ -15,8 +15,6 @@ from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 
-ONE_SCORE = Signature((), "y", (0, 1), 1)
-
 
 def score_values(keys: Sequence[str], y: Any, score: Any, threshold: float) -> dict[str, float]:
     """Metrics of a score for one of two classes, by the task itself."""

@@ -43,6 +43,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_running(pid: int) -> bool:
+    """Whether there is a process of that id that has not ended."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
 def memory_mb(pid: int) -> float:
     """A process's proportional set size, so that pages shared by processes are counted once."""
     rollup = Path(f"/proc/{pid}/smaps_rollup")

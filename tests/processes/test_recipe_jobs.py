@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.programs import is_running
 from harness.running_instance import wait_for, worker_alone
 from harness.serving import ServerProcess
 from pilothouse.kit.settings import Settings
@@ -105,7 +106,7 @@ def test_code_whose_worker_is_killed_ends_with_it_and_starts_anew(
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     first = int(mark.read_text())
-    wait_for(lambda: not _runs(first), "the code has ended with the worker")
+    wait_for(lambda: not is_running(first), "the code has ended with the worker")
     with worker_alone(served.folder):
         ended(served, job)
 
@@ -118,9 +119,3 @@ def test_code_whose_worker_is_killed_ends_with_it_and_starts_anew(
     log = served.jobs.log(job)
     assert "attempt one" in log
     assert "attempt two" in log
-
-
-def _runs(pid: int) -> bool:
-    import psutil
-
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

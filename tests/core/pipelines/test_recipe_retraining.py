@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from harness.jobs import at_once
 from pilothouse.deployments import Deployments
 from pilothouse.experiments import trusted_models
-from pilothouse.jobs import JobContext, Progress
 from pilothouse.kit import processes
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid
@@ -49,17 +48,6 @@ with open(folder + "/input_example.json", "w") as file:
     json.dump([{"x": 0.5, "y": 0.5}], file)
 print(len(frame), "rows, strength", given.strength)
 """
-
-
-def at_once(workspace: Workspace, job_id: str) -> JobContext:
-    """A job whose steps are done in this process."""
-
-    def compute(store: Any, job: str, target: str, span: Any, args: dict[str, Any]) -> Any:
-        from pilothouse.jobs.functions import resolve_function
-
-        return resolve_function(target)(store, Progress(store, None), **args)
-
-    return JobContext(workspace.store, job_id, lambda _name, act: act(), compute)
 
 
 def points(rows: int, seed: int) -> pd.DataFrame:

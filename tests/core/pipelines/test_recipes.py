@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from harness.jobs import at_once
+from harness.programs import is_running
 from pilothouse.jobs import JobContext, Progress
 from pilothouse.kit import processes
 from pilothouse.kit.errors import Cancelled, Invalid, NotFound
@@ -48,17 +50,6 @@ with open(outputs + "/metrics.json", "w") as file:
 with open(outputs + "/model/weights.txt", "w") as file:
     file.write(helper.double(given.rate) + given.note)
 """
-
-
-def at_once(workspace: Workspace, job_id: str = "a-job") -> JobContext:
-    """A job whose steps are done in this process."""
-
-    def compute(store: Any, job: str, target: str, span: Any, args: dict[str, Any]) -> Any:
-        from pilothouse.jobs.functions import resolve_function
-
-        return resolve_function(target)(store, Progress(store, None), **args)
-
-    return JobContext(workspace.store, job_id, lambda _name, act: act(), compute)
 
 
 @pytest.fixture
@@ -170,7 +161,7 @@ def test_cancelling_ends_every_process_that_the_code_started(
     context = JobContext(workspace.store, job, lambda _name, act: act(), compute)
     with pytest.raises(Cancelled):
         RunRecipeWorkflow.run(context, recipe=name)
-    assert [_runs(int(pid)) for pid in mark.read_text().split()] == [False, False]
+    assert [is_running(int(pid)) for pid in mark.read_text().split()] == [False, False]
     assert workspace.recipes.runs(name)["status"].tolist() == ["cancelled"]
 
 
@@ -188,12 +179,6 @@ class _CancelOnceThere(Progress):
 
                 session.get_one(Job, self._job).cancel_requested = True
         super().check()
-
-
-def _runs(pid: int) -> bool:
-    import psutil
-
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_code_ends_when_the_process_that_waits_for_it_dies(tmp_path: Path) -> None:
@@ -215,7 +200,7 @@ def test_code_ends_when_the_process_that_waits_for_it_dies(tmp_path: Path) -> No
     pid = int(mark.read_text())
     parent.kill()
     parent.wait()
-    while _runs(pid):
+    while is_running(pid):
         assert time.monotonic() < end, "the code runs on"
         time.sleep(0.02)
 
