@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 from typing import Any
 
 import joblib
@@ -15,6 +17,7 @@ from pilothouse.kit.parameters import read_params
 from pilothouse.models.signature import Signature
 from pilothouse.pipelines.batch_prediction import predict_dataset
 from pilothouse.pipelines.workflows.predict_dataset import PredictDatasetWorkflow
+from pilothouse.registry.versions import VersionSource
 from pilothouse.training import TrainingSpec
 from pilothouse.workspace import Workspace
 
@@ -33,13 +36,17 @@ def homes(seed: int) -> pd.DataFrame:
     return frame
 
 
-def trained(workspace: Workspace, target: str, **choices: Any) -> Signature:
+def train(workspace: Workspace, target: str, **choices: Any) -> str:
     workspace.data.register("homes", homes(1), event_time="seen_at")
     fresh = homes(2).drop(columns=["price", "sold", "band"])
     fresh.loc[7, "x"] = None
     workspace.data.register("fresh", fresh, event_time="seen_at")
     spec = TrainingSpec("homes@1", target, features=("x", "area"), folds=2, **choices)
-    return workspace.registry.register("homes", workspace.training.train_now(spec)).signature
+    return workspace.training.train_now(spec)
+
+
+def trained(workspace: Workspace, target: str, **choices: Any) -> Signature:
+    return workspace.registry.register("homes", train(workspace, target, **choices)).signature
 
 
 def predict(workspace: Workspace, **how: Any) -> dict[str, Any]:
@@ -59,8 +66,22 @@ def own_answers(workspace: Workspace, method: str) -> Any:
     return getattr(pipeline, method)(homes(2)[["x", "area"]])
 
 
+def from_elsewhere(workspace: Workspace, target: str) -> None:
+    """The model of a training as another program registers it: it needs every value."""
+    run = train(workspace, target)
+    digest = workspace.store.artifacts.put_bytes(
+        workspace.experiments.artifact(run, "model/model.joblib")
+    )
+    content = json.loads(workspace.experiments.artifact(run, "model/signature.json"))
+    signature = Signature.from_json(content)
+    inputs = tuple(replace(field, nullable=False) for field in signature.inputs)
+    example = [{"x": 1.0, "area": "north"}]
+    source = VersionSource(digest, replace(signature, inputs=inputs), example, {}, imported="a")
+    workspace.registry.register_import("homes", source)
+
+
 def test_numbers_stand_beside_the_ids_of_their_rows(workspace: Workspace) -> None:
-    trained(workspace, "price")
+    from_elsewhere(workspace, "price")
     result = predict(workspace)
     assert result["dataset"] == "fresh-predictions@1"
     assert (result["rows"], result["without_needed_value"]) == (ROWS, 1)
