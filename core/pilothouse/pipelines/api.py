@@ -98,7 +98,7 @@ class Pipelines(Service):
         with self._store.write() as session:
             info = versions.find(session, model, version)
             check_described(info)
-            data = data_versions.info(data_versions.row(session, dataset))
+            data = data_versions.require(session, dataset)
             label = label_column(info.signature, data.column_names, label)
             check_inputs(info.signature, data.column_names, data.ref)
             about = {"dataset": data.ref, "label": label}
@@ -129,7 +129,7 @@ class Pipelines(Service):
         with self._store.write() as session:
             info = versions.find(session, model, version)
             check_described(info)
-            data = data_versions.info(data_versions.row(session, dataset))
+            data = data_versions.require(session, dataset)
             check_inputs(info.signature, data.column_names, data.ref)
             name = name or prediction_name(data)
             DATASET.check(name)

@@ -15,7 +15,7 @@ from pilothouse.deployments.scoring import answerable, score_frame
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.tasks import PREDICT, task_of
-from pilothouse.pipelines.labelled_rows import check_inputs
+from pilothouse.pipelines.labelled_rows import check_inputs, with_texts
 from pilothouse.registry import Registry
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
@@ -48,7 +48,7 @@ def predict_dataset(
     """
     info = Registry(store).version(model, version)
     with store.read() as session:
-        data = data_versions.info(data_versions.row(session, dataset))
+        data = data_versions.require(session, dataset)
         carried = carried_columns(info, data, columns)
         check_inputs(info.signature, data.column_names, data.ref)
         present = [field for field in info.signature.names if field in data.column_names]
@@ -58,7 +58,8 @@ def predict_dataset(
     answered = answerable(info.signature, frame)
     if not answered.any():
         raise Invalid(f"no row of {data.ref} has all values that {info.ref} needs.")
-    outputs = _outputs(store, info, frame.loc[answered, present], progress)
+    inputs = with_texts(data, info.signature, frame.loc[answered, present])
+    outputs = _outputs(store, info, inputs, progress)
     result = _joined(frame[carried], outputs)
     registered = Data(store).register(
         name or prediction_name(data),

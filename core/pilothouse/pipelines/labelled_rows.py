@@ -116,7 +116,7 @@ def read_labelled_rows(
     Raises Invalid for a label column that does not fit the model's answer, NotFound.
     """
     with store.read() as session:
-        info = data_versions.info(data_versions.row(session, dataset))
+        info = data_versions.require(session, dataset)
         names = list(info.column_names)
         label = label_column(signature, names, label)
         check_inputs(signature, names, info.ref)
@@ -124,15 +124,13 @@ def read_labelled_rows(
         chosen = [name for name in dict.fromkeys(needed) if name in names]
         frame = data_versions.read_frame(store, session, info.ref, chosen)
 
-    frame = _with_texts(info, signature, frame.reset_index(drop=True))
+    frame = with_texts(info, signature, frame.reset_index(drop=True))
     if not label:
         return _answerable_rows(info, signature, frame, label, None)
     return _with_labels(info, signature, frame, label)
 
 
-def _with_texts(
-    info: DatasetVersionInfo, signature: Signature, frame: pd.DataFrame
-) -> pd.DataFrame:
+def with_texts(info: DatasetVersionInfo, signature: Signature, frame: pd.DataFrame) -> pd.DataFrame:
     """Booleans as their file spelt them, for inputs that are texts."""
     texts = {field.name for field in signature.inputs if field.type == "string"}
     return as_written(frame, [column for column in info.schema if column.name in texts])

@@ -114,6 +114,19 @@ def test_more_classes_have_their_probabilities(workspace: Workspace) -> None:
     assert set(frame["predict"].dropna()) <= {"low", "mid", "high"}
 
 
+def test_a_model_that_learnt_words_gets_the_words_of_a_yes_no_column(workspace: Workspace) -> None:
+    words = np.array(["Yes", "No", "Unknown"])[np.arange(ROWS) % 3]
+    rent = pd.Series(words).map({"Yes": 5.0, "No": 1.0, "Unknown": 3.0})
+    learnt = pd.DataFrame({"member": words, "rent": rent})
+    workspace.data.register("homes", learnt)
+    spec = TrainingSpec("homes@1", "rent", features=("member",), folds=2)
+    workspace.registry.register("homes", workspace.training.train_now(spec))
+    workspace.data.register("fresh", pd.DataFrame({"member": ["Yes", "No"] * 20}))
+    assert workspace.data.version("fresh").schema[0].type == "boolean"
+    frame = workspace.data.frame(predict(workspace)["dataset"])
+    np.testing.assert_allclose(frame["predict"], [5.0, 1.0] * 20, atol=0.1)
+
+
 def test_the_same_answers_are_the_same_version(workspace: Workspace) -> None:
     trained(workspace, "price")
     assert predict(workspace) == predict(workspace)
