@@ -6,30 +6,24 @@ version and the champion are evaluated.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
 
-from pilothouse.activity.actors import RETRAINING
 from pilothouse.data import Data
-from pilothouse.deployments.controller.trial import try_version
 from pilothouse.experiments.tables import RunTag
 from pilothouse.jobs import Progress
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Invalid
 from pilothouse.pipelines.recipes.runs import JOB_TAG, recipe_of_run
+from pilothouse.pipelines.retraining_proposal import newest_rows, newest_share, propose_retrained
 from pilothouse.pipelines.tables import Recipe
-from pilothouse.registry import Registry
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
     import pandas as pd
-
-NEWEST_SPAN = timedelta(days=7)
-LEAST_NEWEST, MOST_NEWEST = 0.05, 0.5  # of all rows
 
 
 def recipe_of(store: Store, champion: VersionInfo) -> str:
@@ -129,25 +123,14 @@ def propose_version(
         against=f"{model}@{champion}",
         candidate=challenger["metrics"],
         champion=evaluations["champion"]["metrics"],
-        rows=f"the newest {challenger['rows']:,} labelled rows",
+        rows=newest_rows(challenger["rows"]),
     )
-    promotion = Registry(store.acting_as(RETRAINING), try_version).propose(
-        model,
-        version,
-        "production",
-        reason or "retrained on the newest labelled rows",
-        evidence,
-        origin="retraining",
-        promotion_id=f"retraining-{challenger['run'][:12]}",
-    )
-    return {"version": version, "promotion": promotion.id}
+    return propose_retrained(store, f"{model}@{version}", evidence, challenger["run"], reason)
 
 
 def _newest(times: pd.Series[Any]) -> pd.Series[Any]:
     """Which rows are of the last week, or of the newest twentieth to half when that is too few."""
-    newest = times > times.max() - NEWEST_SPAN
-    share = min(max(float(newest.mean()), LEAST_NEWEST), MOST_NEWEST)
-    return times > times.quantile(1 - share)
+    return times > times.quantile(1 - newest_share(times))
 
 
 def _parameters(store: Store, champion: VersionInfo) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 from pilothouse.pipelines.recipe_retraining import recipe_of, recipe_snapshot
+from pilothouse.pipelines.retraining_proposal import newest_rows, newest_share, propose_retrained
 from pilothouse.registry import Registry
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.info import VersionInfo
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
-HELD_OUT_SPAN = timedelta(days=7)
 MIN_ROWS = 500
 EVENT_TIME = "event_at"
 
@@ -67,7 +67,6 @@ def _spec_snapshot(
     store: Store, deployment: str, champion: VersionInfo, spec: TrainingSpec, rows: pd.DataFrame
 ) -> dict[str, Any]:
     first, last = rows[EVENT_TIME].min(), rows[EVENT_TIME].max()
-    newest = (rows[EVENT_TIME] > last - HELD_OUT_SPAN).mean()
     columns = [*_inputs(champion), spec.target, EVENT_TIME]
     version = Data(store).register(
         f"{deployment}-live",
@@ -86,7 +85,7 @@ def _spec_snapshot(
         groups=None,  # the log holds no other columns than the inputs
         split="time",
         time_column=EVENT_TIME,
-        test_share=float(min(max(newest, 0.05), 0.5)),
+        test_share=newest_share(rows[EVENT_TIME]),
         trials=0,
         name=f"retrained-{last:%Y-%m-%d}",
         note=f"retrained on {version.ref} after {champion.ref}",
@@ -162,20 +161,9 @@ def propose(
         against=f"{model}@{champion}",
         candidate=compared["metrics"]["challenger"],
         champion=compared["metrics"]["champion"],
-        rows=f"the newest {compared['rows']:,} labelled rows",
+        rows=newest_rows(compared["rows"]),
     )
-    explanation = reason or "retrained on the newest labelled rows"
-    promotion = registry.propose(
-        model,
-        version.version,
-        "production",
-        explanation,
-        evidence,
-        origin="retraining",
-        promotion_id=f"retraining-{run[:12]}",
-    )
-
-    return {"version": version.version, "promotion": promotion.id}
+    return propose_retrained(store, version.ref, evidence, run, reason)
 
 
 def as_trained(rows: pd.DataFrame, signature: Signature) -> pd.DataFrame:
