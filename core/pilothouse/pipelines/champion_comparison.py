@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.scoring import Report, answerable, score_frame
-from pilothouse.experiments import details
+from pilothouse.experiments import Experiments
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import primary_metric, task_of
@@ -59,23 +59,26 @@ def compare_with_champion(
     not have.
     """
     from pilothouse.models.answers import answer_arrays
+    from pilothouse.monitoring.reference_profile import held_out_rows
 
-    own, rows = _signature(store, run), _reference(store, run)
+    own, rows = run_signature(store, run), _reference(store, run)
     other = champion.signature
     _check_comparable(champion, own, rows)
     rows = rows[answerable(other, rows)].reset_index(drop=True)
     if rows.empty:
         raise Invalid(f"{champion.ref} can answer none of the rows that the run held out.")
 
-    truth = _truth(own, rows)
+    held_out = held_out_rows(rows, own)
     scored = score_frame(store, champion, rows[list(other.names)], report)
     answers = answer_arrays(other, scored.columns)
     task = task_of(own)
     return RivalComparison(
         metric=primary_metric(task),
         rows=len(rows),
-        run=task.compute_metrics(own, _stored_answers(own, rows), truth),
-        champion=task_of(other).compute_metrics(other, answers, _as_truth(truth, own, other)),
+        run=task.compute_metrics(own, held_out.outputs, held_out.truth),
+        champion=task_of(other).compute_metrics(
+            other, answers, _as_truth(held_out.truth, own, other)
+        ),
     )
 
 
@@ -92,21 +95,6 @@ def _check_comparable(champion: VersionInfo, own: Signature, rows: pd.DataFrame)
         )
 
 
-def _truth(signature: Signature, rows: pd.DataFrame) -> Floats:
-    """The labels that are stored with the rows: as numbers, or as texts that the task reads."""
-    import numpy as np
-
-    column = rows["__target"]
-    if column.dtype == object:
-        return task_of(signature).truth(signature, column.tolist())
-    return column.to_numpy().astype(np.float64)
-
-
-def _stored_answers(signature: Signature, rows: pd.DataFrame) -> dict[str, Any]:
-    names = [column.name for column in task_of(signature).columns(signature)]
-    return {name: rows[f"__{name}"].to_numpy() for name in names}
-
-
 def _as_truth(truth: Floats, own: Signature, other: Signature) -> Floats:
     """The labels as numbers of another signature, whose classes may have another order."""
     if own.classes == other.classes and own.positive == other.positive:
@@ -115,17 +103,12 @@ def _as_truth(truth: Floats, own: Signature, other: Signature) -> Floats:
     return task_of(other).truth(other, labels)
 
 
+def run_signature(store: Store, run: str) -> Signature:
+    """The signature of a run's model. Raises NotFound."""
+    return Signature.from_json(json.loads(Experiments(store).artifact(run, SIGNATURE_PATH)))
+
+
 def _reference(store: Store, run: str) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.read_parquet(io.BytesIO(_file(store, run, REFERENCE_PATH)))
-
-
-def _signature(store: Store, run: str) -> Signature:
-    return Signature.from_json(json.loads(_file(store, run, SIGNATURE_PATH)))
-
-
-def _file(store: Store, run: str, path: str) -> bytes:
-    with store.read() as session:
-        digest = details.artifact(session, run, path).digest
-    return store.artifacts.read(digest)
+    return pd.read_parquet(io.BytesIO(Experiments(store).artifact(run, REFERENCE_PATH)))

@@ -8,7 +8,6 @@ cover four days in five covers ever fewer.
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -20,11 +19,11 @@ from pilothouse.deployments import Deployments
 from pilothouse.deployments.prediction_log.stored_columns import output_column
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
-from pilothouse.models.signature import Signature
-from pilothouse.models.tasks import task_of
+from pilothouse.models.tasks import primary_metric, task_of
 from pilothouse.monitoring import Monitoring
 from pilothouse.monitoring.windows import windows_between
 from pilothouse.pipelines import demo_service, evaluation
+from pilothouse.pipelines.champion_comparison import run_signature
 from pilothouse.pipelines.demos import CHICAGO, demo
 from pilothouse.pipelines.replay import ReplayClient
 from pilothouse.pipelines.replay_columns import batches, seeded_ids, tensors, to_millis
@@ -99,13 +98,9 @@ def best_runs(store: Store, progress: Progress, *, runs: list[str]) -> dict[str,
     for run in runs:
         info = experiments.run(run)
         model = info.tags[MODEL_TAG]
-        primary = task_of(_signature(experiments, run)).metrics[0].key
+        primary = primary_metric(task_of(run_signature(store, run)))
         best[model] = min(best.get(model, (inf, "")), (info.values[primary], run))
     return {model: run for model, (_, run) in best.items()}
-
-
-def _signature(experiments: Experiments, run: str) -> Signature:
-    return Signature.from_json(json.loads(experiments.artifact(run, "model/signature.json")))
 
 
 def put_into_service(store: Store, progress: Progress, *, model: str, run: str) -> dict[str, Any]:
