@@ -17,7 +17,7 @@ from pilothouse.data.booleans import as_written
 from pilothouse.deployments.controller.trial import try_version
 from pilothouse.environments.locations import interpreter_of
 from pilothouse.environments.requests import claim
-from pilothouse.experiments import Experiments
+from pilothouse.experiments import Experiments, late_writes
 from pilothouse.experiments.provenance.git import CodeIdentity
 from pilothouse.jobs import Progress
 from pilothouse.kit import processes
@@ -30,7 +30,6 @@ from pilothouse.pipelines.recipes.runs import (
     CODE_TAG,
     JOB_TAG,
     NAME_TAG,
-    open_runs_of_job,
     runs_of_job,
 )
 from pilothouse.registry import Registry
@@ -55,6 +54,15 @@ class Attempt:
     dataset: str
     folder: Path
     earlier: frozenset[str]  # runs of attempts that were killed
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of each of its runs."""
+        return {
+            NAME_TAG: self.recipe.name,
+            JOB_TAG: self.job_id,
+            CODE_TAG: self.recipe.digest,
+        }
 
     @property
     def outputs(self) -> Path:
@@ -125,7 +133,8 @@ def _describe_as_before(registry: Registry, ref: str) -> None:
     made = registry.version(model, int(number))
     if made.signature.is_described:
         return
-    for earlier in range(made.version - 1, 0, -1):
+    numbers = registry.versions(model)["version"]
+    for earlier in sorted((int(n) for n in numbers if n < made.version), reverse=True):
         before = registry.version(model, earlier).signature
         if not before.is_described or before.names != made.signature.names:
             continue
@@ -152,7 +161,7 @@ def _describe_as_before(registry: Registry, ref: str) -> None:
 def close_runs(store: Store, job_id: str, status: str, error: str = "") -> None:
     """End the runs that a job's code left open."""
     with store.read() as session:
-        left = open_runs_of_job(session, job_id)
+        left = runs_of_job(session, job_id, open_only=True)
     for run in left:
         Experiments(store).finish(run, status, error)
 
@@ -216,7 +225,7 @@ def _values(store: Store, attempt: Attempt) -> dict[str, Any]:
 def _addresses(store: Store, attempt: Attempt) -> dict[str, str]:
     """Where MLflow clients send what they log, and the tags that make its runs ours."""
     recipe = attempt.recipe
-    tags = {NAME_TAG: recipe.name, JOB_TAG: attempt.job_id, CODE_TAG: recipe.digest}
+    tags = attempt.tags
     if recipe.commit:
         tags["mlflow.source.git.commit"] = recipe.commit
     return {
@@ -263,10 +272,12 @@ class _RunWatcher:
 
 
 def _describe(store: Store, attempt: Attempt, run: str) -> None:
-    experiments = Experiments(store)
     if attempt.dataset:
-        experiments.log_input(run, attempt.dataset)
-    experiments.log_artifact(run, CODE_FILE, store.artifacts.read(attempt.recipe.digest))
+        Experiments(store).log_input(run, attempt.dataset)
+    digest = attempt.recipe.digest
+    with store.write() as session:
+        size = store.artifacts.size(digest)
+        late_writes.log_artifact(session, store, run, CODE_FILE, digest, size)
 
 
 def _own_run(store: Store, attempt: Attempt) -> str:
@@ -278,9 +289,8 @@ def _own_run(store: Store, attempt: Attempt) -> str:
         source=f"recipe {recipe.name}",
         code=CodeIdentity(recipe.commit or None),
     )
-    tags = {NAME_TAG: recipe.name, JOB_TAG: attempt.job_id, CODE_TAG: recipe.digest}
     defaults = {p.name: p.default for p in recipe.open_parameters if p.default is not None}
-    experiments.log_batch(run, params=defaults | dict(attempt.parameters), tags=tags)
+    experiments.log_batch(run, params=defaults | dict(attempt.parameters), tags=attempt.tags)
     _describe(store, attempt, run)
     return run
 

@@ -15,21 +15,16 @@ NAME_TAG, JOB_TAG, CODE_TAG = "recipe.name", "recipe.job", "recipe.code"
 COLUMNS = ("run", "name", "status", "job", "created_at", "ended_at")
 
 
-def runs_of_job(session: Session, job_id: str) -> list[str]:
-    """The runs that a job's code made, the oldest first."""
+def runs_of_job(session: Session, job_id: str, *, open_only: bool = False) -> list[str]:
+    """The runs that a job's code made, the oldest first; or those that have not ended."""
     query = (
         select(Run.id)
         .join(RunTag, col(RunTag.run_id) == col(Run.id))
         .where(RunTag.key == JOB_TAG, RunTag.value == job_id)
         .order_by(col(Run.created_at), col(Run.id))
     )
-    return list(session.exec(query))
-
-
-def open_runs_of_job(session: Session, job_id: str) -> list[str]:
-    """Those of them that have not ended."""
-    runs = runs_of_job(session, job_id)
-    query = select(Run.id).where(col(Run.id).in_(runs), col(Run.status).not_in(ENDED))
+    if open_only:
+        query = query.where(col(Run.status).not_in(ENDED))
     return list(session.exec(query))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from pilothouse.experiments.provenance import git
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.models.audit.archives import zip_member
 
 MAX_FILES = 5_000
 MAX_BYTES = 100 * 1024 * 1024
@@ -70,11 +71,10 @@ def of_files(files: Mapping[str, bytes]) -> CodeSnapshot:
 
 def unpack(data: bytes, target: Path) -> None:
     """Write the files of `to_zip` below an empty folder."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for info in archive.infolist():
-            destination = target.joinpath(*_check_path(info.filename).parts)
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            destination.write_bytes(archive.read(info))
+    for path, content in files_of(data).items():
+        destination = target.joinpath(*_check_path(path).parts)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        destination.write_bytes(content)
 
 
 def of_upload(uploads: Mapping[str, bytes]) -> CodeSnapshot:
@@ -98,7 +98,7 @@ def _unzipped(name: str, content: bytes) -> dict[str, bytes]:
                 total += info.file_size
                 _check_size(name, len(files) + 1, total)  # before anything is unpacked
                 if not info.is_dir():
-                    files[info.filename] = archive.read(info)
+                    files[info.filename] = zip_member(archive, info.filename)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as broken:
         raise Invalid(f"{name} cannot be read as a zip file: {broken}.") from broken
     roots = {path.partition("/")[0] for path in files}
