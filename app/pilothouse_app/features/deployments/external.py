@@ -29,6 +29,7 @@ from pilothouse_app.features.deployments.external_form import (
     first_rows,
     read_preview,
 )
+from pilothouse_app.features.deployments.launch import current_versions, switch_form
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -108,8 +109,7 @@ def _version(models: list[str]) -> tuple[str, int, str]:
     left, right = st.columns(2)
     with left:
         model = st.selectbox("Model", models, key="external_model")
-    versions = workspace().registry.versions(model)
-    numbers = [int(n) for n in versions[versions["stage"] != "archived"]["version"]]
+    numbers = current_versions(model)
     with right:
         version = st.selectbox(
             "Version", numbers, format_func=lambda n: f"Version {n}",
@@ -129,24 +129,15 @@ def follow_button(deployment: DeploymentInfo) -> None:
 @st.dialog("Change version", icon=":material/swap_horiz:")
 def _follow(deployment: DeploymentInfo) -> None:
     """Which version is served there from now on."""
-    versions = workspace().registry.versions(deployment.model)
-    usable = versions[versions["stage"] != "archived"]["version"]
-    numbers = [int(n) for n in usable if int(n) != deployment.version]
+    numbers = [n for n in current_versions(deployment.model) if n != deployment.version]
     if not numbers:
         st.markdown(f"**{literal(deployment.model)}** has no other version.")
         return
-    chosen = st.selectbox(
-        "Version", numbers, format_func=lambda n: f"Version {n}", key="follow_number"
-    )
-    st.markdown(f"Predictions sent from now on count as those of version {chosen}.")
-    reason = reason_input("follow_reason")
-    name, deployments = deployment.name, workspace().deployments
-    missing = "" if reason else "Give a reason first"
-    if dialog_buttons("Change", "follow", missing=missing) and run_or_show_error(
-        lambda: deployments.switch_version(name, chosen, reason)
-    ):
-        toast_next(f"{name} has version {chosen}")
-        st.rerun()
+
+    def preview(chosen: int) -> None:
+        st.markdown(f"Predictions sent from now on count as those of version {chosen}.")
+
+    switch_form(deployment.name, numbers, preview, verb="Change", key="follow", done="has")
 
 
 def upload_button(deployment: DeploymentInfo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -85,22 +86,37 @@ def swap(name: str) -> None:
         st.markdown(f"**{literal(deployment.model)}** has no other version that could be served.")
         return
 
+    def preview(chosen: int) -> None:
+        lines = "\n".join(f"1. {line}" for line in swap_steps(deployment, chosen))
+        with st.container(border=True, key="swap_preview"):
+            st.markdown(f"**What will happen**\n\n{lines}")
+
+    switch_form(name, versions, preview, verb="Swap", key="swap", done="is being swapped to")
+
+
+def switch_form(
+    name: str,
+    versions: list[int],
+    preview: Callable[[int], None],
+    *,
+    verb: str,
+    key: str,
+    done: str,
+) -> None:
+    """Choose another version of a deployment below its `preview`, and switch to it for a reason."""
     chosen = st.selectbox(
         "Version",
         versions,
         format_func=lambda version: f"Version {version}",
-        key="swap_number",
+        key=f"{key}_number",
     )
-
-    lines = "\n".join(f"1. {line}" for line in swap_steps(deployment, chosen))
-    with st.container(border=True, key="swap_preview"):
-        st.markdown(f"**What will happen**\n\n{lines}")
-    reason = reason_input("swap_reason")
+    preview(chosen)
+    reason = reason_input(f"{key}_reason")
     missing = "" if reason else "Give a reason first"
-    if dialog_buttons("Swap", "swap", missing=missing) and run_or_show_error(
-        lambda: ws.deployments.switch_version(name, chosen, reason)
+    if dialog_buttons(verb, key, missing=missing) and run_or_show_error(
+        lambda: workspace().deployments.switch_version(name, chosen, reason)
     ):
-        toast_next(f"{name} is being swapped to version {chosen}")
+        toast_next(f"{name} {done} version {chosen}")
         st.rerun()
 
 
@@ -157,9 +173,14 @@ def _version(model: str, version: int) -> VersionInfo | None:
     return registry.version(chosen, chosen_version)
 
 
-def _servable(model: str) -> list[int]:
+def current_versions(model: str) -> list[int]:
+    """The versions of a model that are not archived."""
     versions = workspace().registry.versions(model)
-    numbers = [int(number) for number in versions[versions["stage"] != "archived"]["version"]]
+    return [int(number) for number in versions[versions["stage"] != "archived"]["version"]]
+
+
+def _servable(model: str) -> list[int]:
+    numbers = current_versions(model)
     return cached(f"servable versions of {model}", lambda: _only_servable(model, numbers))
 
 
