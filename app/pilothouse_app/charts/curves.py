@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -173,3 +173,21 @@ def _unit_square(figure: go.Figure) -> go.Figure:
     figure.update_xaxes(range=[0, 1.005], showgrid=True, dtick=0.2)
     figure.update_yaxes(range=[0, 1.02], dtick=0.2)
     return figure
+
+
+class StoredCurve(NamedTuple):
+    """How a curve is drawn that runs and windows store without a type; `name` in comparisons."""
+
+    name: str
+    title: str
+    note: str
+    chart: Callable[..., go.Figure]
+
+
+STORED_CURVES = {
+    "curves/roc.json": StoredCurve("roc", "ROC", "true over false positive rate", roc),
+    "curves/pr.json": StoredCurve("pr", "Precision and recall", "", precision_recall),
+    "curves/calibration.json": StoredCurve(
+        "calibration", "Calibration", "observed over predicted", calibration
+    ),
+}

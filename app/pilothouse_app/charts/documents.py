@@ -38,6 +38,7 @@ LEVEL_CHARACTERS = 36  # of all labels of an axis together, in the narrowest car
 Document = Mapping[str, Any]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
+TYPE_ORDER = ("scatter", "histogram", "bars", "line", "table")
 MAX_LINE_POINTS = 300
 FEW_POINTS = 40  # of fewer, each point is marked
 MAX_ROWS = 1_000  # of a table
@@ -63,6 +64,11 @@ def title_of(document: Document) -> str:
 def is_table(document: Document) -> bool:
     """Whether it is drawn as a table."""
     return bool(document["type"] == "table")
+
+
+def type_rank(document: Document) -> int:
+    """Where a document stands among others by its type: figures before tables."""
+    return TYPE_ORDER.index(document["type"])
 
 
 def table_of(document: Document) -> dict[str, list[Any]]:

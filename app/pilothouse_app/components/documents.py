@@ -37,13 +37,14 @@ def document_table(document: Mapping[str, Any], *, key: str, alt: str) -> None:
     """The table of a document: its first column names the rows."""
     frame = pd.DataFrame(table_of(document))
     first, *others = frame.columns
-    looks = {first: name_column(first), **{name: _look(name, frame[name]) for name in others}}
+    looks = {first: name_column(first), **{name: column_look(name, frame[name]) for name in others}}
     frame[first] = frame[first].map(str)
     height = limited_height(len(frame), MAX_ROWS)
     table(frame, looks, key=key, ids=first, alt=alt, height=height)
 
 
-def _look(name: str, values: pd.Series[Any]) -> Any:
+def column_look(name: str, values: pd.Series[Any]) -> Any:
+    """How a column of a document's table is drawn: as numbers or as text."""
     if not pd.api.types.is_numeric_dtype(values):
         return text_column(name)
     return number_column(name, 0 if pd.api.types.is_integer_dtype(values) else 3)

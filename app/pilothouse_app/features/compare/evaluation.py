@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app import charts
+from pilothouse_app.charts.curves import STORED_CURVES, StoredCurve
 from pilothouse_app.charts.documents import (
     figure_of,
     is_document,
@@ -19,13 +20,15 @@ from pilothouse_app.charts.documents import (
     overlay_of,
     table_of,
     title_of,
+    type_rank,
 )
 from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.documents import column_look
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
-from pilothouse_app.components.table import name_column, number_column, table, text_column
+from pilothouse_app.components.table import name_column, table, text_column
 from pilothouse_app.components.table_height import limited_height
 from pilothouse_app.features.compare.cells import run_name
 from pilothouse_app.features.compare.context import (
@@ -38,13 +41,7 @@ from pilothouse_app.features.compare.threshold import curve_height, draw_thresho
 from pilothouse_app.features.experiments.formatting import by_label
 
 Documents = Mapping[str, dict[str, Any]]
-STORED = (
-    ("ROC", "roc", charts.roc),
-    ("Precision and recall", "pr", charts.precision_recall),
-    ("Calibration", "calibration", charts.calibration),
-)
 CONFUSION = "confusion.json"
-TYPE_ORDER = ("scatter", "histogram", "bars", "line", "table")
 MAX_OVERLAID_LINES = 3  # of more in a document, each run has a figure of its own
 TABLE_ROWS = 16  # before it scrolls
 WIDE_MATRIX = 5  # classes from which on a matrix has two columns of the grid
@@ -60,7 +57,7 @@ def evaluation_view(context: ComparisonContext) -> None:
         return
 
     matrices = _matrices(context)
-    curves = [stored for stored in STORED if _has_curve(context, stored[1])]
+    curves = [curve for curve in STORED_CURVES.values() if _has_curve(context, curve.name)]
     if not curves and not documents and not matrices:
         empty(
             "No evaluation",
@@ -85,15 +82,15 @@ def _has_curve(context: ComparisonContext, name: str) -> bool:
     return bool(set(context.compared.curves[name]["run"]) & set(context.peers))
 
 
-def _figures(context: ComparisonContext, curves: list[Any], documents: Documents) -> None:
+def _figures(context: ComparisonContext, curves: list[StoredCurve], documents: Documents) -> None:
     """Stored curves and the figures of documents in one grid."""
     labels = [context.labels[run] for run in context.peers[:MAX_DRAWN]]
     baseline, grid = context.baseline_label, st.grid(2, min_column_width=400, gap="small")
-    for name, key, chart in curves:
-        frames = by_label(context.compared.curves[key], labels)
-        drawn = chart(frames, dark=dark(), baseline=baseline)
+    for curve in curves:
+        frames = by_label(context.compared.curves[curve.name], labels)
+        drawn = curve.chart(frames, dark=dark(), baseline=baseline)
         with grid.cell():
-            _box(name, "", drawn, f"compare_{key}", list(frames))
+            _box(curve.title, "", drawn, f"compare_{curve.name}", list(frames))
 
     for path, by_run in documents.items():
         first = next(iter(by_run.values()))
@@ -163,8 +160,7 @@ def _drawn_documents(context: ComparisonContext) -> Documents:
         }
         if documents:
             drawn[path] = documents
-    order = {kind: rank for rank, kind in enumerate(TYPE_ORDER)}
-    return dict(sorted(drawn.items(), key=lambda item: order[next(iter(item[1].values()))["type"]]))
+    return dict(sorted(drawn.items(), key=lambda item: type_rank(next(iter(item[1].values())))))
 
 
 def _tables(documents: Documents) -> None:
@@ -186,7 +182,7 @@ def _table(by_run: Mapping[str, Any], path: str) -> None:
     whole = whole.sort_values(first, key=lambda names: names.map(order), kind="stable")
     others = [str(name) for name in whole.columns if name not in (first, "Run")]
     looks = {first: name_column(first), "Run": text_column("Run", width=190)}
-    looks |= {name: _look(name, whole[name]) for name in others}
+    looks |= {name: column_look(name, whole[name]) for name in others}
     table(
         whole.assign(id=[str(row) for row in range(len(whole))]),
         looks,
@@ -194,9 +190,3 @@ def _table(by_run: Mapping[str, Any], path: str) -> None:
         alt=f"{first} by run",
         height=limited_height(len(whole), TABLE_ROWS),
     )
-
-
-def _look(name: str, values: pd.Series[Any]) -> Any:
-    if not pd.api.types.is_numeric_dtype(values):
-        return text_column(name)
-    return number_column(name, 0 if pd.api.types.is_integer_dtype(values) else 3)

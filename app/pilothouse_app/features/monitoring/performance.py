@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import streamlit as st
 from pilothouse.monitoring.check_titles import check_title
 from pilothouse.monitoring.checks import LABEL_COVERAGE, PERFORMANCE
 from pilothouse_app import charts
+from pilothouse_app.charts.curves import STORED_CURVES
 from pilothouse_app.charts.documents import is_document, is_table, overlay_of, title_of
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.documents import document_table
@@ -39,12 +40,6 @@ METRICS = {
     "tolerance": text_column("Tolerated", width=170),
     "message": text_column("Note"),
 }
-# Curves that have no type of their own: title, note, chart.
-CURVES: Mapping[str, tuple[str, str, Callable[..., Any]]] = {
-    "curves/roc.json": ("ROC", "true over false positive rate", charts.roc),
-    "curves/pr.json": ("Precision and recall", "", charts.precision_recall),
-    "curves/calibration.json": ("Calibration", "observed over predicted", charts.calibration),
-}
 
 
 def performance_view(window: WindowInfo, metrics: dict[str, Metric]) -> None:
@@ -72,11 +67,6 @@ def reference_text(documents: WindowDocuments) -> str:
         f"The version has no held-out rows, so its reference is the first {rows}predictions; "
         f"{labels} An evaluation of the version replaces both."
     )
-
-
-def summary_text(summary: Mapping[str, float], most: int = 2) -> str:
-    """The first numbers of a summary with their titles: "Share of yes 0.31"."""
-    return ", ".join([f"{title} {value:,.3g}" for title, value in summary.items()][:most])
 
 
 def _metrics(window: WindowInfo, metrics: dict[str, Metric]) -> None:
@@ -126,11 +116,12 @@ def _documents(documents: WindowDocuments) -> None:
 
 
 def _document(path: str, sides: Mapping[str, Any]) -> None:
-    if path in CURVES:
-        name, note, chart = CURVES[path]
-        section(name, note)
-        curves = {side: pd.DataFrame(_columns(curve)) for side, curve in sides.items()}
-        figure(chart(curves, dark=dark()), key=f"window_{path}", height=HEIGHT, alt=name)
+    if path in STORED_CURVES:
+        stored = STORED_CURVES[path]
+        section(stored.title, stored.note)
+        frames = {side: pd.DataFrame(_columns(curve)) for side, curve in sides.items()}
+        drawn = stored.chart(frames, dark=dark())
+        figure(drawn, key=f"window_{path}", height=HEIGHT, alt=stored.title)
     elif all(map(is_document, sides.values())):
         _typed(path, sides)
     else:
@@ -139,7 +130,7 @@ def _document(path: str, sides: Mapping[str, Any]) -> None:
 
 def _can_draw(path: str, sides: Mapping[str, Any]) -> bool:
     is_matrix = all("matrix" in side for side in sides.values())
-    return path in CURVES or is_matrix or all(map(is_document, sides.values()))
+    return path in STORED_CURVES or is_matrix or all(map(is_document, sides.values()))
 
 
 def _columns(curve: Mapping[str, Any]) -> dict[str, list[Any]]:

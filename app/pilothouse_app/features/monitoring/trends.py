@@ -23,7 +23,6 @@ from pilothouse_app.features.monitoring.metrics import (
     metric_title,
     tick_format,
 )
-from pilothouse_app.features.monitoring.performance import summary_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,8 +72,8 @@ def _primary(deployment: str, metrics: dict[str, Metric]) -> Kpi | None:
 def summary_kpi(outputs: Mapping[str, float], labels: Mapping[str, float]) -> Kpi | None:
     """The mean of the most telling output that is a number, and what labels are like beside it."""
     for title, value in outputs.items():
-        observed = summary_text(labels, 1)
-        return Kpi(f"{title} (mean)", f"{value:,.4g}", observed and f"observed: {observed}")
+        observed = [f"observed: {name} {mean:,.3g}" for name, mean in labels.items()]
+        return Kpi(f"{title} (mean)", f"{value:,.4g}", next(iter(observed), ""))
     return None
 
 

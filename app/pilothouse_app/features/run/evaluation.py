@@ -9,7 +9,8 @@ import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app import charts
-from pilothouse_app.charts.documents import is_document, is_table, title_of
+from pilothouse_app.charts.curves import STORED_CURVES
+from pilothouse_app.charts.documents import is_document, is_table, title_of, type_rank
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.documents import document_box
 from pilothouse_app.components.empty_state import empty
@@ -28,16 +29,7 @@ if TYPE_CHECKING:
 CHART = 214
 FOLDER = "evaluation/"
 MAX_DOCUMENTS = 24
-FILES = (
-    *("curves/roc.json", "curves/pr.json", "curves/calibration.json"),
-    *("confusion.json", "importance.json", "folds.json"),
-)
-CURVES = (
-    ("ROC", "true over false positive rate", "curves/roc.json", charts.roc),
-    ("Precision and recall", "", "curves/pr.json", charts.precision_recall),
-    ("Calibration", "observed over predicted", "curves/calibration.json", charts.calibration),
-)
-TYPE_ORDER = ("scatter", "histogram", "bars", "line", "table")
+FILES = (*STORED_CURVES, "confusion.json", "importance.json", "folds.json")
 FEW_CLASSES, SEVERAL_CLASSES = 4, 12  # up to so many, a matrix has one column of the grid, or two
 
 
@@ -50,9 +42,9 @@ def draw(run: RunInfo) -> None:
     """Draw the view."""
     ws = workspace()
     curves = [
-        (*curve_file, frame)
-        for curve_file in CURVES
-        if (frame := json_frame(ws, run, curve_file[2])) is not None
+        (path, curve, frame)
+        for path, curve in STORED_CURVES.items()
+        if (frame := json_frame(ws, run, path)) is not None
     ]
     confusion, importance = (
         json_file(ws, run, "confusion.json"),
@@ -69,11 +61,12 @@ def draw(run: RunInfo) -> None:
         return
 
     grid = st.grid(3, min_column_width=270, gap="small")
-    for name, note, path, chart, frame in curves:
+    for path, curve, frame in curves:
         with grid.cell(), st.container(border=True):
-            section(literal(name), note)
-            chart_figure = chart({run.name: frame}, dark=dark())
-            figure(chart_figure, key=f"run_{path}", height=CHART, alt=f"{name} of {run.name}")
+            section(literal(curve.title), curve.note)
+            drawn_curve = curve.chart({run.name: frame}, dark=dark())
+            alt = f"{curve.title} of {run.name}"
+            figure(drawn_curve, key=f"run_{path}", height=CHART, alt=alt)
 
     if confusion is not None:
         span = _matrix_columns(len(confusion["labels"]))
@@ -101,10 +94,7 @@ def evaluation_documents(run: RunInfo) -> dict[str, Any]:
             continue  # the Files view says what is wrong with it
         if is_document(document):
             documents[path] = document
-    order = {kind: rank for rank, kind in enumerate(TYPE_ORDER)}
-    return dict(
-        sorted(documents.items(), key=lambda item: (order[item[1]["type"]], title_of(item[1])))
-    )
+    return dict(sorted(documents.items(), key=lambda item: (type_rank(item[1]), title_of(item[1]))))
 
 
 def _document_paths(run: RunInfo) -> list[str]:
