@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.data.schema import NAMES
-from pilothouse.experiments.metrics.leading import headline_metric, primary_metrics
+from pilothouse.experiments.metrics.leading import headline_metrics, primary_columns
 from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, figure
@@ -227,15 +227,9 @@ def _runs(version: DatasetVersionInfo) -> None:
         )
         return
 
-    keys = sorted(primary_metrics())
-    columns = ("name", "status", "trainer", *(f"metrics.{key}" for key in keys), "created_at")
+    columns = ("name", "status", "trainer", *primary_columns(), "created_at")
     frame = ws.experiments.runs(used, columns=columns)
-    frame = frame.assign(
-        metric=[
-            headline_metric({key: row.get(f"metrics.{key}") for key in keys})
-            for row in records(frame)
-        ]
-    )
+    frame = frame.assign(metric=headline_metrics(records(frame)))
     section("Runs that read this version", plural(total, "run"))
 
     with fill_window("dataset_runs", reserve=RESERVE + 2, most=33 + 30 * len(frame)):

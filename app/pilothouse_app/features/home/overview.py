@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.metrics.leading import headline_metric, primary_metrics
+from pilothouse.experiments.metrics.leading import headline_metrics, primary_columns
 from pilothouse.monitoring.tables import OPEN
 from pilothouse_app.components.records import records
 from pilothouse_app.components.workspace import workspace
@@ -89,15 +89,9 @@ def is_new() -> bool:
 
 def _latest_runs(ws: Workspace) -> pd.DataFrame:
     """The newest runs, each with the metric that decides for its task as a text."""
-    keys = sorted(primary_metrics())
-    columns = ("name", "status", "trainer", *(f"metrics.{key}" for key in keys), "created_at")
+    columns = ("name", "status", "trainer", *primary_columns(), "created_at")
     runs = ws.experiments.runs(size=LATEST, columns=columns)
-    return runs.assign(
-        metric=[
-            headline_metric({key: row.get(f"metrics.{key}") for key in keys})
-            for row in records(runs)
-        ]
-    )
+    return runs.assign(metric=headline_metrics(records(runs)))
 
 
 def _most_common_metric(windows: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.models.tasks import primary_metric, tasks
@@ -26,6 +27,17 @@ def leading_metrics(keys: Iterable[str]) -> tuple[str, ...]:
 def primary_metrics() -> frozenset[str]:
     """The primary metric of every task."""
     return frozenset(primary_metric(task) for _, task in tasks.items()) - {""}
+
+
+def primary_columns() -> tuple[str, ...]:
+    """The columns of runs that hold the primary metric of every task."""
+    return tuple(f"metrics.{key}" for key in sorted(primary_metrics()))
+
+
+def headline_metrics(runs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The metric that decides of each run, as a text, from its `primary_columns`."""
+    keys = sorted(primary_metrics())
+    return [headline_metric({key: run.get(f"metrics.{key}") for key in keys}) for run in runs]
 
 
 def headline_metric(values: Mapping[str, float | None]) -> str:
