@@ -374,14 +374,13 @@ def distributions(
 class WindowDocuments:
     """What a window's performance is drawn from, beside the reference's.
 
-    `window` and `reference` are evaluation documents by path; `reference_summary` is what the
-    labels of the reference are like. `origin` is "held_out" or "served"; `labels_from` names the
-    window whose labels a served reference took, `waiting` what the reference lacks.
+    `window` and `reference` are evaluation documents by path. `origin` is "held_out" or "served";
+    `labels_from` names the window whose labels a served reference took, `waiting` what the
+    reference lacks.
     """
 
     window: Mapping[str, Any]
     reference: Mapping[str, Any]
-    reference_summary: Mapping[str, float]
     reference_rows: int | None
     origin: str
     labels_from: str
@@ -397,7 +396,6 @@ def documents(session: Session, artifacts: Artifacts, window_id: str) -> WindowD
     return WindowDocuments(
         window=profile.get("documents") or _old_documents(profile),
         reference={} if row is None else _reference_documents(artifacts, row.digest),
-        reference_summary=about.get("summary", {}),
         reference_rows=about.get("rows"),
         origin=about.get("origin", "held_out"),
         labels_from=about.get("labels_from", ""),

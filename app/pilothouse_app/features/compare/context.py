@@ -192,9 +192,8 @@ def note_undrawn_runs(context: ComparisonContext) -> None:
         )
 
 
-def note_missing_predictions(context: ComparisonContext) -> bool:
-    """Say which runs have no stored predictions; return whether none has any."""
+def note_missing_predictions(context: ComparisonContext) -> None:
+    """Say which runs have no stored predictions, when others have some."""
     without = [context.labels[run] for run in context.ids if not context.has_predictions(run)]
     if without and context.with_predictions:
         st.markdown(f":small[:gray[Without stored predictions: {literal(', '.join(without))}.]]")
-    return not context.with_predictions
