@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pilothouse.registry.description import Description
+from pilothouse.models.tasks import tasks
+from pilothouse.registry.description import Description, parts_of
 from pilothouse.workspace import Workspace
+from pilothouse_app.features.deployments import external_form
 
 NUMBER = Description("regression", target="price", unit="EUR", inputs={"area": "number"})
 
@@ -43,6 +47,14 @@ def add_dialog() -> None:
     add_external()
 
 
+def form() -> None:
+    import streamlit as st
+
+    from pilothouse_app.features.deployments.external_form import describe_model
+
+    st.session_state["missing"] = describe_model()[1]
+
+
 def upload_dialog() -> None:
     from pilothouse_app.components.workspace import workspace
     from pilothouse_app.features.deployments.external import _upload
@@ -68,6 +80,18 @@ def test_a_model_is_described_from_the_first_rows_of_a_file(visit, workspace):
     info = workspace.deployments.deployment("kinds")
     assert (info.status, info.signature.classes) == ("external", ("high", "low", "mid"))
     assert (info.signature.gives, info.signature.names) == ("label", ("petal",))
+
+
+def test_readable_levels_do_not_hide_that_the_classes_are_missing(visit, workspace, monkeypatch):
+    parts = replace(parts_of(tasks.get("multiclass")), levels=True)
+    monkeypatch.setattr(external_form, "parts_of", lambda task: parts)
+    page = AppTest.from_function(form, default_timeout=30).run()
+    page.selectbox(key="external_task").set_value("quantile").run()
+    assert not page.exception
+    assert page.session_state["missing"] == "Name the classes first"
+    page.multiselect(key="external_quantile_0_classes").set_value(["low", "high"])
+    page.text_input(key="external_quantile_0_levels").set_value("a half").run()
+    assert page.session_state["missing"].startswith("Levels are numbers")
 
 
 def test_a_page_offers_nothing_that_needs_a_process(visit, prices):

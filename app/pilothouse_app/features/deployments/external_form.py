@@ -87,7 +87,9 @@ def _answers(task: str, preview: FilePreview | None) -> tuple[Description | None
     levels: tuple[float, ...] = ()
     if parts.levels:
         usual = ", ".join(f"{level:g}" for level in tasks.get(task).default_levels)
-        levels, missing = _levels(st.text_input("Quantile levels", usual, key=f"{key}_levels"))
+        typed = st.text_input("Quantile levels", usual, key=f"{key}_levels")
+        levels, unreadable = _levels(typed)
+        missing = missing or unreadable
     outputs: list[str] = []
     if parts.outputs:
         outputs = st.multiselect(
