@@ -9,8 +9,10 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import psutil
 import pytest
 
@@ -25,6 +27,7 @@ from pilothouse.deployments.replica_states import CRASH_LOOP_AFTER
 from pilothouse.deployments.tables import Replica
 from pilothouse.kit.clock import SystemClock
 from pilothouse.storage import Store
+from pilothouse.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -221,6 +224,30 @@ def test_a_damaged_artifact_is_never_loaded(
         controller, lambda: "damaged" in deployments.deployment("flights").replicas[0].last_exit
     )
     assert running_models(registered) == []
+
+
+def test_a_launch_that_lacks_a_file_leaves_no_copies_of_the_others(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    values = np.arange(20.0).reshape(10, 2)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    xgboost.XGBRegressor(n_estimators=2).fit(values, values[:, 0]).save_model(folder / "model.ubj")
+    (folder / "requirements.txt").write_text("xgboost\n")
+    version = workspace.registry.register_files("price", folder)
+    inputs = {"size": "number", "age": "number"}
+    workspace.registry.describe("price", 1, "regression", inputs=inputs)
+    workspace.deployments.launch("price", "price", 1)
+
+    assert version.package is not None
+    assert list(version.package.files) == ["model.ubj", "requirements.txt"]
+    digest = version.package.files["requirements.txt"]
+    workspace.store.artifacts.local_path(digest).unlink()
+    Controller(workspace.store).tick()
+    [replica] = workspace.deployments.deployment("price").replicas
+    assert digest[:12] in replica.last_exit
+    assert not list((workspace.store.run_folder / "models").glob("*"))
 
 
 def test_a_version_that_cannot_load_ends_in_a_crash_loop_while_the_old_one_answers(

@@ -310,13 +310,12 @@ class Controller:
         with self.store.read() as session:
             revision = newest_revision(session, name, version)
             served = versions.find(session, revision.model, version)
-        launch = launch_of(
-            self.store,
-            served,
-            self.paths.model_folder(token),
-            deployment=name,
-            socket=self.paths.socket(token),
-        )
+        folder, socket = self.paths.model_folder(token), self.paths.socket(token)
+        try:
+            launch = launch_of(self.store, served, folder, deployment=name, socket=socket)
+        except BaseException:  # no row has the token, by which its files are removed otherwise
+            model_processes.remove_files(token, self.paths)
+            raise
         examples = revision.example if launch.package is not None else revision.example[:1]
         return replace(launch, signature=revision.signature, example=examples[:3])
 
