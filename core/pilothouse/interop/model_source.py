@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pilothouse.registry.versions import Origin
+
 
 @dataclass(frozen=True)
 class ModelSource:
@@ -21,3 +23,13 @@ class ModelSource:
     model_id: str = ""
     files: tuple[Mapping[str, Any], ...] = ()
     rests_on: tuple[tuple[str, str | None], ...] = ()
+
+    def origin(self, run_link: str) -> Origin:
+        """Where a version of this source comes from; `run_link` is the address of its run."""
+        return Origin(
+            source=self.source,
+            location=self.location,
+            run=self.run_id,
+            run_link=run_link,
+            logged_model=self.model_id,
+        )

@@ -103,14 +103,9 @@ class Registry(Service):
             raise Invalid(f"{problem}.", hint=model_upload.HINT, fields={"path": "no model"})
 
         named = source or (f"file: {files.name}" if isinstance(files, Path) else "uploaded files")
-        content = VersionSource(
-            digest=external_versions.write_manifest(self._store, named, "", stored),
-            signature=read.signature,
-            input_example=[dict(row) for row in read.example],
-            package=read.package,
-            metrics={},
-            imported=named,
-            origin=Origin(source=named, location=""),
+        origin = Origin(source=named, location="")
+        content = external_versions.version_source(
+            self._store, stored, origin, named, metrics={}, folder=read
         )
         return self.register_import(model, content, note)
 

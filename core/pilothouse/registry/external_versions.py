@@ -13,7 +13,7 @@ from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.models.mlmodel import MlModel
 from pilothouse.models.model_folder import ModelFolder, read_model_folder
 from pilothouse.registry.tables import ModelVersionOrigin, VersionTag
-from pilothouse.registry.versions import require
+from pilothouse.registry.versions import Origin, VersionSource, require
 from pilothouse.storage import Store
 
 MODEL_FILE = "MLmodel"
@@ -96,6 +96,35 @@ def read_files(store: Store, files: Sequence[Mapping[str, Any]]) -> ModelFolder:
         return store.artifacts.read(digests[path])
 
     return read_model_folder(digests, read_file)
+
+
+def version_source(
+    store: Store,
+    files: Sequence[Mapping[str, Any]],
+    origin: Origin,
+    imported: str,
+    metrics: Mapping[str, float],
+    *,
+    run: str | None = None,
+    depends_on: tuple[tuple[str, str | None], ...] = (),
+    folder: ModelFolder | None = None,
+) -> VersionSource:
+    """The content of a version that is made of stored files, each as `write_manifest` lists it.
+
+    `folder` is what `read_files` answered of them, where they were read already.
+    """
+    folder = read_files(store, files) if folder is None else folder
+    return VersionSource(
+        digest=write_manifest(store, origin.source, origin.location, files),
+        signature=folder.signature,
+        input_example=[dict(row) for row in folder.example],
+        package=folder.package,
+        metrics=metrics,
+        run=run,
+        imported=imported,
+        depends_on=depends_on,
+        origin=origin,
+    )
 
 
 def _files(store: Store, digest: str) -> tuple[LoggedFile, ...]:

@@ -59,10 +59,23 @@ def _of_run(run_id: str, folder: str, artifacts: Any) -> LoggedFolder:
 
 
 def _of_model(session: Session, model: LoggedModel) -> LoggedFolder:
-    rows = session.exec(select(File).where(col(File.root) == model.id)).all()
-    depends_on = ((model.id, ""),)
     name, address = f"{model.name} ({model.id})", f"models:/{model.id}"
-    return LoggedFolder(name, address, model.run_id, _below("", rows), depends_on, model.id)
+    files = files_of_model(session, model.id)
+    return LoggedFolder(name, address, model.run_id, files, ((model.id, ""),), model.id)
+
+
+def files_of_run(session: Session, run_id: str, folder: str = "") -> tuple[Mapping[str, Any], ...]:
+    """The files below a folder of a run: `path`, `sha256`, and the number of `bytes`."""
+    rows = session.exec(select(RunArtifact).where(col(RunArtifact.run_id) == run_id)).all()
+    return _below(folder, rows)
+
+
+def files_of_model(
+    session: Session, model_id: str, folder: str = ""
+) -> tuple[Mapping[str, Any], ...]:
+    """The files below a folder of a logged model, as `files_of_run` lists them."""
+    rows = session.exec(select(File).where(col(File.root) == model_id)).all()
+    return _below(folder, rows)
 
 
 def _below(folder: str, rows: Any) -> tuple[Mapping[str, Any], ...]:
@@ -100,22 +113,18 @@ def find(session: Session, run_id: str, name: str = "") -> LoggedFolder | None:
 
 def version_source(session: Session, store: Store, folder: LoggedFolder) -> VersionSource:
     """The content of a version that is made of a logged folder."""
-    read = external_versions.read_files(store, folder.files)
-    return VersionSource(
-        digest=external_versions.write_manifest(
-            store, folder.address, folder.address, folder.files
-        ),
-        signature=read.signature,
-        input_example=[dict(row) for row in read.example],
-        package=read.package,
-        metrics=metrics_of_run(session, folder.run),
+    origin = Origin(
+        source=folder.address,
+        location=folder.address,
+        run=folder.run,
+        logged_model=folder.logged_model,
+    )
+    return external_versions.version_source(
+        store,
+        folder.files,
+        origin,
+        f"logged model: {folder.address}",
+        metrics_of_run(session, folder.run),
         run=folder.run or None,
-        imported=f"logged model: {folder.address}",
         depends_on=folder.depends_on,
-        origin=Origin(
-            source=folder.address,
-            location=folder.address,
-            run=folder.run,
-            logged_model=folder.logged_model,
-        ),
     )

@@ -33,7 +33,7 @@ from pilothouse.registry.tables import (
     ModelVersion,
     StageChange,
 )
-from pilothouse.registry.versions import Origin, VersionSource, add_model, metrics_of_run
+from pilothouse.registry.versions import add_model, metrics_of_run
 from pilothouse.storage import Store
 
 REASON = "as it was where it was imported from"
@@ -187,25 +187,14 @@ class RegistryImporter:
         self, session: Session, name: str, version: records.VersionRecord
     ) -> ModelVersion:
         resolved = self._resolve(session, name, version)
-        folder = external_versions.read_files(self._store, resolved.files)
-        source = VersionSource(
-            digest=external_versions.write_manifest(
-                self._store, resolved.source, resolved.location, resolved.files
-            ),
-            signature=folder.signature,
-            input_example=[dict(row) for row in folder.example],
-            package=folder.package,
-            metrics=metrics_of_run(session, resolved.run_id),
+        source = external_versions.version_source(
+            self._store,
+            resolved.files,
+            resolved.origin(version.run_link),
+            f"{self._source.tracker}: {resolved.source}",
+            metrics_of_run(session, resolved.run_id),
             run=version.run_id if session.get(Run, version.run_id) else None,
-            imported=f"{self._source.tracker}: {resolved.source}",
             depends_on=resolved.rests_on,
-            origin=Origin(
-                source=resolved.source,
-                location=resolved.location,
-                run=resolved.run_id,
-                run_link=version.run_link,
-                logged_model=resolved.model_id,
-            ),
         )
         imported = ImportedVersion(version.version, source, version.created_at)
         model = session.get_one(Model, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from sqlmodel import Session
@@ -34,12 +35,7 @@ from pilothouse.interop.mlflow.version_serialisation import (
 )
 from pilothouse.registry import deletion, external_changes, external_versions, tags
 from pilothouse.registry.tables import GATED, ModelVersion, ModelVersionOrigin
-from pilothouse.registry.versions import (
-    Origin,
-    VersionSource,
-    metrics_of_run,
-    register_import,
-)
+from pilothouse.registry.versions import metrics_of_run, register_import
 
 VERSIONS_TAG = "mlflow.modelVersions"
 Json = dict[str, Any]
@@ -52,27 +48,16 @@ def _create(call: Call) -> Json:
     note = fields.text("description", max_length=MAX_MODEL_NOTE_LENGTH)
     source = resolve(session, uri, fields.text("run_id"), fields.text("model_id"))
     find_model(session, name)
-    folder = external_versions.read_files(call.store, source.files)
-    imported = VersionSource(
-        digest=external_versions.write_manifest(
-            call.store, source.source, source.location, source.files
-        ),
-        signature=folder.signature,
-        input_example=[dict(row) for row in folder.example],
-        package=folder.package,
-        metrics=metrics_of_run(session, source.run_id),
+    imported = external_versions.version_source(
+        call.store,
+        source.files,
+        source.origin(fields.text("run_link")),
+        f"MLflow: {uri}",
+        metrics_of_run(session, source.run_id),
         run=source.run_id if session.get(Run, source.run_id) else None,
-        imported=f"MLflow: {uri}",
         depends_on=source.rests_on,
-        origin=Origin(
-            source=source.source,
-            location=source.location,
-            run=source.run_id,
-            run_link=fields.text("run_link"),
-            logged_model=source.model_id,
-        ),
-        tags=version_tags,
     )
+    imported = replace(imported, tags=version_tags)
     number = register_import(session, call.store, name, imported, note).version
     version = find_version(session, name, str(number))
     if source.model_id:

@@ -7,19 +7,17 @@ register a version could read any file through it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import unquote
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from pilothouse.experiments import late_writes
-from pilothouse.experiments.tables import File, LoggedModel, Run, RunArtifact
+from pilothouse.experiments.tables import LoggedModel, Run
 from pilothouse.interop.mlflow import logged_models, omitted, run_serialisation
 from pilothouse.interop.mlflow.errors import absent, invalid
 from pilothouse.interop.mlflow.experiments import join_location
 from pilothouse.interop.model_source import ModelSource
+from pilothouse.registry.logged_folders import files_of_model, files_of_run
 from pilothouse.registry.tables import Alias, ModelVersion, ModelVersionOrigin
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
@@ -76,7 +74,7 @@ def _of_run(session: Session, source: str, path: str, run_id: str) -> ModelSourc
         raise _wrong_owner(source, "run_id")
     inside = (parts[2] or "").strip("/")
     location = _below(run_serialisation.root_of(session, run), inside)
-    files, rests_on = _files_of_run(session, run_id, inside), ((run_id, inside),)
+    files, rests_on = files_of_run(session, run_id, inside), ((run_id, inside),)
     return ModelSource(source, location, run_id, files=files, rests_on=rests_on)
 
 
@@ -92,7 +90,7 @@ def _of_model(session: Session, source: str, path: str, run_id: str, model_id: s
         raise absent(f"Logged model with ID '{model_id}' not found.")
     inside = (parts[2] or "").strip("/")
     location = _below(logged_models.root_of(session, model), inside)
-    files, rests_on = _files_of_model(session, model_id, inside), ((model_id, inside),)
+    files, rests_on = files_of_model(session, model_id, inside), ((model_id, inside),)
     return ModelSource(source, location, run_id or model.run_id, model_id, files, rests_on)
 
 
@@ -132,12 +130,12 @@ def _of_location(session: Session, source: str, run_id: str, model_id: str) -> M
         run is not None
         and (inside := _inside(source, run_serialisation.root_of(session, run))) is not None
     ):
-        files = _files_of_run(session, run_id, inside)
+        files = files_of_run(session, run_id, inside)
         return ModelSource(source, source, run_id, files=files, rests_on=((run_id, inside),))
     if model is not None:
         inside = _inside(source, logged_models.root_of(session, model))
         if inside is not None:
-            files, run_of = _files_of_model(session, model_id, inside), run_id or model.run_id
+            files, run_of = files_of_model(session, model_id, inside), run_id or model.run_id
             return ModelSource(source, source, run_of, model_id, files, ((model_id, inside),))
     raise _wrong_owner(source, "model_id" if model_id and not run_id else "run_id")
 
@@ -165,26 +163,6 @@ def _external(source: str, scheme: str, path: str, run_id: str, model_id: str) -
     if path.startswith("//") and "/" not in re.split(r"[?#]", path)[0].strip("/"):
         raise _not_absolute(source)
     return ModelSource(source, source, run_id, model_id)
-
-
-def _files_of_run(session: Session, run_id: str, inside: str) -> tuple[Mapping[str, Any], ...]:
-    rows = session.scalars(select(RunArtifact).where(col(RunArtifact.run_id) == run_id)).all()
-    return _listed(rows, inside)
-
-
-def _files_of_model(session: Session, model_id: str, inside: str) -> tuple[Mapping[str, Any], ...]:
-    rows = session.scalars(select(File).where(col(File.root) == model_id)).all()
-    return _listed(rows, inside)
-
-
-def _listed(rows: Any, inside: str) -> tuple[Mapping[str, Any], ...]:
-    below = f"{inside}/" if inside else ""
-    files = sorted((row.path, row.digest, row.size) for row in rows)
-    return tuple(
-        {"path": path.removeprefix(below), "sha256": digest, "bytes": size}
-        for path, digest, size in files
-        if path.startswith(below)
-    )
 
 
 def _local_path(source: str) -> Exception:
