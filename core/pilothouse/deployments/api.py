@@ -23,6 +23,7 @@ from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.failure import Failure, failing, failure_of
 from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
 from pilothouse.deployments.gateway.external_rows import (
+    PredictionReport,
     append_rows,
     only_new,
     report,
@@ -131,7 +132,7 @@ class Deployments(Service):
         filename: str = "",
         columns: PredictionColumns | None = None,
         reason: str = "",
-    ) -> external.PredictionReport:
+    ) -> PredictionReport:
         """Log predictions that were made elsewhere, from a frame or a file, with labels if any.
 
         CSV, Parquet, JSON and JSON lines are read. An id that was logged before is not logged
@@ -149,9 +150,8 @@ class Deployments(Service):
         journal = Journal(log.journal_folder(self._store.folder, name))
         append_rows(journal, info.model, info.version, info.signature, rows)
         journal.seal()
-        counts = report(rows) | {"problems": tuple(rows.problems)}
-        result = external.PredictionReport(**counts)
-        after = {key: value for key, value in counts.items() if key != "problems"}
+        result = report(rows)
+        after = {key: value for key, value in vars(result).items() if key != "problems"}
         with self._store.write() as session:
             after["file"] = filename
             record(session, self._store, "recorded", "deployment", name, after=after, reason=reason)

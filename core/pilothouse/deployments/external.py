@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
@@ -16,12 +16,11 @@ from pilothouse.deployments.commands import check_name, revise
 from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
 from pilothouse.deployments.gateway.external_rows import (
     ExternalRows,
-    RowProblem,
     check_records,
     check_rows,
     read_lines,
 )
-from pilothouse.deployments.label_file import read_typed, require_small
+from pilothouse.deployments.label_file import as_written, read_typed, require_small
 from pilothouse.deployments.tables import Deployment, Revision
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import UNKNOWN, Signature
@@ -32,7 +31,6 @@ from pilothouse.storage import Store
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 MAX_VALUES = 50  # of a column whose values may be classes
 PREVIEW_ROWS = 5
@@ -51,24 +49,6 @@ class FilePreview:
     types: dict[str, str]
     rows: pd.DataFrame
     values: dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class PredictionReport:
-    """What became of the rows of a file.
-
-    `accepted` predictions were logged; `repeated` ones have an id that was logged before; `refused`
-    rows cannot be used. `labels` came with the rows; `refused_labels` are no labels of the model.
-    `problems` are the first ones, with the row (from 1), the column and what is wrong.
-    """
-
-    rows: int
-    accepted: int
-    repeated: int
-    refused: int
-    labels: int
-    refused_labels: int
-    problems: tuple[RowProblem, ...]
 
 
 def add(
@@ -145,33 +125,18 @@ def read_rows(
     table = read_typed(source, filename, {}, lenient=True)
     names = table.column_names
     chosen = columns or guess_columns(names, signature)
-    table = _as_written(table, source, filename, signature, chosen)
+    texts = _texts(signature, chosen)
+    table = as_written(table, source, filename, texts, chosen.label, lenient=True)
     received = {name: table[name].to_pylist() for name in names}
-    return check_rows(signature, received, table.num_rows, columns, now_ms)
+    return check_rows(signature, received, table.num_rows, chosen, now_ms)
 
 
-def _as_written(
-    table: pa.Table,
-    source: Any,
-    filename: str,
-    signature: Signature,
-    columns: PredictionColumns,
-) -> pa.Table:
-    """The table with ids, labels, categories and texts as the file writes them: 007 is not 7."""
-    task = task_of(signature)
-    categories = [o.name for o in task.sent_columns(signature) if o.kind == "category"]
-    texts = [columns.id, *(columns.outputs.get(name, "") for name in categories)]
-    texts += [field.name for field in signature.inputs if field.type == "string"]
-    if columns.label and str(_type(table, columns.label)) == "bool":
-        texts.append(columns.label)
-    as_text: dict[str, Any] = {
-        name: "string" for name in texts if str(_type(table, name)) not in ("string", "None")
-    }
-    return read_typed(source, filename, as_text, lenient=True) if as_text else table
-
-
-def _type(table: pa.Table, name: str) -> Any:
-    return table.schema.field(name).type if name in table.column_names else None
+def _texts(signature: Signature, columns: PredictionColumns) -> list[str]:
+    """The columns of ids, of categories and of inputs that are texts."""
+    sent = task_of(signature).sent_columns(signature)
+    categories = [output.name for output in sent if output.kind == "category"]
+    texts = [field.name for field in signature.inputs if field.type == "string"]
+    return [columns.id, *(columns.outputs.get(name, "") for name in categories), *texts]
 
 
 def column_names(source: str | Path | bytes | pd.DataFrame, filename: str) -> list[str]:
@@ -183,24 +148,13 @@ def preview(source: str | Path | bytes | pd.DataFrame, filename: str) -> FilePre
     """What a file of predictions has. Raises Invalid, NotFound."""
     import pyarrow.compute as pc
 
+    from pilothouse.data.canonical import type_of
+
     table = read_typed(source, filename, {}, lenient=True)
     values: dict[str, list[str]] = {}
     for name in table.column_names:
         distinct = pc.unique(table[name]).drop_null()
         if len(distinct) <= MAX_VALUES:
             values[name] = sorted(map(str, distinct.to_pylist()))
-    return FilePreview(_types(table), table.slice(0, PREVIEW_ROWS).to_pandas(), values)
-
-
-def _types(table: pa.Table) -> dict[str, str]:
-    return {f.name: TYPE_NAMES.get(str(f.type), "number") for f in table.schema}
-
-
-TYPE_NAMES = {
-    "string": "string",
-    "bool": "boolean",
-    "int64": "integer",
-    "double": "number",
-    "timestamp[ms, tz=UTC]": "time",
-    "timestamp[us, tz=UTC]": "time",
-}
+    types: dict[str, str] = {field.name: type_of(field.type) for field in table.schema}
+    return FilePreview(types, table.slice(0, PREVIEW_ROWS).to_pandas(), values)

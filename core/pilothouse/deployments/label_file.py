@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.deployments.gateway.external_columns import ID_NAMES, LABEL_NAMES
-from pilothouse.deployments.gateway.labels import is_label
+from pilothouse.deployments.gateway.external_columns import (
+    ID_NAMES,
+    LABEL_NAMES,
+    first_named,
+    names_by_word,
+)
+from pilothouse.deployments.gateway.labels import is_label, is_missing
 from pilothouse.deployments.gateway.request import MAX_ID, check_instants, excerpt, join_names
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid
@@ -69,11 +73,12 @@ def column_names(source: str | Path | bytes, filename: str) -> list[str]:
 
 def guess_columns(names: Sequence[str], signature: Signature) -> LabelColumns:
     """The columns by their usual names; an empty name where no column fits."""
+    by_word = names_by_word(names)
     label_names = (signature.target.casefold(), *LABEL_NAMES)
     return LabelColumns(
-        id=_first_named(names, ID_NAMES) or "",
-        label=_first_named(names, label_names) or "",
-        at=_first_named(names, TIME_NAMES),
+        id=first_named(by_word, ID_NAMES) or "",
+        label=first_named(by_word, label_names) or "",
+        at=first_named(by_word, TIME_NAMES),
     )
 
 
@@ -87,19 +92,11 @@ def read_label_file(
     """The labels of a CSV or Parquet file. Raises Invalid that names the row and the column."""
     table = read_typed(source, filename, {})
     columns = _resolve_columns(table.column_names, signature, columns)
-    kinds = {name: str(table.schema.field(name).type) for name in (columns.id, columns.label)}
-    as_written = {}  # as text: 007 must not become 7, nor "yes" a boolean
-    if kinds[columns.id] != "string":
-        as_written[columns.id] = "string"
-    if kinds[columns.label] == "bool":
-        as_written[columns.label] = "string"
-    if as_written:
-        table = read_typed(source, filename, as_written)
+    table = as_written(table, source, filename, [columns.id], columns.label)
 
     ids, labels = table[columns.id].to_pylist(), table[columns.label].to_pylist()
-    labels = [float(v) if isinstance(v, Decimal) else v for v in labels]
     times = _times(table, columns.at, now_ms)
-    rows = [n for n in range(len(ids)) if not _is_missing(ids[n]) and not _is_missing(labels[n])]
+    rows = [n for n in range(len(ids)) if not is_missing(ids[n]) and not is_missing(labels[n])]
     rows = _unique_rows(rows, ids, labels, columns)
     if not rows:
         raise Invalid(f"no row has a value in both {columns.id!r} and {columns.label!r}.")
@@ -114,7 +111,7 @@ def read_label_file(
         ids=[ids[row] for row in rows],
         labels=_labels(signature, labels, rows, columns),
         times=[times[row] for row in rows],
-        unlabelled=sum(_is_missing(i) or _is_missing(v) for i, v in zip(ids, labels, strict=True)),
+        unlabelled=sum(is_missing(i) or is_missing(v) for i, v in zip(ids, labels, strict=True)),
     )
 
 
@@ -137,6 +134,27 @@ def read_typed(
     return read(source, filename, types, on_problem=on_problem).table
 
 
+def as_written(
+    table: pa.Table,
+    source: str | Path | bytes | pd.DataFrame,
+    filename: str,
+    texts: Sequence[str],
+    label: str | None,
+    *,
+    lenient: bool = False,
+) -> pa.Table:
+    """The table of a file, with these columns as it writes them: 007 is not 7, nor "yes" a boolean.
+
+    Names of columns that it does not have are ignored.
+    """
+    kinds = {field.name: str(field.type) for field in table.schema}
+    again = [name for name in texts if kinds.get(name, "string") != "string"]
+    if label is not None and kinds.get(label) == "bool":
+        again.append(label)
+    types: dict[str, Any] = dict.fromkeys(again, "string")
+    return read_typed(source, filename, types, lenient=lenient) if types else table
+
+
 def _leave_as_text(_column: str, _problem: Invalid) -> None:
     """A column with a few values of another type stays text: its rows are judged one by one."""
 
@@ -157,11 +175,6 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _first_named(names: Sequence[str], candidates: Sequence[str]) -> str | None:
-    by_word = {name.strip().casefold().replace(" ", "_"): name for name in reversed(names)}
-    return next((by_word[word] for word in candidates if word in by_word), None)
-
-
 def _resolve_columns(
     names: Sequence[str], signature: Signature, columns: LabelColumns | None
 ) -> LabelColumns:
@@ -171,10 +184,6 @@ def _resolve_columns(
             what = f"there is no column {name!r}" if name else f"no column holds the {part}"
             raise Invalid(f"{what}.", hint=f"The columns are: {join_names(names)}.")
     return chosen
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value == "" or value != value
 
 
 def _unique_rows(

@@ -36,19 +36,21 @@ class PredictionColumns:
 
 def guess_columns(names: Sequence[str], signature: Signature) -> PredictionColumns:
     """The columns by their usual names; an empty name where none fits."""
-    by_word = {_word(name): name for name in reversed(names)}
+    by_word = names_by_word(names)
     free = {word: name for word, name in by_word.items() if name not in signature.names}
     sent = task_of(signature).sent_columns(signature)
-    outputs = {output.name: _first(by_word, _output_names(output, sent)) or "" for output in sent}
+    outputs = {
+        output.name: first_named(by_word, _output_names(output, sent)) or "" for output in sent
+    }
     for word in [word for word, name in free.items() if name in outputs.values()]:
         del free[word]
     target = (_word(signature.target),) if signature.target else ()
     return PredictionColumns(
-        id=_first(by_word, ID_NAMES) or "",
+        id=first_named(by_word, ID_NAMES) or "",
         outputs=outputs,
-        at=_first(free, TIME_NAMES),
-        label=_first(free, (*target, *LABEL_NAMES)),
-        label_at=_first(free, LABEL_TIME_NAMES),
+        at=first_named(free, TIME_NAMES),
+        label=first_named(free, (*target, *LABEL_NAMES)),
+        label_at=first_named(free, LABEL_TIME_NAMES),
     )
 
 
@@ -106,7 +108,13 @@ def _output_names(output: OutputColumn, sent: Sequence[OutputColumn]) -> tuple[s
     return own if len(sent) > 1 else (*own, *ONLY_OUTPUT_NAMES)
 
 
-def _first(by_word: Mapping[str, str], candidates: Sequence[str]) -> str | None:
+def names_by_word(names: Sequence[str]) -> dict[str, str]:
+    """Names of columns as they are compared; of several that are alike, the first."""
+    return {_word(name): name for name in reversed(names)}
+
+
+def first_named(by_word: Mapping[str, str], candidates: Sequence[str]) -> str | None:
+    """The column that has the first candidate's name for which there is one."""
     return next((by_word[word] for word in candidates if word in by_word), None)
 
 

@@ -18,6 +18,7 @@ from pilothouse.deployments.gateway.external_columns import (
     columns_from_json,
     resolve_columns,
 )
+from pilothouse.deployments.gateway.labels import Labels, append_labels, is_label, is_missing
 from pilothouse.deployments.gateway.request import (
     MAX_ID,
     RequestLimits,
@@ -68,6 +69,24 @@ class ExternalRows:
     refused_labels: int = 0
     repeated: int = 0
     problems: list[RowProblem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PredictionReport:
+    """What became of the rows of a file or of a request.
+
+    `accepted` predictions were logged; `repeated` ones have an id that was logged before; `refused`
+    rows cannot be used. `labels` came with the rows; `refused_labels` are no labels of the model.
+    `problems` are the first ones, with the row (from 1), the column and what is wrong.
+    """
+
+    rows: int
+    accepted: int
+    repeated: int
+    refused: int
+    labels: int
+    refused_labels: int
+    problems: tuple[RowProblem, ...]
 
 
 def check_rows(
@@ -203,10 +222,10 @@ class _Check:
             return result
         problems, values = list(result.problems), self.received[column]
         for prediction_id, row in zip(result.ids, rows, strict=True):
-            if _is_missing(values[row]):
+            if is_missing(values[row]):
                 continue
             label = self.task.read_label(self.signature, values[row])
-            if label is None or label != label:
+            if not is_label(label):
                 hint = self.task.label_hint(self.signature)
                 message = f"{excerpt(values[row])} is no label: a label is {hint}"
                 problems.append(RowProblem(row + 1, column, message))
@@ -226,7 +245,7 @@ class _Check:
 
 
 def _read_id(value: Any) -> str:
-    if _is_missing(value):
+    if is_missing(value):
         raise Invalid("it has no id")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Invalid(f"{excerpt(value)} is not an id")
@@ -236,7 +255,7 @@ def _read_id(value: Any) -> str:
 
 
 def _read_instant(column: str, value: Any) -> int:
-    if _is_missing(value):
+    if is_missing(value):
         raise Invalid("it has no time")
     if isinstance(value, str):
         try:
@@ -256,14 +275,14 @@ def _output_reader(output: OutputColumn) -> Callable[[Any], Any]:
     low, high = output.low, output.high
 
     def read_category(value: Any) -> Any:
-        if _is_missing(value):
+        if is_missing(value):
             raise Invalid(f"it has no {output.name!r}")
         if not isinstance(value, str | int | float):
             raise Invalid(f"{excerpt(value)} is not a plain value")
         return value
 
     def read_value(value: Any) -> float:
-        if _is_missing(value):
+        if is_missing(value):
             raise Invalid(f"it has no {output.name!r}")
         number = read_number(value)
         if number is None:
@@ -288,7 +307,7 @@ def _one_input(declared: SignatureField, value: Any) -> Any:
 
 def _plain(declared: SignatureField, value: Any) -> Any:
     """A value as JSON has it; of a text column as text, for files guess types by their cells."""
-    if _is_missing(value):
+    if is_missing(value):
         return None
     if isinstance(value, datetime):
         at = value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -296,10 +315,6 @@ def _plain(declared: SignatureField, value: Any) -> Any:
     if declared.type == "string" and isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else str(value)
     return value
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value == "" or value != value
 
 
 def read_body(
@@ -362,7 +377,9 @@ def check_records(
 def to_head(rows: ExternalRows) -> tuple[dict[str, Any], bytes]:
     """The rows as the reader process answers them: JSON, and the inputs as bytes."""
     inputs = rows.inputs if isinstance(rows.inputs, bytes) else orjson.dumps(rows.inputs)
-    return asdict(replace(rows, inputs=b"")) | {"inputs": None}, inputs
+    # PERF: `asdict` would copy every id.
+    problems = [asdict(problem) for problem in rows.problems]
+    return vars(rows) | {"inputs": None, "problems": problems}, inputs
 
 
 def from_head(head: Mapping[str, Any], inputs: bytes) -> ExternalRows:
@@ -377,6 +394,8 @@ def append_rows(
     journal: Journal, model: str, version: int, signature: Signature, rows: ExternalRows
 ) -> None:
     """Write predictions and their labels to a journal. Raises Unavailable when the disk refuses."""
+    whole = _unparsed(rows)
+    inputs = {} if whole else _columns(rows)
     for start in range(0, len(rows.ids), LINE_ROWS):
         part = slice(start, start + LINE_ROWS)
         ids = rows.ids[part]
@@ -393,25 +412,16 @@ def append_rows(
                 "model": model,
                 "event": rows.event_ms[part],
                 "out": {name: values[part] for name, values in rows.outputs.items()},
-                "columns": _inputs_of(rows, part),
+                "columns": whole or {name: values[part] for name, values in inputs.items()},
             },
         )
-    for start in range(0, len(rows.label_ids), LINE_ROWS):
-        part = slice(start, start + LINE_ROWS)
-        journal.labels(
-            {
-                "at": journal.stamp(),
-                "ids": rows.label_ids[part],
-                "labels": rows.labels[part],
-                "times": rows.label_ms[part],
-            }
-        )
+    append_labels(journal, Labels(rows.label_ids, rows.labels, rows.label_ms))
 
 
-def _inputs_of(rows: ExternalRows, part: slice) -> Any:
-    if len(rows.ids) <= LINE_ROWS and isinstance(rows.inputs, bytes):
-        return orjson.Fragment(rows.inputs)
-    return {name: values[part] for name, values in _columns(rows).items()}
+def _unparsed(rows: ExternalRows) -> orjson.Fragment | None:
+    """The inputs as JSON where all rows are one line; None where they must be cut."""
+    is_line = len(rows.ids) <= LINE_ROWS and isinstance(rows.inputs, bytes)
+    return orjson.Fragment(rows.inputs) if is_line else None
 
 
 def _columns(rows: ExternalRows) -> dict[str, list[Any]]:
@@ -440,17 +450,17 @@ def only_new(rows: ExternalRows, unknown: set[str] | None) -> ExternalRows:
     )
 
 
-def report(rows: ExternalRows) -> dict[str, Any]:
-    """What became of the rows, as JSON."""
-    return {
-        "rows": rows.rows,
-        "accepted": len(rows.ids),
-        "repeated": rows.repeated,
-        "refused": rows.refused,
-        "labels": len(rows.labels),
-        "refused_labels": rows.refused_labels,
-        "problems": [asdict(problem) for problem in rows.problems],
-    }
+def report(rows: ExternalRows) -> PredictionReport:
+    """What became of the rows."""
+    return PredictionReport(
+        rows=rows.rows,
+        accepted=len(rows.ids),
+        repeated=rows.repeated,
+        refused=rows.refused,
+        labels=len(rows.labels),
+        refused_labels=rows.refused_labels,
+        problems=tuple(rows.problems),
+    )
 
 
 def require_some(rows: ExternalRows) -> None:

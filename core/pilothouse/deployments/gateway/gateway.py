@@ -17,7 +17,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import orjson
@@ -194,7 +194,7 @@ class Gateway:
             rows = only_new(rows, unknown)
             append_rows(self._journal(name), route.model, route.version, route.signature, rows)
         self.metrics.count_rows(name, route.version, len(rows.ids), len(rows.labels))
-        return json_response(report(rows))
+        return json_response(asdict(report(rows)))
 
     async def _predict(
         self, name: str, read: Read, began: float

@@ -30,16 +30,21 @@ class Labels:
 
 
 def write_labels(folder: Path, labels: Labels) -> None:
-    """Write labels into a deployment's journal, in lines of at most `LINE_LABELS`.
+    """Write labels into a deployment's journal, as `append_labels` does, and end its segment."""
+    journal = Journal(folder)
+    append_labels(journal, labels)
+    journal.seal()
+
+
+def append_labels(journal: Journal, labels: Labels) -> None:
+    """Write labels to a journal, in lines of at most `LINE_LABELS`.
 
     Readers parse a journal line by line, so a line must not become large.
     """
-    journal = Journal(folder)
     for start in range(0, len(labels.ids), LINE_LABELS):
         part = slice(start, start + LINE_LABELS)
         lines = Labels(labels.ids[part], labels.labels[part], labels.times[part])
         journal.labels(lines.line(journal.stamp()))
-    journal.seal()
 
 
 def check_labels(
@@ -106,3 +111,8 @@ def _read(task: Task, signature: Signature, value: Any, row: int) -> Any:
 def is_label(label: Any) -> bool:
     """Whether what a task has read is a label, rather than none or NaN."""
     return label is not None and label == label
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell of a file or a value of a record is none, empty or NaN."""
+    return value is None or value == "" or value != value
