@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,6 +13,8 @@ from streamlit.testing.v1 import AppTest
 from pilothouse.environments.states import set_failed
 from pilothouse.jobs.tables import Job
 from pilothouse.workspace import Workspace
+from pilothouse_app.components.live import live
+from pilothouse_app.screens import recipe
 
 Visit = Callable[..., AppTest]
 MLPROJECT = """
@@ -31,6 +34,19 @@ def folder(tmp_path: Path) -> Path:
     (code / "MLproject").write_text(MLPROJECT)
     (code / "train.py").write_text("print('hello')\n")
     return code
+
+
+@pytest.fixture
+def live_parts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the live part of the page is redrawn quickly, at each run of the page."""
+    busy: list[bool] = []
+
+    def counted(body: Callable[[], object], **arguments: Any) -> None:
+        busy.append(arguments["busy"])
+        live(body, **arguments)
+
+    monkeypatch.setattr(recipe, "live", counted)
+    return busy
 
 
 def add_dialog() -> None:
@@ -106,6 +122,33 @@ def test_a_failed_environment_is_shown_with_the_way_on(
     page = visit("recipe", name="churn")
     assert not page.exception
     assert "alpha==1 is not there." in page.error[0].value.replace("\\", "")
+
+
+@pytest.mark.parametrize("kind", ["recipe", "experiment"])
+def test_a_recipe_is_redrawn_while_its_own_jobs_run_only(
+    visit: Visit,
+    workspace: Workspace,
+    folder: Path,
+    live_parts: list[bool],
+    kind: str,
+) -> None:
+    workspace.recipes.register("churn", folder)
+    info = workspace.recipes.environment("churn")
+    assert info is not None
+    set_failed(workspace.store, info.id, "no_such_version", "alpha==1 is not there.")
+    workspace.jobs.submit("train", {}, title="Train churn", subject=(kind, "churn"))
+    page = visit("recipe", name="churn")
+    assert not page.exception
+    assert live_parts == [kind == "recipe"]  # no more: it does not run the page again at once
+
+
+def test_a_recipe_is_redrawn_while_its_environment_is_built(
+    visit: Visit, workspace: Workspace, folder: Path, live_parts: list[bool]
+) -> None:
+    (folder / "requirements.txt").write_text("alpha==1\n")
+    workspace.recipes.register("churn", folder)
+    assert not visit("recipe", name="churn").exception
+    assert live_parts == [True]
 
 
 def test_an_unknown_recipe_is_said_to_be_none(visit: Visit) -> None:

@@ -15,6 +15,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.pipelines.recipe import (
     VIEWS,
     environment_line,
+    is_under_way,
     recipe_commands,
     recipe_facts,
     recipe_links,
@@ -45,13 +46,14 @@ def render() -> None:
     with header(f"Recipe {name}", back=back):
         recipe_commands(recipe)
     facts(recipe_facts(recipe))
-    environment_line(recipe)
+    environment = ws.recipes.environment(name)
+    environment_line(environment)
 
     with st.container(horizontal=True, vertical_alignment="center"):
         view = switch("recipe_view", VIEWS, "Show", format_func=title)
-        recipe_links(recipe)
+        recipe_links(recipe, environment)
     left, right = st.columns([46, 54], gap="medium")
-    busy = any(job.subject_ref == name for job in ws.jobs.active())
+    busy = is_under_way(recipe, environment)
     with left:
         live(lambda: recipe_runs(recipe), key="recipe_live", busy=busy)
     with right:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pilothouse.kit.parameters import Parameter
+from pilothouse.pipelines.recipes.commands import JOB, KIND
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.diff import pairs_table
@@ -23,6 +24,7 @@ from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
+    from pilothouse.environments import EnvironmentInfo
     from pilothouse.jobs.api import JobInfo
     from pilothouse.pipelines.recipes.info import RecipeInfo
     from pilothouse.pipelines.recipes.project import RecipeParameter
@@ -64,9 +66,8 @@ def recipe_facts(recipe: RecipeInfo) -> dict[str, str]:
     }
 
 
-def environment_line(recipe: RecipeInfo) -> None:
-    """How its environment stands, with the way on when it failed."""
-    info = workspace().recipes.environment(recipe.name)
+def environment_line(info: EnvironmentInfo | None) -> None:
+    """How a recipe's environment stands, with the way on when it failed."""
     if info is None:
         st.info("Its environment was removed; the next run builds it.", icon=":material/info:")
         return
@@ -75,27 +76,40 @@ def environment_line(recipe: RecipeInfo) -> None:
         st.error(text, title=f"Environment: {info.failure_title}", icon=":material/error:")
 
 
-def recipe_links(recipe: RecipeInfo) -> None:
+def recipe_links(recipe: RecipeInfo, environment: EnvironmentInfo | None) -> None:
     """Links to what it is connected with."""
-    info = workspace().recipes.environment(recipe.name)
-    if info is not None:
-        link(address("environment", info.id), "Environment", icon=ICONS["environment"])
+    if environment is not None:
+        link(address("environment", environment.id), "Environment", icon=ICONS["environment"])
     if recipe.model and recipe.model in set(workspace().registry.models()["name"]):
         link(address("model", recipe.model), f"Model {recipe.model}", icon=ICONS["model"])
 
 
+def is_under_way(recipe: RecipeInfo, environment: EnvironmentInfo | None) -> bool:
+    """Whether the recipe runs, or its environment is being built."""
+    return (environment is not None and environment.in_progress) or bool(_active_jobs(recipe))
+
+
+def _active_jobs(recipe: RecipeInfo) -> list[JobInfo]:
+    """The jobs that run it; an experiment of the same name has jobs of its own."""
+    return [
+        job
+        for job in workspace().jobs.active()
+        if (job.subject_kind, job.subject_ref) == (KIND, recipe.name)
+    ]
+
+
 def recipe_runs(recipe: RecipeInfo) -> bool:
-    """Its runs, newest first; whether one of them is under way."""
+    """The jobs that run it, and its runs, newest first; whether anything is under way."""
     ws = workspace()
+    active = _active_jobs(recipe)
     runs = ws.recipes.runs(recipe.name)
-    jobs = ws.jobs.jobs(kind="run_recipe", subject_ref=recipe.name, size=5)
-    active = jobs[jobs["status"].isin(("queued", "running"))]
     section("Runs", str(len(runs)) if len(runs) else "")
-    for job in active.itertuples():
+    for job in active:
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-            link(address("job", str(job.id)), "Job", icon=ICONS["job"])
-            st.progress(min(max(float(str(job.progress)), 0.0), 1.0), str(job.message or "Queued"))
-    if runs.empty and active.empty:
+            link(address("job", job.id), "Job", icon=ICONS["job"])
+            st.progress(min(max(job.progress, 0.0), 1.0), job.message or "Queued")
+    if runs.empty and not active:
+        jobs = ws.jobs.jobs(kind=JOB, subject_ref=recipe.name, size=5)
         failed = jobs[jobs["status"] == "failed"]
         if not failed.empty:
             link(
@@ -109,13 +123,13 @@ def recipe_runs(recipe: RecipeInfo) -> bool:
                 frame, RUN_COLUMNS, key="recipe_runs", alt="Runs of the recipe",
                 opens=("run", "run"), height=height,
             )  # fmt: skip
-    return not active.empty
+    return is_under_way(recipe, ws.recipes.environment(recipe.name))
 
 
 def recipe_outcome(job: JobInfo) -> None:
     """What a finished run of a recipe made: links to its runs and its model versions."""
     result = job.result or {}
-    if job.kind != "run_recipe" or job.status != "succeeded" or not result.get("runs"):
+    if job.kind != JOB or job.status != "succeeded" or not result.get("runs"):
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="job_outcome"):
         st.markdown("The code has ended well.", width="stretch")
