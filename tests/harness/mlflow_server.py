@@ -24,7 +24,7 @@ QUIET = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-STARTS_WITHIN_S = 240.0
+STARTS_WITHIN_S, ENDS_WITHIN_S = 240.0, 280.0
 
 
 @contextlib.contextmanager
@@ -37,6 +37,22 @@ def side_by_side(folder: Path) -> Iterator[tuple[Workspace, str, str]]:
     ):
         yield workspace, local.url, reference.url
     workspace.store.engine.dispose()
+
+
+def run_client(script: Path, *arguments: str, folder: Path, **variables: str) -> str:
+    """Run a script of an MLflow client in a folder, with only these variables; what it prints."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_PROXY": "127.0.0.1"}
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), *arguments],
+        cwd=folder,
+        env=environment | QUIET | variables,
+        capture_output=True,
+        text=True,
+        timeout=ENDS_WITHIN_S,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-4000:]
+    return result.stdout
 
 
 class ReferenceServer:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.mlflow_server import QUIET
+from harness.mlflow_server import run_client
 from harness.serving import ServerProcess, Worker
 from harness.tracking_calls import Caller
 from pilothouse.deployments.scoring import score_frame
@@ -25,7 +22,6 @@ for library in ("mlflow", "xgboost", "lightgbm"):
     pytest.importorskip(library)
 SCRIPT = Path(__file__).with_name("live_models.py")
 ADDRESS = "http://127.0.0.1:5000"
-SCRIPT_SECONDS = 280
 THREE = {"classes": ("low", "mid", "top"), "gives": "probability"}
 DESCRIPTIONS: Mapping[str, dict[str, Any]] = {
     "sklearn": {"task": "multiclass", **THREE},
@@ -82,18 +78,8 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
 def _run_script(url: str, folder: Path) -> dict[str, Any]:
     script = folder / "live_models.py"
     script.write_text(SCRIPT.read_text(encoding="utf-8").replace(ADDRESS, url), encoding="utf-8")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_PROXY": "127.0.0.1"}
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", str(script)],
-        cwd=folder,
-        env=environment | QUIET | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"},
-        capture_output=True,
-        text=True,
-        timeout=SCRIPT_SECONDS,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr[-4000:]
-    content: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    output = run_client(script, folder=folder, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
+    content: dict[str, Any] = json.loads(output.splitlines()[-1])
     return content
 
 

@@ -6,9 +6,6 @@ variable names. Metrics and answers are compared with scikit-learn and with `mlf
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +19,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from harness.mlflow_server import QUIET
+from harness.mlflow_server import run_client
 from harness.running_instance import wait_for, worker_alone
 from harness.serving import ServerProcess
 from pilothouse.kit.clock import to_ms
@@ -197,17 +194,8 @@ def test_a_script_goes_from_log_model_to_a_retraining(
 
 def run_script(running: Running, case: Case, file: Path) -> None:
     """Run the author's script as its author does: with a file, and the address in a variable."""
-    variables = {"PATH": os.environ["PATH"], "HOME": str(file.parent), "NO_PROXY": "127.0.0.1"}
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", str(SCRIPTS / f"{case.script}.py"), "--data", str(file)],
-        cwd=file.parent,
-        env=variables | QUIET | {"MLFLOW_TRACKING_URI": running.url},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr[-3_000:]
+    script, arguments = SCRIPTS / f"{case.script}.py", ("--data", str(file))
+    run_client(script, *arguments, folder=file.parent, MLFLOW_TRACKING_URI=running.url)
 
 
 def describe(ws: Workspace, case: Case) -> None:
