@@ -90,6 +90,21 @@ def test_a_firing_alert_can_be_acknowledged_and_resolved(tour, served, alert):
     assert "Resolve" not in buttons(tour("alert", id=alert))
 
 
+def test_the_page_of_an_alert_outlives_its_windows(tour, served, alert):
+    served.monitoring.resolve(alert, "done")
+    first = served.monitoring.alert(alert).first_window
+    served.monitoring.remove_window(first, "wrong event times")
+    assert served.monitoring.alert(alert).last_window != first
+    page = tour("alert", id=alert)
+    assert not page.exception
+    assert not page.error
+    assert page.get("plotly_chart")
+    served.monitoring.remove_window(served.monitoring.alert(alert).last_window, "wrong too")
+    page = tour("alert", id=alert)
+    assert not page.error
+    assert "was removed" in shown(page)
+
+
 def test_a_rule_in_the_address_can_be_paused(tour, served):
     rule = str(served.monitoring.rules("late")["id"].iloc[0])
     page = tour("monitoring", rule=rule)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring.alert_rules import rule_title
 from pilothouse.monitoring.check_titles import check_title
 from pilothouse_app.charts.windows import status_over_time
@@ -27,7 +30,7 @@ from pilothouse_app.features.monitoring.windows import span_text
 from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:
-    from pilothouse.monitoring.api import AlertInfo
+    from pilothouse.monitoring.api import AlertInfo, WindowInfo
 
 SCREEN = Screen(
     title="Alert",
@@ -64,14 +67,27 @@ def render() -> None:
 
     st.markdown(f"**{literal(alert_sentence(alert.message))}**")
     _facts(alert)
-    _links(alert)
+    windows = _windows(alert)
+    _links(alert, windows)
     left, right = st.columns([58, 42], gap="medium")
     with left:
         _trend(alert)
     with right:
         _events(alert)
     section("What drifted in its last window")
-    ranking_and_distributions(alert.last_window, key="alert")
+    if alert.last_window in windows:
+        ranking_and_distributions(alert.last_window, key="alert")
+    else:
+        st.markdown(":gray[The window was removed.]")
+
+
+def _windows(alert: AlertInfo) -> dict[str, WindowInfo]:
+    """The first and the last window of an alert, without those that were removed since."""
+    windows = {}
+    for window_id in dict.fromkeys((alert.first_window, alert.last_window)):
+        with suppress(NotFound):
+            windows[window_id] = workspace().monitoring.window(window_id)
+    return windows
 
 
 def _facts(alert: AlertInfo) -> None:
@@ -88,12 +104,9 @@ def _facts(alert: AlertInfo) -> None:
     )
 
 
-def _links(alert: AlertInfo) -> None:
-    monitoring = workspace().monitoring
-    named = dict.fromkeys((alert.first_window, alert.last_window))
+def _links(alert: AlertInfo, windows: Mapping[str, WindowInfo]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        for window_id in named:
-            window = monitoring.window(window_id)
+        for window_id, window in windows.items():
             label = span_text(window.start, window.end)
             link(address("window", window_id), label, icon=":material/date_range:")
         link(
