@@ -28,6 +28,7 @@ EDGES = {
     "core/pilothouse/deployments/model_server/server.py",  # a request, in the model process
     "core/pilothouse/interop/mlflow/application.py",  # a request
     "core/pilothouse/interop/mlflow/ingest.py",  # a request, in the thread that writes
+    "core/pilothouse/interop/mlflow/trials.py",  # a trial: raised by whoever waits for it
     "app/pilothouse_app/components/errors.py",  # a screen
 }
 

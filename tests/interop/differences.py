@@ -144,8 +144,9 @@ DIFFERENCES: dict[str, Difference] = {
     ),
     "gates": Difference(
         "moves any version to Staging and Production, and points `champion` at any",
-        "asks the gates of the stage, as the screen does, and answers 403 `PERMISSION_DENIED` with "
-        "what they say; `champion` follows the version in Production",
+        "asks the gates of the stage, as the screen does, after a trial of the version in a model "
+        "process where there was none, and answers 403 `PERMISSION_DENIED` with what they say; "
+        "`champion` follows the version in Production",
         "no door goes round the policy",
     ),
     "download": Difference(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,32 +14,6 @@ from pilothouse.workspace import Workspace
 
 # What the client warns its users of is not ours to judge.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture
-def mlflow(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
-    """The client's package, told the one line: where to log."""
-    for name, value in {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "1",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-        "NO_PROXY": "127.0.0.1",
-        "GIT_PYTHON_REFRESH": "quiet",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    found: ModuleType = pytest.importorskip("mlflow")
-    found.set_tracking_uri(url)
-    found.set_registry_uri(url)
-    found.set_experiment(experiment_id="0")
-    yield found
-    while found.active_run():
-        found.end_run()
-
-
-@pytest.fixture
-def client(mlflow: Any) -> Any:
-    return mlflow.MlflowClient()
 
 
 def test_the_fluent_api_logs_here(mlflow: Any, ours: Workspace, tmp_path: Path) -> None:

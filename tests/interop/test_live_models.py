@@ -115,8 +115,6 @@ def test_a_logged_model_goes_to_production_and_answers_as_its_author_does(
     registry.set_gates("production", (), "a test")
     move = {"name": name, "version": "1", "stage": "Production"}
     caller = Caller(logged.url)
-    assert caller.refused("POST", "model-versions/transition-stage", json=move)[0] == 403
-    assert registry.assess(name, 1, "production").accepted
     caller.post("model-versions/transition-stage", **move)
     caller.http.close()
     champion = registry.champion(name)

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 import orjson
 from sqlalchemy.exc import DataError, IntegrityError
 
+from pilothouse.deployments.controller.trial import try_version
 from pilothouse.deployments.gateway.body_reader import BodyReader
 from pilothouse.deployments.gateway.request import RequestLimits
 from pilothouse.experiments import experiment_changes
@@ -43,11 +44,13 @@ from pilothouse.interop.mlflow.compaction import Compactor
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid, translated
 from pilothouse.interop.mlflow.ingest import WriteQueue
 from pilothouse.interop.mlflow.request_fields import Fields, QueryValues
-from pilothouse.interop.mlflow.routing import Call, Route
+from pilothouse.interop.mlflow.routing import Call, GatedMove, Route
+from pilothouse.interop.mlflow.trials import Trials
 from pilothouse.interop.mlflow.webhooks import endpoints
 from pilothouse.kit.asgi import BodyBudget, Receive, Response, Scope, Send, read_body, respond
 from pilothouse.kit.errors import PilothouseError, TooLarge
 from pilothouse.kit.io_errors import to_unavailable
+from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.mlflow")
@@ -97,6 +100,7 @@ class MlflowApplication:
         self.store = store
         self.ingest = WriteQueue(store)
         self._compactor = Compactor(store, self.ingest)
+        self._trials = Trials(store, try_version)
         self._allow_reset = allow_reset
         self._table = _RouteTable(ROUTES)
         self._default: asyncio.Task[None] | None = None
@@ -171,6 +175,10 @@ class MlflowApplication:
         prepared: Any = None
         if route.prepare is not None:
             prepared = await asyncio.to_thread(route.prepare, self.store, fields)
+        if route.gated is not None:
+            version = await asyncio.to_thread(self._moved, route.gated, fields)
+            if version is not None:
+                await self._trials.ensure(version)
         if not route.writes:
             return await asyncio.to_thread(self._read, route, fields, prepared)
         points = None if route.points is None else route.points(fields)
@@ -198,6 +206,10 @@ class MlflowApplication:
             await self._reader.check_json(body, MAX_VALUES)
         self._reader.terminate_if_idle()
         return _object(body)
+
+    def _moved(self, gated: GatedMove, fields: Fields) -> VersionInfo | None:
+        with self.store.read() as session:
+            return gated(session, fields)
 
     def _read(self, route: Route, fields: Fields, prepared: Any) -> Response:
         with self.store.read() as session:

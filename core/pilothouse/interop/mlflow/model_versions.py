@@ -22,6 +22,7 @@ from pilothouse.interop.mlflow.registered_models import (
     promote,
     refuse_if_served,
     tags_of,
+    to_try,
 )
 from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, read_route, write_route
@@ -34,6 +35,7 @@ from pilothouse.interop.mlflow.version_serialisation import (
     versions,
 )
 from pilothouse.registry import deletion, external_changes, external_versions, tags
+from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.tables import GATED, ModelVersion, ModelVersionOrigin
 from pilothouse.registry.versions import metrics_of_run, register_import
 
@@ -146,6 +148,12 @@ def _transition(call: Call) -> Json:
     return _response(session, version)
 
 
+def _gated(session: Session, fields: Fields) -> VersionInfo | None:
+    stage = stage_of(fields.required("stage"))
+    version = find_version(session, fields.required("name"), fields.required("version"))
+    return to_try(session, version, stage) if stage in GATED else None
+
+
 ROUTES: tuple[Route, ...] = (
     write_route("model-versions/create", _create),
     read_route("model-versions/get", _get),
@@ -154,5 +162,5 @@ ROUTES: tuple[Route, ...] = (
     write_route("model-versions/delete", _delete, "DELETE"),
     write_route("model-versions/set-tag", _set_tag),
     write_route("model-versions/delete-tag", _delete_tag, "DELETE"),
-    write_route("model-versions/transition-stage", _transition),
+    Route(("POST",), "model-versions/transition-stage", _transition, gated=_gated),
 )

@@ -29,7 +29,9 @@ from pilothouse.interop.mlflow.version_serialisation import (
 )
 from pilothouse.kit.errors import Conflict, Refused
 from pilothouse.registry import deletion, external_changes, promotion, stages, tags
+from pilothouse.registry import versions as registry_versions
 from pilothouse.registry.gates import Verdict
+from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.promotion import PromotionRequest
 from pilothouse.registry.tables import (
     CHAMPION,
@@ -164,6 +166,25 @@ def _point_champion(call: Call, version: ModelVersion) -> None:
     stages.move_champion(session, call.store, name, version.version, REASON)
 
 
+def _gated(session: Session, fields: Fields) -> VersionInfo | None:
+    name, alias = fields.required("name"), _alias(fields)
+    version = find_version(session, name, fields.required("version"))
+    if alias != CHAMPION:
+        return None
+    pointed = session.get(Alias, (name, CHAMPION))
+    is_champion = pointed is not None and pointed.version == version.version
+    if version.stage == PRODUCTION and is_champion:
+        return None
+    return registry_versions.find(session, name, version.version)
+
+
+def to_try(session: Session, version: ModelVersion, stage: str) -> VersionInfo | None:
+    """A version that `promote` moves; None when it is in the stage already."""
+    if version.stage == stage:
+        return None
+    return registry_versions.find(session, version.model, version.version)
+
+
 def _alias(fields: Fields) -> str:
     alias = fields.required("alias")
     if not VALID_ALIAS.fullmatch(alias):
@@ -232,7 +253,7 @@ ROUTES: tuple[Route, ...] = (
     write_route("registered-models/set-tag", _set_tag),
     write_route("registered-models/delete-tag", _delete_tag, "DELETE"),
     read_route("registered-models/get-latest-versions", _latest, "GET", "POST"),
-    write_route("registered-models/alias", _set_alias),
+    Route(("POST",), "registered-models/alias", _set_alias, gated=_gated),
     write_route("registered-models/alias", _delete_alias, "DELETE"),
     read_route("registered-models/alias", _by_alias),
 )

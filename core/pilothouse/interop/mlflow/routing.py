@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from pilothouse.interop.mlflow.ingest import RunPoints
 from pilothouse.interop.mlflow.request_fields import Fields
+from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
 
@@ -26,6 +27,7 @@ class Call:
 Handler = Callable[[Call], dict[str, Any]]
 Prepare = Callable[[Store, Fields], Any]
 PointReader = Callable[[Fields], RunPoints | None]
+GatedMove = Callable[[Session, Fields], VersionInfo | None]
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Route:
 
     `prepare` runs before the transaction: what calls other machines belongs there.
     `points` reads the points of a request that only logs points; None for other requests.
+    `gated` reads which version a request moves through gates, None when it moves none: that version
+    is tried before the transaction.
     """
 
     methods: tuple[str, ...]
@@ -42,6 +46,7 @@ class Route:
     writes: bool = True
     prepare: Prepare | None = None
     points: PointReader | None = None
+    gated: GatedMove | None = None
 
 
 def read_route(path: str, handler: Handler, *methods: str) -> Route:
