@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Signature
+from pilothouse.models.signature import Label, Signature
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,20 +33,28 @@ class ClassLabels:
         return f"one of {listed}" + (f" and {more} more" if more > 0 else "")
 
 
+def matched_labels(signature: Signature, labels: Sequence[Any]) -> list[Label | None]:
+    """The class that each label means; None for what is missing or no class."""
+    cached: dict[tuple[type, Any], Label | None] = {}
+    matched: list[Label | None] = []
+    for label in labels:
+        if not isinstance(label, Hashable):  # a list, which some client sent as a label
+            matched.append(signature.match_label(label))
+            continue
+        key = (type(label), label)
+        if key not in cached:
+            cached[key] = signature.match_label(label)
+        matched.append(cached[key])
+    return matched
+
+
 def class_positions(signature: Signature, labels: Sequence[Any]) -> Floats:
     """The position of each label's class; NaN for what is missing or no class."""
     import numpy as np
 
-    positions = {label: float(index) for index, label in enumerate(signature.classes)}
-    cached: dict[tuple[type, Any], float] = {}
-    values = np.full(len(labels), np.nan)
-    for row, label in enumerate(labels):
-        key = (type(label), label)
-        if key not in cached:
-            matched = signature.match_label(label)
-            cached[key] = np.nan if matched is None else positions[matched]
-        values[row] = cached[key]
-    return values
+    positions: dict[Label | None, float] = {None: np.nan}
+    positions |= {label: float(index) for index, label in enumerate(signature.classes)}
+    return np.array([positions[label] for label in matched_labels(signature, labels)], dtype=float)
 
 
 def check_classes(signature: Signature, fewest: int, most: int | None = None) -> None:

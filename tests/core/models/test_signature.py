@@ -7,12 +7,14 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilothouse.experiments.metrics.kinds import compare_values, metric_kind
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.class_labels import class_positions, matched_labels
 from pilothouse.models.signature import Signature, SignatureField
 
 number = st.none() | st.floats(allow_nan=False, allow_infinity=False)
@@ -90,6 +92,16 @@ def test_every_class_means_itself(classes: tuple[Any, Any], reverse: bool) -> No
     order = classes[::-1] if reverse else classes
     signature = Signature((), "late", order, order[0])
     assert [signature.match_label(label) for label in order] == list(order)
+
+
+def test_many_labels_are_matched_as_one_by_one() -> None:
+    signature = Signature((), "late", (0, 1, "2"), 1)
+    labels = [1, 1.0, True, "1", "2", 2, None, float("nan"), [1], {}, "x", np.float64(0), 0, 1]
+    assert matched_labels(signature, labels) == [signature.match_label(label) for label in labels]
+    positions = [0, 1, 2, np.nan]
+    assert np.array_equal(
+        class_positions(signature, ["0", True, 2.0, "x"]), positions, equal_nan=True
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pilothouse.deployments.model_server.batching import Columns, Rows
+from pilothouse.models.class_labels import matched_labels
 from pilothouse.models.formats import LoadedModel
 from pilothouse.models.signature import Label, Signature
 
@@ -35,7 +36,7 @@ class Predictor:
                 f"the model gives {width} values for a row, and its signature says {self._width}"
             )
         if self._signature.gives == "label":
-            return [[self._label(value) for value in row] for row in rows]
+            return self._labels(rows) if self._signature.classes else rows
         if self._order is not None:
             rows = [[row[index] for index in self._order] for row in rows]
         return self._finite(rows)
@@ -48,13 +49,19 @@ class Predictor:
         kind = "probabilities" if self._signature.gives == "probability" else "numbers"
         raise ValueError(f"the model returned {kind} that are not finite")
 
-    def _label(self, value: Any) -> Any:
-        """The class of a label; a model that only knows numbers means the class of its position."""
-        if not self._signature.classes or self._signature.match_label(value) is not None:
-            return value
-        if _are_positions(self._classes, self._signature) and value in self._classes:
-            return self._signature.classes[int(value)]
-        return value
+    def _labels(self, rows: Rows) -> Rows:
+        """Labels as they are, except that a model of numbers only means a class by its position."""
+        if not _are_positions(self._classes, self._signature):
+            return rows
+        labels = [label for [label] in rows]
+        matched = matched_labels(self._signature, labels)
+        return [
+            [label] if match is not None else [self._class_at(label)]
+            for label, match in zip(labels, matched, strict=True)
+        ]
+
+    def _class_at(self, label: Any) -> Any:
+        return self._signature.classes[int(label)] if label in self._classes else label
 
 
 def is_batchable(predict: Any, columns: Columns) -> bool:

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.class_labels import ClassLabels, check_classes, class_positions
+from pilothouse.models.class_labels import (
+    ClassLabels,
+    check_classes,
+    class_positions,
+    matched_labels,
+)
 from pilothouse.models.signature import Signature
 from pilothouse.models.target_facts import TargetFacts, two_class_problem
 from pilothouse.models.tasks import (
@@ -111,7 +116,7 @@ class Binary(ClassLabels):
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:
         """The positive class's probability of each row, or its label."""
         if signature.gives == "label":
-            return {PREDICT: [signature.match_label(row[0]) for row in rows]}
+            return {PREDICT: matched_labels(signature, [row[0] for row in rows])}
         if signature.gives == "value":
             return {SCORE: [row[0] for row in rows]}
         position = signature.classes.index(signature.positive)

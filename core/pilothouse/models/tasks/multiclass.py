@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pilothouse.models.class_labels import ClassLabels, check_classes, class_positions
+from pilothouse.models.class_labels import (
+    ClassLabels,
+    check_classes,
+    class_positions,
+    matched_labels,
+)
 from pilothouse.models.signature import Signature
 from pilothouse.models.target_facts import TargetFacts, class_problem, holds_classes
 from pilothouse.models.tasks import (
@@ -110,7 +115,7 @@ class Multiclass(ClassLabels):
     def decide(signature: Signature, rows: Sequence[Row]) -> Columns:
         """The most probable class (of equals the first), its probability, and every probability."""
         if signature.gives != "probability":
-            return {PREDICT: [signature.match_label(row[0]) for row in rows]}
+            return {PREDICT: matched_labels(signature, [row[0] for row in rows])}
         classes = signature.classes
         confidence = [max(row) for row in rows]
         best = [row.index(top) for row, top in zip(rows, confidence, strict=True)]
