@@ -94,7 +94,8 @@ def example_rows(
         return ()
     own = example.columns
     if set(names) <= set(own):
-        order = [own.index(name) for name in names]
+        positions = {name: at for at, name in reversed(list(enumerate(own)))}
+        order = [positions[name] for name in names]
     elif len(own) == len(names):
         order = list(range(len(names)))
     else:

@@ -6,6 +6,7 @@ Only the standard library is imported here: every model process reads a signatur
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -178,7 +179,7 @@ UNKNOWN = Signature(inputs=(), task=UNSPECIFIED)
 
 
 def _validated(signature: Signature) -> Signature:
-    twice = {name for name in signature.names if signature.names.count(name) > 1}
+    twice = [name for name, count in Counter(signature.names).items() if count > 1]
     if twice:
         raise Invalid(f"the signature names {', '.join(sorted(twice))} more than once.")
     decides = signature.task == DEFAULT_TASK and signature.classes

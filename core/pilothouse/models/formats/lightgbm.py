@@ -74,6 +74,7 @@ class BoosterOfLightGBM:
         self._booster = booster
         self._signature = signature
         self._categories = booster.pandas_categorical or []
+        self._categorical = _categorical_positions(booster) if self._categories else []
         self._facts = _facts(booster)
 
     def inspect(self) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class BoosterOfLightGBM:
         """A frame with the categories of the file, in the order of the training's frame."""
         import pandas as pd
 
-        texts = _categorical_positions(self._booster)
+        texts = self._categorical
         if len(texts) != len(self._categories):
             texts = [index for index, values in enumerate(columns) if _is_text(values)]
         if len(texts) != len(self._categories):
