@@ -6,7 +6,7 @@ attributes are followed. https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -37,21 +37,23 @@ class OnnxFile:
     messages: int = 0
 
 
-def read_onnx(data: bytes) -> OnnxFile:
-    """Walk through the file. Raises Invalid when it is damaged or nested too deep."""
+def read_onnx(data: bytes, model_path: str, files: Collection[str]) -> OnnxFile:
+    """Walk through the file at `model_path`, one of the model's `files`.
+
+    Raises Invalid when it is damaged, nested too deep, or refers to a tensor that is not one of the
+    model's files.
+    """
     result = OnnxFile()
     _walk(memoryview(data), "model", result, 0)
+    _check_external(result.external, PurePosixPath(model_path).parent, files)
     return result
 
 
-def check_external(data: bytes, model_path: str, files: Iterator[str] | list[str]) -> None:
-    """Raises Invalid when the file refers to a tensor that is not one of the model's files."""
-    listed = set(files)
-    folder = PurePosixPath(model_path).parent
-    for location in read_onnx(data).external:
+def _check_external(locations: list[str], folder: PurePosixPath, files: Collection[str]) -> None:
+    for location in locations:
         path = PurePosixPath(location)
         inside = not path.is_absolute() and ".." not in path.parts and "\\" not in location
-        if not inside or str(folder / path) not in listed:
+        if not inside or str(folder / path) not in files:
             raise Invalid(
                 f"The ONNX file refers to {location[:200]!r}, which is no file of this model."
             )

@@ -47,7 +47,7 @@ from pilothouse.models.audit.pickles import audit_pickle
 from pilothouse.models.audit.skops_schema import audit_skops
 from pilothouse.models.audit.torch_archive import audit_torch
 from pilothouse.models.formats import formats
-from pilothouse.models.onnx_file import check_external
+from pilothouse.models.onnx_file import read_onnx
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.signature import UNKNOWN
 from pilothouse.models.unpickling import load_pickle
@@ -450,19 +450,19 @@ def onnx_with_external(location: str) -> bytes:
 @pytest.mark.parametrize("location", ["/etc/passwd", "../weights", "a\\b", "other.bin", ""])
 def test_onnx_reads_no_file_that_is_not_the_models(location: str) -> None:
     with pytest.raises(Invalid, match="no file of this model"):
-        check_external(onnx_with_external(location), "model.onnx", ["model.onnx", "weights"])
+        read_onnx(onnx_with_external(location), "model.onnx", ["model.onnx", "weights"])
 
 
 def test_onnx_may_read_the_files_of_the_model() -> None:
-    check_external(onnx_with_external("weights"), "data/model.onnx", ["data/weights"])
+    read_onnx(onnx_with_external("weights"), "data/model.onnx", ["data/weights"])
     with pytest.raises(Invalid, match="no file of this model"):
-        check_external(onnx_with_external("weights"), "data/model.onnx", ["weights"])
+        read_onnx(onnx_with_external("weights"), "data/model.onnx", ["weights"])
 
 
 @pytest.mark.parametrize("data", [b"\x3a\xff", b"\x3f", b"<html>", message(7, b"\x2a\x7f")])
 def test_a_damaged_onnx_file_is_refused(data: bytes) -> None:
     with pytest.raises(Invalid, match="damaged"):
-        check_external(data, "model.onnx", [])
+        read_onnx(data, "model.onnx", [])
 
 
 def test_formats_that_read_data_say_so(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pilothouse.models.formats import (
     main_file,
     require_file,
 )
-from pilothouse.models.onnx_file import check_external, read_onnx
+from pilothouse.models.onnx_file import OnnxFile, read_onnx
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.raw_rows import plain, rows_of, two_columns
 from pilothouse.models.signature import Signature
@@ -48,8 +48,7 @@ class Onnx(ModelFormat):
 
     def audit(self, folder: Path, package: ModelPackage) -> Audit:
         """Data only. Raises Invalid when it refers to a file outside of the model's."""
-        path = require_file(package, ".onnx")
-        check_external((folder / path).read_bytes(), path, list(package.files))
+        _read(folder, package)
         return audit_of_data()
 
     def load(
@@ -58,7 +57,7 @@ class Onnx(ModelFormat):
         """Open a session. Raises Invalid for external data that is no file of the model."""
         import onnxruntime
 
-        self.audit(folder, package)
+        file = _read(folder, package)
         path = folder / require_file(package, ".onnx")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -66,7 +65,12 @@ class Onnx(ModelFormat):
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
-        return GraphOfOnnx(session, signature, read_onnx(path.read_bytes()).classes)
+        return GraphOfOnnx(session, signature, file.classes)
+
+
+def _read(folder: Path, package: ModelPackage) -> OnnxFile:
+    path = require_file(package, ".onnx")
+    return read_onnx((folder / path).read_bytes(), path, package.files)
 
 
 class GraphOfOnnx:
