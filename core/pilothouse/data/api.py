@@ -12,7 +12,7 @@ from sqlmodel import col, func, or_, select
 from pilothouse.data import lifecycle, versions
 from pilothouse.data.contract_api import ContractCommands
 from pilothouse.data.contract_enforcement import OnBreach
-from pilothouse.data.info import ColumnProfile, DatasetVersionInfo, Profile
+from pilothouse.data.info import DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
 from pilothouse.data.reading_options import AUTOMATIC, ReadOptions
 from pilothouse.data.schema import Type
@@ -296,7 +296,7 @@ class Data(ContractCommands):
         """The statistics of each column, computed at registration. Raises NotFound."""
         with self._store.read() as session:
             version = versions.row(session, ref)
-        return Profile(version.rows, tuple(map(ColumnProfile.from_json, version.profile_json)))
+        return Profile(version.rows, versions.column_profiles(version))
 
     def diff(self, a: str, b: str) -> DataDiff:
         """What changed from version `a` to version `b`: schema, rows, spread. Raises NotFound."""

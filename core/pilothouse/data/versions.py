@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session, and_, col, func, select
 
 from pilothouse.activity import record
-from pilothouse.data.info import DatasetVersionInfo
+from pilothouse.data.info import ColumnProfile, DatasetVersionInfo
 from pilothouse.data.reading_report import ReadingReport
 from pilothouse.data.schema import Column
 from pilothouse.data.tables import Dataset, DatasetVersion
@@ -321,6 +321,11 @@ def info(version: DatasetVersion, *, existed: bool = False) -> DatasetVersionInf
         existed=existed,
         **{name: getattr(version, name) for name in same.split()},
     )
+
+
+def column_profiles(version: DatasetVersion) -> tuple[ColumnProfile, ...]:
+    """The profile of every column, as it was made when the version was registered."""
+    return tuple(map(ColumnProfile.from_json, version.profile_json))
 
 
 def status(archived_at: datetime | None, superseded_by: str | None) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pilothouse.data import versions
 from pilothouse.data.info import DatasetVersionInfo
 from pilothouse.models.signature import FieldType
 from pilothouse.storage import Store
@@ -74,7 +75,8 @@ def leaks(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> list
 def _feature_names(
     store: Store, version: DatasetVersionInfo, spec: TrainingSpec, time_name: str | None
 ) -> list[str]:
-    profile = read_training_table(store, version.ref, [spec.target]).profile
+    with store.read() as session:
+        profile = versions.column_profiles(versions.row(session, version.ref))
     uses = column_uses(profile, spec.target, time_name, spec.features)
     return [use.column for use in uses if use.used]
 
