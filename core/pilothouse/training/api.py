@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from pilothouse.data import versions
-from pilothouse.data.info import ColumnProfile
 from pilothouse.jobs import Progress, submit
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.ids import run_id
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from pilothouse.training.preview import TargetInfo, TrainingPreview
 
 MINUTES = 30.0  # after which "try all" starts no further trainer
-MAX_MINUTES = 7 * 24 * 60
 MAX_MINUTES = 7 * 24 * 60
 
 
@@ -92,8 +90,9 @@ class Training(Service):
 
         with self._store.read() as session:
             row = versions.row(session, dataset)
-        profile = [ColumnProfile.from_json(column) for column in row.profile_json]
-        return column_uses(profile, target, time_column or row.event_time, features)
+        return column_uses(
+            versions.column_profiles(row), target, time_column or row.event_time, features
+        )
 
     def describe_target(self, dataset: str, target: str, task: str | None = None) -> TargetInfo:
         """The task that a target suggests (or the one named), those that it suits, its classes.
@@ -127,13 +126,12 @@ class Training(Service):
         """
         spec = self.preview(spec).spec
         with self._store.write() as session:
-            checked = _resolve(session, spec)
             return submit(
                 session,
                 self._store,
                 "train",
-                {"spec": checked.to_json()},
-                title=f"Train {trainers.get(spec.trainer).title.lower()} on {checked.dataset}",
+                {"spec": spec.to_json()},
+                title=f"Train {trainers.get(spec.trainer).title.lower()} on {spec.dataset}",
                 subject=("experiment", spec.experiment),
                 job_id=job_id,
             )
@@ -192,8 +190,6 @@ class Training(Service):
     def _all_specs(self, spec: TrainingSpec) -> list[TrainingSpec]:
         """A spec for each trainer of the task: baselines first, as they take no time."""
         spec = self.preview(spec).spec
-        with self._store.read() as session:
-            spec = _resolve(session, spec)
         infos = sorted(self.trainers(spec.task), key=lambda info: not info.is_baseline)
         return [
             replace(

@@ -70,7 +70,8 @@ def fit_candidate(
 
     for fold, phase in zip(training_data.folds, fold_phases, strict=True):
         step(phase)
-        fold_answers.append(_fit(training_data, params, fold)[1])
+        _, raw = _fit(training_data, params, fold)
+        fold_answers.append(output_columns(training_data.target.signature, raw))
 
     step(final)
     threshold = _threshold(training_data, fold_answers)
@@ -99,7 +100,7 @@ class _Fit:
         return self.data.truth[self.data.split.test]
 
 
-def _evaluate(fit: _Fit, fold_answers: list[Floats]) -> Candidate:
+def _evaluate(fit: _Fit, fold_answers: list[Outputs]) -> Candidate:
     """The candidate's metrics, and the files of its run."""
     data, spec = fit.data, fit.data.spec
     columns = output_columns(fit.signature, fit.raw)
@@ -172,28 +173,25 @@ def _log_convergence_warnings() -> Iterator[None]:
         log.warning("%s", str(warning.message).splitlines()[0])
 
 
-def _threshold(training_data: TrainingData, fold_answers: list[Floats]) -> float:
+def _threshold(training_data: TrainingData, fold_answers: list[Outputs]) -> float:
     """The spec's, or the one with the best Youden index on rows that no fold was fitted on."""
     if training_data.spec.threshold is not None:
         return training_data.spec.threshold
     if not fold_answers or not training_data.task.has_threshold:
         return DEFAULT_THRESHOLD
-    signature = training_data.target.signature
-    score = np.concatenate([output_columns(signature, raw)[SCORE] for raw in fold_answers])
+    score = np.concatenate([columns[SCORE] for columns in fold_answers])
     truth = np.concatenate([training_data.truth[fold.test] for fold in training_data.folds])
     return min(max(best_threshold(truth == 1, score), 0.01), 0.99)
 
 
 def _fold_metrics(
-    training_data: TrainingData, fold_answers: list[Floats]
+    training_data: TrainingData, fold_answers: list[Outputs]
 ) -> dict[str, list[float]]:
     """The first metrics of the task and the one that decides, where every fold has them."""
     signature, task = training_data.target.signature, training_data.task
     rows = [
-        task.compute_metrics(
-            signature, output_columns(signature, raw), training_data.truth[fold.test]
-        )
-        for fold, raw in zip(training_data.folds, fold_answers, strict=True)
+        task.compute_metrics(signature, columns, training_data.truth[fold.test])
+        for fold, columns in zip(training_data.folds, fold_answers, strict=True)
     ]
     first = [metric.key for metric in ranking_metrics(task)[:FOLD_METRICS]]
     keys = dict.fromkeys([*first, training_data.spec.metric or ""])

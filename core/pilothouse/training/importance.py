@@ -7,7 +7,8 @@ come from one feature are shuffled together. It runs in child processes only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import metric_of, primary_metric, task_of
-from pilothouse.training.answers import Floats, output_columns, predict_raw
+from pilothouse.training.answers import Floats, Outputs, output_columns, predict_raw
 from pilothouse.training.columns import FeatureColumns
 from pilothouse.training.splits import thin
 
@@ -69,19 +70,26 @@ class _Scorer:
     @classmethod
     def of(cls, model: Pipeline, signature: Signature, matrix: Floats, truth: Floats) -> _Scorer:
         """The scorer by the primary metric, or by the cost of a row when there is none."""
-        raw = predict_raw(model, signature, matrix)
         task, key = task_of(signature), primary_metric(task_of(signature))
-        computed = task.compute_metrics(signature, output_columns(signature, raw), truth)
-        scorer = cls(model, signature, truth, key if key in computed else "")
-        return cls(model, signature, truth, scorer.metric, scorer.score(raw))
+        columns = output_columns(signature, predict_raw(model, signature, matrix))
+        metrics = task.compute_metrics(signature, columns, truth)
+        scorer = cls(model, signature, truth, key if key in metrics else "")
+        return replace(scorer, whole=scorer._value(columns, metrics))
 
     def score(self, raw: Floats) -> float:
-        task, columns = task_of(self.signature), output_columns(self.signature, raw)
+        columns = output_columns(self.signature, raw)
+        if not self.metric:
+            return self._value(columns, {})
+        metrics = task_of(self.signature).compute_metrics(self.signature, columns, self.truth)
+        return self._value(columns, metrics)
+
+    def _value(self, columns: Outputs, metrics: Mapping[str, float]) -> float:
+        """The metric of these answers, or their negative mean cost where there is none."""
+        task = task_of(self.signature)
         metric = metric_of(task, self.metric)
         if metric is None:
             return -float(task.row_cost(self.signature, columns, self.truth).mean())
-        value = task.compute_metrics(self.signature, columns, self.truth)[metric.key]
-        return value if metric.direction == "higher" else -value
+        return metrics[metric.key] if metric.direction == "higher" else -metrics[metric.key]
 
 
 def _losses(

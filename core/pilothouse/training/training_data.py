@@ -162,13 +162,19 @@ def read_training_table(
         version = versions.row(session, ref)
         info = versions.info(version)
         frame = versions.read_frame(store, session, info.ref, columns)
-        profile = tuple(map(ColumnProfile.from_json, version.profile_json))
     types = {column.name: column.type for column in info.schema}
     boolean_words = {column.name: column.boolean_words for column in info.schema}
     boolean_words_by_column = {
         name: pair for name, pair in boolean_words.items() if pair is not None
     }
-    return TrainingTable(info.ref, frame, types, profile, info.event_time, boolean_words_by_column)
+    return TrainingTable(
+        info.ref,
+        frame,
+        types,
+        versions.column_profiles(version),
+        info.event_time,
+        boolean_words_by_column,
+    )
 
 
 def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
@@ -187,7 +193,7 @@ def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
         boolean_words=table.boolean_words,
         uses=uses,
         at=_event_times(table, spec, target.rows),
-        groups=_groups(table, spec, target.rows),
+        groups=data_split.groups,
         rows=len(table.frame),
         kind=data_split.kind,
         split=data_split.split,
@@ -200,6 +206,7 @@ class DataSplit:
     """The labelled rows, which of them are held out and in which way, the folds of the others."""
 
     target: TargetColumn
+    groups: Groups | None
     kind: Kind
     split: Split
     folds: list[Split]
@@ -227,9 +234,10 @@ def split_data(table: TrainingTable, spec: TrainingSpec) -> DataSplit:
 def _split_by(table: TrainingTable, target: TargetColumn, kind: Kind) -> DataSplit:
     spec = target.spec
     at = _instants(table, spec, target.rows) if kind == "time" else None
-    rows = _LabelledRows(target.codes, at, _groups(table, spec, target.rows), len(target.rows))
+    groups = _groups(table, spec, target.rows)
+    rows = _LabelledRows(target.codes, at, groups, len(target.rows))
     split = rows.hold_out(kind, spec.test_share, spec.seed)
-    return DataSplit(target, kind, split, _folds(spec, kind, split.train, rows))
+    return DataSplit(target, groups, kind, split, _folds(spec, kind, split.train, rows))
 
 
 @dataclass(frozen=True)
