@@ -34,13 +34,19 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, clock: FixedClock, empty_database: Path) -> Iterator[Workspace]:
+def new_folder(tmp_path: Path, empty_database: Path) -> Path:
+    """The folder of a new workspace, with its database."""
     folder = tmp_path / "workspace"
     if not folder.exists():  # another fixture may have filled it
         folder.mkdir(mode=0o700)
         shutil.copy(empty_database, folder)
+    return folder
+
+
+@pytest.fixture
+def workspace(new_folder: Path, clock: FixedClock) -> Iterator[Workspace]:
     # Whether the repository of these tests has changes must not decide how they end.
-    settings = Settings(workspace=folder, actor="ada", code_patch=False)
+    settings = Settings(workspace=new_folder, actor="ada", code_patch=False)
     opened = open_workspace(settings=settings, clock=clock)
     yield opened
     opened.store.engine.dispose()

@@ -20,8 +20,8 @@ RUN = "0123456789abcdef" * 2
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    opened = open_workspace(settings=Settings(workspace=tmp_path / "workspace", actor="ada"))
+def workspace(new_folder: Path) -> Workspace:
+    opened = open_workspace(settings=Settings(workspace=new_folder, actor="ada"))
     now = opened.store.now()
     with opened.store.write() as session:
         session.add(Experiment(id=7, name="flights & more", created_at=now, created_by="ada"))

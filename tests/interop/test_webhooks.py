@@ -262,10 +262,9 @@ def trained(workspace: Workspace) -> str:
 
 
 @pytest.fixture
-def inner(tmp_path: Path, clock: FixedClock) -> Iterator[Store]:
+def inner(new_folder: Path, clock: FixedClock) -> Iterator[Store]:
     """A store whose webhooks may call this machine, on a clock that tests move."""
-    folder = tmp_path / "inner"
-    settings = Settings(workspace=folder, actor="ada", webhook_private_addresses=True)
+    settings = Settings(workspace=new_folder, actor="ada", webhook_private_addresses=True)
     workspace = open_workspace(settings=settings, clock=clock)
     yield workspace.store
     workspace.store.engine.dispose()

@@ -18,9 +18,9 @@ def artifacts() -> tuple[bytes, bytes]:
 
 
 @pytest.fixture
-def registered(tmp_path: Path, artifacts: tuple[bytes, bytes]) -> Iterator[Store]:
+def registered(new_folder: Path, artifacts: tuple[bytes, bytes]) -> Iterator[Store]:
     """Two versions of the model `late`."""
-    with workspace_of(tmp_path / "workspace", *artifacts) as store:
+    with workspace_of(new_folder, *artifacts) as store:
         yield store
 
 

@@ -30,12 +30,12 @@ def wheels(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, clock: FixedClock) -> Iterator[Open]:
+def opened(new_folder: Path, clock: FixedClock) -> Iterator[Open]:
     """Open a workspace with settings of the test's own."""
     workspaces = []
 
     def open_(**settings: Any) -> Workspace:
-        values = {"workspace": tmp_path / "workspace", "actor": "ada", "code_patch": False}
+        values = {"workspace": new_folder, "actor": "ada", "code_patch": False}
         workspaces.append(open_workspace(settings=Settings(**values | settings), clock=clock))
         return workspaces[-1]
 
