@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.comparison.predictions import AlignedPredictions, RunPredictions
+from pilothouse.models.tasks import class_of_code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,8 +151,7 @@ def _targets(part: RunPredictions) -> Any:
     if part.score_column:
         return (truth == 1).astype(np.int8)
     if part.task.has_classes:
-        classes = list(part.signature.classes)
-        names = dict(zip(part.task.truth(part.signature, classes).tolist(), classes, strict=True))
+        names = class_of_code(part.signature)
         return [names.get(value, value) for value in truth.tolist()]
     if truth.ndim > 1:
         names_of = part.signature.output_names

@@ -20,7 +20,7 @@ from pilothouse.comparison.run_tasks import SIGNATURE_PATH, decides, read_signat
 from pilothouse.experiments.details import RunInfo
 from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.models.signature import Signature
-from pilothouse.models.tasks import Task, task_of
+from pilothouse.models.tasks import Task, class_of_code, task_of
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -371,11 +371,10 @@ def _different_labels(candidate: RunPredictions, reference: RunPredictions) -> i
     truth = candidate.rows.truth
     is_recorded = candidate.is_recorded and reference.is_recorded
     if is_recorded and candidate.task.has_classes and len(truth):
-        classes = list(candidate.signature.classes)
-        own = candidate.task.truth(candidate.signature, classes)
-        order = np.argsort(own)
-        code = np.minimum(np.searchsorted(own[order], truth), len(order) - 1)
-        truth = candidate.task.truth(reference.signature, classes)[order][code]
+        classes = class_of_code(candidate.signature)
+        codes = candidate.task.truth(reference.signature, list(classes.values())).tolist()
+        code_in_reference = dict(zip(classes, codes, strict=True))
+        truth = np.array([code_in_reference.get(code, np.nan) for code in truth.tolist()])
     different = truth != reference.rows.truth
     return int(np.count_nonzero(different if different.ndim == 1 else different.any(axis=1)))
 

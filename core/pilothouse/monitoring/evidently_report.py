@@ -16,7 +16,7 @@ import numpy as np
 from pilothouse.deployments import commands
 from pilothouse.jobs import Progress
 from pilothouse.models.signature import Signature
-from pilothouse.models.tasks import task_of
+from pilothouse.models.tasks import class_of_code, task_of
 from pilothouse.monitoring import (
     baselines,
     monitors,
@@ -110,10 +110,8 @@ def measures(signature: Signature) -> bool:
 
 def class_names(signature: Signature, truth: Floats) -> Any:
     """The names of the classes that a task's numbers stand for; None where there is none."""
-    codes = task_of(signature).truth(signature, list(signature.classes))
-    names = {
-        code: str(label) for code, label in zip(codes.tolist(), signature.classes, strict=True)
-    }
+    classes = class_of_code(signature)
+    names = {code: str(label) for code, label in classes.items()}
     return np.array([names.get(code) for code in truth.tolist()], dtype=object)
 
 

@@ -16,7 +16,7 @@ from pilothouse.deployments.scoring import Report, answerable, score_frame
 from pilothouse.experiments import Experiments
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature
-from pilothouse.models.tasks import primary_metric, task_of
+from pilothouse.models.tasks import class_of_code, primary_metric, task_of
 from pilothouse.registry.evaluations import REFERENCE_PATH
 from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.versions import SIGNATURE_PATH
@@ -99,7 +99,8 @@ def _as_truth(truth: Floats, own: Signature, other: Signature) -> Floats:
     """The labels as numbers of another signature, whose classes may have another order."""
     if own.classes == other.classes and own.positive == other.positive:
         return truth
-    labels = [own.classes[int(position)] for position in truth]
+    classes = class_of_code(own)
+    labels = [classes.get(code) for code in truth.tolist()]
     return task_of(other).truth(other, labels)
 
 

@@ -12,7 +12,7 @@ from sklearn import metrics as oracle
 
 from pilothouse.models.metrics.weighted_metrics import Untested, class_measures
 from pilothouse.models.signature import OutputField, Signature, SignatureField
-from pilothouse.models.tasks import task_of, tasks
+from pilothouse.models.tasks import class_of_code, task_of, tasks
 from pilothouse.testing.tasks import check_task_on
 
 INPUTS = (SignatureField("x", "number"),)
@@ -223,6 +223,14 @@ def test_the_score_is_the_positive_class_in_any_order(
     assert columns["score"] == chances
     called = task_of(signature).predictions(signature, columns)
     assert [label == positive for label in called] == [c >= 0.5 for c in chances]
+
+
+def test_a_number_of_the_truth_is_a_class_in_any_order_of_the_classes() -> None:
+    for classes in (("no", "yes"), ("yes", "no")):
+        binary = Signature((), classes=classes, positive="yes", task="binary")
+        assert class_of_code(binary) == {0.0: "no", 1.0: "yes"}
+    three = Signature((), classes=("mid", "low", "high"), task="multiclass")
+    assert class_of_code(three) == {0.0: "mid", 1.0: "low", 2.0: "high"}
 
 
 def test_many_classes_are_answered_and_not_logged() -> None:

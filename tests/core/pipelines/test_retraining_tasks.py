@@ -18,8 +18,10 @@ from pilothouse.deployments.prediction_log.stored_columns import MARK, output_co
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.ids import uuid7s
+from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import primary_metric, task_of
 from pilothouse.pipelines import retraining
+from pilothouse.pipelines.champion_comparison import _as_truth
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.training import TrainingSpec
 from pilothouse.training.fit import train_job
@@ -160,3 +162,16 @@ def test_a_run_that_answers_something_else_is_not_compared(
     run = workspace.training.train_now(spec)
     with pytest.raises(Invalid, match="answers something else than the run"):
         retraining.compare(workspace.store, PROGRESS, run=run, model=NAME, champion=1)
+
+
+def test_labels_are_those_of_the_champion_whichever_class_is_first_or_positive() -> None:
+    labels = ["yes", "no", "no", "yes", None]
+    signatures = [
+        Signature((), classes=classes, positive=positive, task="binary")
+        for classes in (("no", "yes"), ("yes", "no"))
+        for positive in ("no", "yes")
+    ]
+    for own in signatures:
+        for other in signatures:
+            truth = _as_truth(task_of(own).truth(own, labels), own, other)
+            np.testing.assert_array_equal(truth, task_of(other).truth(other, labels))

@@ -226,6 +226,15 @@ def task_of(signature: Signature) -> Task:
     return tasks.get(signature.task)
 
 
+def class_of_code(signature: Signature) -> dict[float, Label]:
+    """The class that each number of the task's truth stands for.
+
+    The number is no position among the classes: of two classes, 1 is the positive one.
+    """
+    codes = task_of(signature).truth(signature, list(signature.classes))
+    return dict(zip(codes.tolist(), signature.classes, strict=True))
+
+
 def suggested_task(target: TargetFacts) -> str | None:
     """The name of the task that a target has by default; None when training fits none."""
     return next((name for name, task in tasks.items() if task.suits_target(target)), None)
