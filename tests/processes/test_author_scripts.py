@@ -24,7 +24,7 @@ from harness.running_instance import wait_for, worker_alone
 from harness.serving import ServerProcess
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.settings import Settings
-from pilothouse.monitoring.alert_rules import AlertRuleSpec
+from pilothouse.monitoring.alert_rules import NONE, RETRAIN, AlertRuleSpec
 from pilothouse.workspace import Workspace, open_workspace
 
 mlflow = pytest.importorskip("mlflow")
@@ -188,8 +188,9 @@ def test_a_script_goes_from_log_model_to_a_retraining(
     ws.deployments.wait_until_ready(model, PATIENCE_S)
 
     served = serve(running, case, table)
-    watch(ws, case, served)
-    retrain(running, case)
+    register_recipe(ws, case)
+    watch(running, case, served)
+    check_retrained(running, case)
 
 
 def run_script(running: Running, case: Case, file: Path) -> None:
@@ -300,38 +301,53 @@ def assert_same(expected: Any, actual: list[Any]) -> None:
         assert actual == values.tolist()
 
 
-def watch(ws: Workspace, case: Case, weeks: list[Week]) -> None:
+def register_recipe(ws: Workspace, case: Case) -> None:
+    """The author's script as a recipe."""
+    files = {"train.py": (SCRIPTS / f"{case.script}.py").read_bytes()}
+    ws.recipes.register_files(
+        case.model, files, entry_point="train.py", dataset_parameter="data", model=case.model
+    )
+
+
+def watch(running: Running, case: Case, weeks: list[Week]) -> None:
     """Labels, windows with scikit-learn's metrics, and an alert for the week that is wrong."""
-    name = case.model
+    ws, name = running.workspace, case.model
     ws.pipelines.monitor(name)
+    action = NONE if case.own_code else RETRAIN
     rule = AlertRuleSpec(
-        "worse", "performance", "primary", "worse_than_tolerated", 1.0, for_windows=1
+        "worse",
+        "performance",
+        "primary",
+        "worse_than_tolerated",
+        1.0,
+        for_windows=1,
+        action=action,
     )
     ws.monitoring.add_rule(name, rule)
-    for number, week in enumerate(weeks):
-        labels = week.truth.tolist()
-        assert ws.deployments.label(name, week.ids, labels) == ROWS
-        start = MONDAY + number * WEEK
-        info = ws.monitoring.window(ws.monitoring.evaluate(name, start, start + WEEK))
+    for week in weeks:
+        assert ws.deployments.label(name, week.ids, week.truth.tolist()) == ROWS
+    result = running.wait(ws.pipelines.evaluate(name))
+    assert result["windows"] == len(weeks)
+
+    windows = ws.monitoring.windows(name)["id"]
+    for number, (window, week) in enumerate(zip(windows, weeks, strict=True)):
+        info = ws.monitoring.window(window)
         assert info.value == pytest.approx(case.oracle(week.outputs, week.truth), rel=1e-6)
         assert (info.performance_status == "fail") == (number == 1), info
     alerts = ws.monitoring.alerts("firing", deployment=name)
     assert "worse" in alerts["name"].tolist()
 
 
-def retrain(running: Running, case: Case) -> None:
-    """The author's script as a recipe makes the next version from the labelled predictions."""
+def check_retrained(running: Running, case: Case) -> None:
+    """The recipe made the next version, and the alert's retraining proposes it."""
     ws, model = running.workspace, case.model
-    files = {"train.py": (SCRIPTS / f"{case.script}.py").read_bytes()}
-    ws.recipes.register_files(
-        model, files, entry_point="train.py", dataset_parameter="data", model=model
-    )
     if case.own_code:  # each version of it is approved by a person before it is loaded
         result = running.wait(ws.recipes.run(model, {}, f"{model}-rows"))
         assert result["versions"] == [f"{model}@2"]
         assert "nobody has approved" in ws.registry.reason_not_loaded(model, 2)
     else:
-        result = running.wait(ws.pipelines.retrain(model, "an alert", weeks=52))
+        (job,) = ws.jobs.jobs(subject_ref=model, kind="retrain")["id"]
+        result = running.wait(job)
         promotion = ws.registry.promotion(result["promotion"])
         assert (promotion.version, promotion.status) == (2, "pending")
     made = ws.registry.version(model, 2).signature
