@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pilothouse.workspace import Workspace
@@ -22,8 +23,6 @@ class Greeting:
 @pytest.fixture
 def booster(workspace: Workspace, tmp_path: Path) -> None:
     """A regression by XGBoost, registered from its file."""
-    import numpy as np
-
     values = np.arange(20.0).reshape(10, 2)
     model = xgboost.XGBRegressor(n_estimators=2).fit(values, values[:, 0])
     model.save_model(tmp_path / "model.ubj")
@@ -77,3 +76,42 @@ def test_the_form_begins_with_what_the_model_says(workspace: Workspace) -> None:
     unknown = prefill(version, {"answer": [[1.0, 2.0]]}, ())
     assert (unknown.task, unknown.outputs) == ("unspecified", ("output_1", "output_2"))
     assert prefill(version, {"answer": [[1.0, 2.0]]}, ("low", "high")).outputs == ("low", "high")
+
+
+@pytest.mark.usefixtures("booster")
+def test_the_form_begins_with_the_outputs_of_the_file(workspace: Workspace) -> None:
+    version = workspace.registry.version("price", 1)
+    outputs = [{"name": "price", "type": "number"}, {"name": "grade", "type": "string"}]
+    for answer in ([], [[1.5, "a"]]):
+        filled = prefill(version, {"outputs": outputs, "answer": answer}, ())
+        assert filled.outputs == ("price", "grade")
+        assert filled.output_types == {"price": "number", "grade": "string"}
+
+    # The program that logged the model named one output, and the model answers two.
+    facts = {"outputs": outputs, "answer": [[1.5, "a"]]}
+    assert prefill(version, facts, ("all",)).outputs == ("price", "grade")
+    assert prefill(version, facts, ("a", "b")).output_types == {"a": "number", "b": "string"}
+
+
+def test_the_form_keeps_the_types_of_the_outputs(
+    workspace: Workspace, visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    model = xgboost.XGBRegressor(n_estimators=2)
+    model.fit(rng.normal(size=(60, 2)), rng.normal(size=(60, 2)))
+    model.save_model(tmp_path / "model.ubj")
+    workspace.registry.register_files("two", tmp_path / "model.ubj")
+    inputs = {"a": "number", "b": "number"}
+    workspace.registry.describe(
+        "two", 1, "unspecified", inputs=inputs, outputs=[("size", "integer"), ("price", "number")]
+    )
+    page = visit("version", ref="two@1")
+    page.button(key="version_describe").click().run()
+    assert page.text_area(key="describe_outputs").value == "size\nprice"
+    page.button(key="describe_go").click().run()
+    assert not page.exception
+    described = workspace.registry.version("two", 1).signature.outputs
+    assert [(field.name, field.type) for field in described] == [
+        ("size", "integer"),
+        ("price", "number"),
+    ]

@@ -52,6 +52,7 @@ class Prefilled:
     classes: tuple[Label, ...]
     levels: tuple[float, ...]
     outputs: tuple[str, ...]
+    output_types: Mapping[str, str]
     signature: Signature
 
 
@@ -99,19 +100,32 @@ def prefill(info: VersionInfo, facts: Mapping[str, Any], logged: Sequence[str]) 
     """What the form begins with; a description that is there already comes first."""
     signature = info.signature
     described = signature if signature.is_described else None
-    width = len((facts.get("answer") or [[]])[0])
-    names = tuple(logged) or tuple(map(str, facts.get("outputs") or ()))
-    if width and len(names) != width:
-        names = tuple(f"output_{number}" for number in range(1, width + 1))
+    described_outputs = tuple((field.name, field.type) for field in signature.outputs)
+    outputs = described_outputs or _proposed_outputs(facts, logged)
     task = str(facts.get("task") or "")
     return Prefilled(
         task=described.task if described else task if task in dict(tasks.items()) else UNSPECIFIED,
         gives=described.gives if described else str(facts.get("gives") or ""),
         classes=signature.classes or tuple(facts.get("classes") or ()),
         levels=signature.levels or tuple(facts.get("levels") or ()),
-        outputs=tuple(field.name for field in signature.outputs) or names,
+        outputs=tuple(name for name, _ in outputs),
+        output_types=dict(outputs),
         signature=signature,
     )
+
+
+def _proposed_outputs(
+    facts: Mapping[str, Any], logged: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """As many outputs as the answer has values: the logged names, else those of the file."""
+    fields = facts.get("outputs") or ()
+    own = [field["name"] for field in fields]
+    answer = facts.get("answer") or [list(logged) or own]
+    width = len(answer[0])
+    numbered = [f"output_{number}" for number in range(1, width + 1)]
+    names = next(names for names in (list(logged), own, numbered) if len(names) == width)
+    types = [field["type"] for field in fields] if len(fields) == width else ["number"] * width
+    return tuple(zip(names, types, strict=True))
 
 
 def _form(prefilled: Prefilled, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +166,10 @@ def _form(prefilled: Prefilled, facts: Mapping[str, Any]) -> dict[str, Any]:
         )
         values["levels"] = _numbers(typed or "")
     if parts.outputs:
-        values["outputs"] = _lines("Outputs", prefilled.outputs, "describe_outputs")
+        names_of_outputs = _lines("Outputs", prefilled.outputs, "describe_outputs")
+        values["outputs"] = [
+            (name, prefilled.output_types.get(name, "number")) for name in names_of_outputs
+        ]
     if parts.unit:
         values["unit"] = st.text_input(
             "Unit", prefilled.signature.unit, placeholder="EUR", key="describe_unit"
