@@ -21,15 +21,16 @@ MAX_COLUMNS = 24
 def drift_heatmap(
     frame: pd.DataFrame, *, dark: bool, order: Sequence[str], titles: Sequence[str]
 ) -> go.Figure:
-    """Score over threshold by window and column (columns start, column, score, threshold).
+    """Score over threshold by window and column (columns start, column, score, threshold, noise).
 
-    1 is the threshold: below it cells stay pale, above it they turn to the warning colours. Rows
-    come in `order`, first on top.
+    1 is the threshold, or what chance gives (`noise`) where that is larger: below it cells stay
+    pale, above it they turn to the warning colours. Rows come in `order`, first on top.
     """
     colours = palette(dark)
     names = list(order)[:MAX_COLUMNS][::-1]
     starts = sorted(frame["start"].unique())
-    ratios = (frame["score"] / frame["threshold"]).to_numpy(dtype=np.float32)
+    limits = frame[["threshold", "noise"]].max(axis=1)
+    ratios = (frame["score"] / limits).to_numpy(dtype=np.float32)
     places = {name: number for number, name in enumerate(names)}
     weeks = {start: number for number, start in enumerate(starts)}
     cells = np.full((len(names), len(starts)), np.nan, dtype=np.float32)

@@ -57,6 +57,13 @@ RESULTS = {
     "score": number_column("Score", 4, width=80),
     "warn": number_column("Warning limit", 3, width=80),
     "threshold": number_column("Limit", 3, width=72),
+    "noise": number_column(
+        "Chance",
+        4,
+        width=80,
+        help="A score breaches when it is also beyond what chance alone gives",
+    ),
+    "noise_method": text_column("Chance by", width=104),
     "reference": number_column("Reference", 4, width=88),
     "n_current": number_column("Rows", 0, width=76),
     "n_reference": number_column("Reference rows", 0, width=112),

@@ -98,6 +98,12 @@ def _start(ws: Workspace, deployment: str) -> Output:
 @click.option("--limits", type=JSON_VALUE, default=None, help="Of drift tests.")
 @click.option("--tolerances", type=JSON_VALUE, default=None, help="Of metrics.")
 @click.option("--reference-rows", type=int, default=None, help="First rows, without held-out ones.")
+@click.option(
+    "--false-discovery-rate",
+    type=float,
+    default=None,
+    help="Share of columns over a limit that may be so by chance.",
+)
 def _change(ws: Workspace, deployment: str, **settings: Any) -> Output:
     """Change how the windows of a DEPLOYMENT are judged; what is left out stays as it is."""
     return _settings(ws.monitoring.monitor(deployment, **options_of(settings)))

@@ -166,7 +166,25 @@ def _reading(window: Window, results: Sequence[CheckResult], condition: Conditio
 def _verdict(result: CheckResult, condition: Condition) -> Verdict:
     if result.status in NOT_EVALUATED:
         return "unknown"
-    return condition.verdict(*_compared(result, condition.kind))
+    verdict = condition.verdict(*_compared(result, condition.kind))
+    by_chance = verdict == "breach" and _is_within_chance(result, condition)
+    return "between" if by_chance else verdict
+
+
+def _is_within_chance(result: CheckResult, condition: Condition) -> bool:
+    """Whether chance explains a score on the bad side that the rule watches.
+
+    Results from before chance was weighed are never explained by it.
+    """
+    if result.p_value is None or result.noise_level is None or result.score is None:
+        return False
+    if result.p_value <= result.noise_level:
+        return False
+    if rule_kinds.get(condition.kind).in_tolerances:
+        return True
+    worse = result.score + (1 if result.direction == "above" else -1)
+    now, then = (condition.excess(score, result.reference) for score in (result.score, worse))
+    return now is not None and then is not None and then > now
 
 
 def _compared(result: CheckResult, kind: str) -> tuple[float | None, float | None]:

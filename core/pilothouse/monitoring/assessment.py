@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring.checks import (
+    DATA_QUALITY,
     DRIFTED_SHARE,
     ERROR,
     FAIL,
@@ -23,14 +24,13 @@ from pilothouse.monitoring.checks import (
     CheckLimits,
     worst,
 )
-from pilothouse.monitoring.drift import (
-    CategoryPair,
-    DriftTest,
-    NotEvaluated,
-    NumberPair,
-    Pair,
-    drift_tests,
+from pilothouse.monitoring.column_checks import (
+    ScoredCheck,
+    faulty_column,
+    judge_together,
+    score_column,
 )
+from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import (
     MinimumRows,
@@ -73,17 +73,26 @@ class Assessment:
         return tuple(c for c in self.checks if c.signal == FEATURE_DRIFT and c.primary)
 
     @property
+    def judged(self) -> int:
+        """How many features could be judged."""
+        return sum(check.status not in (INSUFFICIENT, ERROR) for check in self.primaries)
+
+    @property
     def drifted(self) -> int:
         """How many features have drifted."""
         return sum(check.status == FAIL for check in self.primaries)
 
     @property
     def drift_status(self) -> str:
-        """The status of features, scores and data quality: some drifted columns warn, many fail."""
+        """The status of features, outputs and data quality: some columns warn, many fail.
+
+        Columns that could not be judged do not hide those that could: it is insufficient only when
+        none could.
+        """
         share = [check.status for check in self.checks if check.check == DRIFTED_SHARE]
-        others = [c.status for c in self.checks if c.signal != PERFORMANCE and c.primary]
+        others = [check.status for check in self.checks if _counts(check)]
         softened = [WARN if status == FAIL else status for status in others]
-        return worst([*softened, *share])
+        return worst(status for status in (*softened, *share) if status != INSUFFICIENT)
 
     @property
     def performance_status(self) -> str:
@@ -97,6 +106,11 @@ class Assessment:
         return worst([self.drift_status, *([self.performance_status] if measured else [])])
 
 
+def _counts(check: Check) -> bool:
+    """Whether a check decides on drift: the test of a column that does, and its data's quality."""
+    return check.signal == DATA_QUALITY or (check.primary and check.signal != PERFORMANCE)
+
+
 def assess(
     reference: ReferenceProfile,
     rows: WindowRows,
@@ -105,17 +119,19 @@ def assess(
     performance: Performance,
 ) -> Assessment:
     """Assess a window. A column that cannot be read gives one check of status error."""
-    checks: list[Check] = []
+    faults: list[Check] = []
+    scored: list[ScoredCheck] = []
     columns: dict[str, Any] = {}
     informative = {column.name for column in output_columns(signature)[DECIDING_OUTPUTS:]}
     for signal, column, pair in _columns(reference, rows, signature):
         decides = signal != PREDICTION_DRIFT or column not in informative
         if isinstance(pair, str):
-            checks.append(_fault(signal, column, pair, config, len(rows), decides))
+            faults.append(faulty_column(signal, column, pair, config, len(rows), decides))
             continue
-        checks += column_checks(signal, column, pair, config, decides)
+        scored += score_column(signal, column, pair, config, decides)
         columns[f"{signal}/{column}"] = column_profile(pair)
 
+    checks = [*faults, *judge_together(scored, config.false_discovery_rate)]
     if reference.columns or reference.faults:  # outputs alone may be known
         checks.append(_share(checks, config, reference.rows, len(rows)))
     checks += performance_checks(
@@ -223,82 +239,10 @@ def _pair(reference: ColumnReference, column: pd.Series[Any]) -> Pair | str:
         return str(wrong)
 
 
-def column_checks(
-    signal: str, column: str, pair: Pair, config: MonitorConfig, decides: bool = True
-) -> list[Check]:
-    """The checks of a column by every drift test that takes its kind.
-
-    Those of a column that does not decide are there to be looked at; none of them is primary.
-    """
-    kind = pair.reference.kind
-    return [
-        _check(signal, column, name, test, pair, config, decides)
-        for name, test in drift_tests.items()
-        if kind in test.kinds and (signal == FEATURE_DRIFT or test.signal == FEATURE_DRIFT)
-    ]
-
-
-def _check(
-    signal: str,
-    column: str,
-    name: str,
-    test: DriftTest,
-    pair: Pair,
-    config: MonitorConfig,
-    decides: bool,
-) -> Check:
-    limits = limits_of(name, test, config)
-    missing = test.counts_missing
-    n_reference = pair.reference.rows if missing else pair.reference.present
-    n_current = pair.window.rows if missing else pair.window.present
-    status, score, message = INSUFFICIENT, None, ""
-    if min(n_reference, n_current) < max(config.min_rows, 1):
-        message = f"{min(n_reference, n_current):,} rows; {config.min_rows:,} are needed"
-    else:
-        try:
-            score = test.score(pair)
-            status = limits.judge(score)
-        except NotEvaluated as why:
-            message = str(why)
-
-    return Check(
-        signal if test.signal == FEATURE_DRIFT else test.signal,
-        name,
-        column,
-        test.title,
-        status,
-        limits.direction,
-        score=score,
-        warn=limits.warn,
-        threshold=limits.fail,
-        n_reference=n_reference,
-        n_current=n_current,
-        primary=decides and config.primary.get(pair.reference.kind) == name,
-        message=message,
-    )
-
-
-def limits_of(name: str, test: DriftTest, config: MonitorConfig) -> CheckLimits:
-    """A test's limits, as the plan changed them."""
-    own = config.limits.get(name, {})
-    warn, fail = own.get("warn", test.limits.warn), own.get("fail", test.limits.fail)
-    return CheckLimits(warn, fail, test.limits.direction)
-
-
-def _fault(
-    signal: str, column: str, message: str, config: MonitorConfig, rows: int, decides: bool
-) -> Check:
-    name = config.primary["number"]
-    return Check(
-        signal, name, column, drift_tests.get(name).title, ERROR,
-        n_current=rows, primary=decides, message=message,
-    )  # fmt: skip
-
-
 def _share(checks: list[Check], config: MonitorConfig, n_reference: int, n_current: int) -> Check:
     """The share of features that have drifted, of those that could be judged."""
     primaries = [c for c in checks if c.signal == FEATURE_DRIFT and c.primary]
-    judged = [c for c in primaries if c.score is not None]
+    judged = [c for c in primaries if c.status not in (INSUFFICIENT, ERROR)]
     limits = CheckLimits(config.drifted_share / 2, config.drifted_share)
     score = sum(c.status == FAIL for c in judged) / len(judged) if judged else None
 

@@ -42,7 +42,9 @@ class Check:
     """A score with all that gives it a meaning: method, direction, limits, and how many rows.
 
     `reference` is the value of the reference itself, where it has one. `primary` marks the one
-    method that decides whether a column has drifted.
+    method that decides whether a column has drifted. `noise` is the score that chance alone exceeds
+    with the probability `noise_level`, by `noise_method`; `p_value` is how often chance alone gives
+    this score or one that is worse.
     """
 
     signal: str
@@ -59,6 +61,10 @@ class Check:
     n_current: int = 0
     primary: bool = False
     message: str = ""
+    noise: float | None = None
+    noise_method: str | None = None
+    noise_level: float | None = None
+    p_value: float | None = None
 
 
 def worst(statuses: Iterable[str], default: str = INSUFFICIENT) -> str:

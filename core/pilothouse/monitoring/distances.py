@@ -7,6 +7,7 @@ oracle and is not needed to run.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,11 @@ Counts = npt.NDArray[np.int64]
 FLOOR = 1e-4  # the share that an empty bin counts as: the logarithm of 0 is not finite
 
 
-def shares(counts: npt.ArrayLike) -> Floats:
-    """Counts over their sum; all zero when there are none."""
+def row_shares(counts: npt.NDArray[Any]) -> Floats:
+    """Counts of each row over their sum; all zero when there are none."""
     array = np.asarray(counts, dtype=np.float64)
-    total = array.sum()
-    return array / total if total > 0 else np.zeros_like(array)
+    total = array.sum(axis=1, keepdims=True)
+    return np.asarray(array / np.where(total > 0, total, 1.0), dtype=np.float64)
 
 
 def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
@@ -29,9 +30,14 @@ def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
 
     Cells below `FLOOR` count as `FLOOR` (Siddiqi, Credit Risk Scorecards, 2006).
     """
-    p = np.maximum(shares(reference), FLOOR)
-    q = np.maximum(shares(current), FLOOR)
-    return float(np.sum((q - p) * np.log(q / p)))
+    return float(row_psi(np.asarray(reference)[None], np.asarray(current)[None])[0])
+
+
+def row_psi(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Floats:
+    """The index of each pair of rows."""
+    p = np.maximum(row_shares(reference), FLOOR)
+    q = np.maximum(row_shares(current), FLOOR)
+    return np.asarray(np.sum((q - p) * np.log(q / p), axis=1), dtype=np.float64)
 
 
 def jensen_shannon(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
@@ -39,15 +45,20 @@ def jensen_shannon(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
 
     The square root of the divergence (Endres and Schindelin 2003), as scipy gives it with base=2.
     """
-    p, q = shares(reference), shares(current)
+    return float(row_jensen_shannon(np.asarray(reference)[None], np.asarray(current)[None])[0])
+
+
+def row_jensen_shannon(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Floats:
+    """The distance of each pair of rows."""
+    p, q = row_shares(reference), row_shares(current)
     middle = (p + q) / 2
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
-    return float(np.sqrt(min(max(divergence, 0.0), 1.0)))
+    return np.asarray(np.sqrt(np.clip(divergence, 0.0, 1.0)), dtype=np.float64)
 
 
-def _relative_entropy(p: Floats, q: Floats) -> float:
-    some = p > 0
-    return float(np.sum(p[some] * np.log2(p[some] / q[some])))
+def _relative_entropy(p: Floats, q: Floats) -> Floats:
+    ratio = np.divide(p, q, out=np.ones_like(p), where=p > 0)
+    return np.asarray(np.sum(p * np.log2(ratio), axis=1), dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,10 @@ RESULTS = (
     "n_current",
     "primary",
     "message",
+    "noise",
+    "noise_method",
+    "noise_level",
+    "p_value",
 )
 TREND = (
     "window",
@@ -89,6 +93,7 @@ TREND = (
     "direction",
     "status",
     "n_current",
+    "noise",
 )
 METRICS = (
     "metric",
@@ -107,6 +112,7 @@ RANKING = (
     "method",
     "score",
     "threshold",
+    "noise",
     "status",
     "drift",
     "importance",
@@ -173,6 +179,9 @@ NUMBERS = (
     "limit",
     "warn",
     "threshold",
+    "noise",
+    "noise_level",
+    "p_value",
     "clear_threshold",
     "reference",
     "drifted_share",
@@ -336,12 +345,13 @@ def drift_ranking(
 ) -> pd.DataFrame:
     """Features by drift over threshold times importance, the highest first; see `RANKING`.
 
-    `drift` is score over threshold, `weight` its product with the importance (0 when unknown).
+    `drift` is the score over its threshold, or over what chance gives where that is larger;
+    `weight` is its product with the importance (0 when unknown).
     Without any importance the drift alone decides.
     """
     all_results = results(session, window_id)
     chosen = all_results[(all_results["signal"] == FEATURE_DRIFT) & all_results["primary"]].copy()
-    chosen["drift"] = chosen["score"] / chosen["threshold"]
+    chosen["drift"] = chosen["score"] / chosen[["threshold", "noise"]].max(axis=1)
     chosen["importance"] = chosen["column"].map(importance).astype("float64")
     # Shuffling a useless column can help by chance; a negative importance is none.
     chosen["weight"] = (chosen["drift"] * chosen["importance"].clip(lower=0)).fillna(0.0)

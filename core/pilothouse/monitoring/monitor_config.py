@@ -18,7 +18,8 @@ class MonitorConfig:
     `primary` names the drift test that decides for each kind of column; `limits` changes a test's
     own, as {"psi": {"warn": 0.1, "fail": 0.25}}; `tolerances` changes how far beyond the
     reference's value a metric may go, as the task counts it. `reference_rows` are the first
-    predictions that a version without held-out rows is compared with.
+    predictions that a version without held-out rows is compared with. `false_discovery_rate` is the
+    share of columns over a limit that may be so by chance.
     """
 
     period: Period = "week"
@@ -31,6 +32,7 @@ class MonitorConfig:
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     tolerances: Mapping[str, float] = field(default_factory=dict)
     reference_rows: int = 2_000
+    false_discovery_rate: float = 0.005
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,12 @@ def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfi
         if not 0 <= getattr(new, name) <= 1:
             raise Invalid(f"{name} is a share between 0 and 1.", fields={name: "not a share"})
 
+    if not 0 < new.false_discovery_rate <= 0.5:
+        raise Invalid(
+            "false_discovery_rate is a share above 0, up to 0.5.",
+            fields={"false_discovery_rate": "not such a share"},
+        )
+
     return new
 
 

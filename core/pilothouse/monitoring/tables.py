@@ -38,6 +38,7 @@ class Monitor(Table, table=True):
     limits: dict[str, dict[str, float]] = Field(default_factory=dict, sa_type=Json)
     tolerances: dict[str, float] = Field(sa_type=Json)
     reference_rows: int | None = None  # None in monitors from before it could be set
+    false_discovery_rate: float | None = None  # the same
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)
@@ -152,6 +153,10 @@ class CheckResult(Table, table=True):
     n_current: int = 0
     primary: bool = False
     message: str = ""
+    noise: float | None = None  # these four are None in results from before chance was weighed
+    noise_method: str | None = None
+    noise_level: float | None = None
+    p_value: float | None = None
 
 
 class AlertRule(Table, table=True):

@@ -93,7 +93,7 @@ def _columns(evaluated: EvaluatedWindow) -> dict[str, Any]:
         "drift_status": assessment.drift_status,
         "performance_status": assessment.performance_status,
         "columns": len(assessment.primaries),
-        "judged": sum(check.score is not None for check in assessment.primaries),
+        "judged": assessment.judged,
         "drifted": assessment.drifted,
         "figures": dict(performance.metrics),
         "label_summary": dict(performance.summary),

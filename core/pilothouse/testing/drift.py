@@ -57,6 +57,7 @@ def check_drift_test(name: str, test: DriftTest) -> None:
     for equal in _of_kinds(test, [RAMP, HOLED, CONSTANT, WORDS, OTHER_WORDS]):
         score = _score(name, test, pair(equal, equal))
         assert score is None or abs(score) < 1e-9, f"{name} gives {score} for equal columns"
+        _check_chance(name, test, pair(equal, equal))
     for reference, near, far in _farther(test):
         _check_order(name, test, pair(reference, near), pair(reference, far))
 
@@ -65,6 +66,20 @@ def _check_order(name: str, test: DriftTest, near: Pair, far: Pair) -> None:
     small, large = _score(name, test, near), _score(name, test, far)
     if small is not None and large is not None:
         assert small <= large + 1e-12, f"{name} gives {small} for near and {large} for far"
+
+
+def _check_chance(name: str, test: DriftTest, equal: Pair) -> None:
+    """What the score is without a change: a distribution with a tail that falls, and a method."""
+    if test.chance is None or _score(name, test, equal) is None:
+        return
+    chance = test.chance(equal)
+    assert chance.method.strip(), f"{name} must say how it knows what chance gives"
+    limits = [chance.limit(level) for level in (0.2, 0.01, 0.001)]
+    assert all(math.isfinite(limit) and limit >= 0 for limit in limits), f"{name} gives {limits}"
+    assert limits == sorted(limits), f"{name} must exceed a larger score less often"
+    p_values = [chance.p_value(score) for score in (0.0, *limits, limits[-1] + 1)]
+    assert all(0 <= p <= 1 for p in p_values), f"{name} gives the p-values {p_values}"
+    assert p_values == sorted(p_values, reverse=True), f"{name}: a larger score is less likely"
 
 
 def _farther(test: DriftTest) -> Iterator[tuple[Cells, Cells, Cells]]:

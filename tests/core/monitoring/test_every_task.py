@@ -216,7 +216,7 @@ def test_of_many_outputs_a_rule_for_any_looks_at_those_that_decide(serve: Any) -
     named = dataclasses.replace(rule, name="one", column="p.low")
     for spec in (rule, named):
         served.monitoring.add_rule(NAME, spec)
-    served.week(0, draw("multiclass", 2))
+    served.week(0, draw("multiclass", 2, shift=1.5))
     messages = served.monitoring.alerts().set_index("name")["message"]
     assert "of confidence" in messages["any"]
     assert "of p.low" in messages["one"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -11,7 +11,7 @@ from pilothouse.monitoring.checks import PREDICTION_DRIFT
 from pilothouse_app.charts.drift import distributions
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.formats import number, plural
+from pilothouse_app.components.formats import is_missing, number, plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
@@ -19,12 +19,13 @@ from pilothouse_app.components.table import number_column, status_column, table,
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 RANKING = {
     "title": text_column("Column", width=124),
     "status": status_column("State", width=82),
     "score": number_column("Drift", 3, width=62),
+    "noise": number_column("Chance", 3, width=66, help="What chance alone gives at most"),
     "importance": number_column("Importance", 4, width=84),
     "weight": number_column("Weight", 4, width=64, help="Drift over its limit, times importance"),
 }
@@ -62,7 +63,7 @@ def selected_column(columns: Sequence[str], ticked: Sequence[str]) -> str:
 
 def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str) -> None:
     row = ranking[ranking["column"] == column].iloc[0]
-    section(literal(column), f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}")
+    section(literal(column), drift_note(row))
     frame = workspace().monitoring.distributions(window, column)
     if frame.empty:
         st.markdown(":gray[No distribution was stored for this column.]")
@@ -78,6 +79,12 @@ def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str)
     st.markdown(f":small[:gray[{plural(len(frame), 'bin')} of the reference grid]]")
 
 
+def drift_note(row: Mapping[str, Any] | pd.Series[Any]) -> str:
+    """The score, the limit, and what chance alone gives: "drift 0.31, limit 0.2, chance 0.02"."""
+    note = f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}"
+    return note if is_missing(row["noise"]) else f"{note}, chance {number(row['noise'])}"
+
+
 def output_distributions(window: str, *, key: str) -> None:
     """The outputs that decide on prediction drift: the reference's and the window's shares."""
     results = workspace().monitoring.results(window)
@@ -90,8 +97,7 @@ def output_distributions(window: str, *, key: str) -> None:
         name = str(row["column"])
         frame = workspace().monitoring.distributions(window, name, signal=PREDICTION_DRIFT)
         with cell:
-            note = f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}"
-            section(literal(name), note)
+            section(literal(name), drift_note(row))
             figure(
                 distributions(frame, dark=dark()),
                 key=f"{key}_output_{name}",

@@ -38,6 +38,7 @@ def settings_view(deployment: str) -> None:
             "Fewest labels": count(config.min_labelled),
             "Least labelled": share(config.min_coverage, 0),
             "Drifted columns": f"more than {share(config.drifted_share, 0)} fail",
+            "Columns by chance": f"at most {share(config.false_discovery_rate, 1)}",
             "Reference without held-out rows": f"the first {count(config.reference_rows)} rows",
         }
     )
@@ -100,6 +101,18 @@ def _general(config: MonitorConfig) -> dict[str, Any]:
     for name, label in labels.items():
         value = int(getattr(config, name))
         changes[name] = int(st.number_input(label, 1, None, value, key=f"settings_{name}"))
+    changes["false_discovery_rate"] = float(
+        st.number_input(
+            "Columns over a limit by chance (share)",
+            0.001,
+            0.5,
+            float(config.false_discovery_rate),
+            step=0.005,
+            format="%.4g",
+            help="A column breaches only when its score is more than chance gives at this rate",
+            key="settings_false_discovery_rate",
+        )
+    )
     return changes
 
 

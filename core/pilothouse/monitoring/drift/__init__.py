@@ -14,6 +14,7 @@ import numpy as np
 
 from pilothouse.kit.parameters import Parameter
 from pilothouse.kit.plugins import Plugins
+from pilothouse.monitoring.chance import Chance
 from pilothouse.monitoring.checks import FEATURE_DRIFT, CheckLimits
 from pilothouse.monitoring.distances import Counts, Floats, Merged, merge
 from pilothouse.monitoring.profiles import (
@@ -65,10 +66,15 @@ class CategoryPair:
         names = {**self.reference.counts, **self.window.counts}
         return _in_order(self.reference.counts, names), _in_order(self.window.counts, names)
 
-    @property
+    @cached_property
     def decile_counts(self) -> tuple[Counts, Counts]:
-        """Counts by category."""
-        return self.bin_counts
+        """Counts by category; all that a reference with too many did not keep are one."""
+        before, after = self.bin_counts
+        if self.reference.complete:
+            return before, after
+        named = len(self.reference.counts)
+        rest = self.reference.present - int(before.sum()), int(after[named:].sum())
+        return np.append(before[:named], rest[0]), np.append(after[:named], rest[1])
 
 
 Pair = NumberPair | CategoryPair
@@ -80,7 +86,8 @@ class DriftTest:
 
     `label` is the title in a table's or a form's cell, `phrase` the one within a sentence. `limits`
     say where a score warns and fails; monitors may change them. `counts_missing` says that rows
-    without a value count as well.
+    without a value count as well. `chance` gives the distribution of the score when nothing has
+    changed, for the rows of a pair; without it the limits alone decide.
     """
 
     title: str
@@ -93,6 +100,7 @@ class DriftTest:
     score: Callable[[Pair], float]
     signal: str = FEATURE_DRIFT
     counts_missing: bool = False
+    chance: Callable[[Pair], Chance] | None = None
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -103,8 +111,8 @@ class DriftTest:
         )
 
 
-WARN_HELP = "A larger score warns."
-FAIL_HELP = "A larger score fails: the column has drifted."
+WARN_HELP = "A larger score warns, if chance does not explain it."
+FAIL_HELP = "A larger score fails, if chance does not explain it: the column has drifted."
 BOTH = frozenset({"number", "category"})
 NUMBERS = frozenset({"number"})
 CATEGORIES = frozenset({"category"})

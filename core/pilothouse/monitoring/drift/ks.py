@@ -1,5 +1,8 @@
 """Kolmogorov-Smirnov statistic D, exact on the reference's kept sample."""
 
+import math
+
+from pilothouse.monitoring.chance import Chance, KolmogorovChance
 from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.distances import kolmogorov_smirnov
 from pilothouse.monitoring.drift import (
@@ -19,6 +22,13 @@ def score(pair: Pair) -> float:
     return kolmogorov_smirnov(pair.merged)
 
 
+def chance(pair: Pair) -> Chance:
+    """Kolmogorov's distribution, over the stored sample's and the window's values."""
+    if isinstance(pair, CategoryPair):
+        raise NotEvaluated("categories have no order")
+    return KolmogorovChance(math.sqrt(1 / len(pair.values) + 1 / len(pair.reference.values)))
+
+
 # The limits are on D, not on a p-value: with thousands of rows a p-value rejects everything.
 drift_tests.register("ks")(
     DriftTest(
@@ -33,5 +43,6 @@ drift_tests.register("ks")(
         kinds=NUMBERS,
         limits=CheckLimits(warn=0.1, fail=0.2),
         score=score,
+        chance=chance,
     )
 )

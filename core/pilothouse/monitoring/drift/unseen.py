@@ -1,5 +1,6 @@
 """The share of rows whose category the reference never had."""
 
+from pilothouse.monitoring.chance import Chance, deals, of_deals
 from pilothouse.monitoring.checks import DATA_QUALITY, CheckLimits
 from pilothouse.monitoring.drift import (
     CATEGORIES,
@@ -24,6 +25,12 @@ def score(pair: Pair) -> float:
     return unseen / pair.window.present
 
 
+def chance(pair: Pair) -> Chance:
+    """By permutation: a rare category may be in the window's rows alone."""
+    before, after = deals(*pair.bin_counts)
+    return of_deals((after * (before == 0)).sum(axis=1) / pair.window.present)
+
+
 drift_tests.register("unseen")(
     DriftTest(
         title="Rate of unseen categories",
@@ -36,6 +43,7 @@ drift_tests.register("unseen")(
         kinds=CATEGORIES,
         limits=CheckLimits(warn=0.005, fail=0.02),
         score=score,
+        chance=chance,
         signal=DATA_QUALITY,
     )
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pilothouse.monitoring.chance import Chance, area_chance
 from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.distances import wasserstein
 from pilothouse.monitoring.drift import (
@@ -9,6 +10,7 @@ from pilothouse.monitoring.drift import (
     CategoryPair,
     DriftTest,
     NotEvaluated,
+    NumberPair,
     Pair,
     drift_tests,
 )
@@ -18,8 +20,19 @@ def score(pair: Pair) -> float:
     """The distance in standard deviations; of a constant, in its own size, or in ones for 0."""
     if isinstance(pair, CategoryPair):
         raise NotEvaluated("categories have no distance")
-    scale = pair.reference.std or abs(float(pair.reference.values[0])) or 1.0
-    return float(np.float64(wasserstein(pair.merged)) / scale)
+    return float(np.float64(wasserstein(pair.merged)) / _scale(pair))
+
+
+def chance(pair: Pair) -> Chance:
+    """Brownian bridges over the pooled values: there is no formula that holds for heavy tails."""
+    if isinstance(pair, CategoryPair):
+        raise NotEvaluated("categories have no distance")
+    rows = len(pair.values), len(pair.reference.values)
+    return area_chance(pair.merged, *rows, _scale(pair))
+
+
+def _scale(pair: NumberPair) -> float:
+    return pair.reference.std or abs(float(pair.reference.values[0])) or 1.0
 
 
 drift_tests.register("wasserstein")(
@@ -34,5 +47,6 @@ drift_tests.register("wasserstein")(
         kinds=NUMBERS,
         limits=CheckLimits(warn=0.1, fail=0.3),
         score=score,
+        chance=chance,
     )
 )

@@ -1,0 +1,164 @@
+"""The checks of columns: scored one by one, and judged together against what chance gives."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from pilothouse.monitoring.chance import Chance, benjamini_hochberg
+from pilothouse.monitoring.checks import (
+    ERROR,
+    FAIL,
+    FEATURE_DRIFT,
+    INSUFFICIENT,
+    OK,
+    WARN,
+    Check,
+    CheckLimits,
+)
+from pilothouse.monitoring.drift import DriftTest, NotEvaluated, Pair, drift_tests
+from pilothouse.monitoring.monitor_config import MonitorConfig
+
+
+@dataclass(frozen=True)
+class ScoredCheck:
+    """A check before it is judged, with the distribution of its score when nothing has changed.
+
+    `decides` separates the columns that count from those that are only shown: a family of tests
+    that are judged together is of one kind.
+    """
+
+    check: Check
+    limits: CheckLimits
+    chance: Chance | None = None
+    decides: bool = True
+
+    @property
+    def family(self) -> tuple[str, str, bool]:
+        """What it is judged together with: the other columns of one test."""
+        return self.check.signal, self.check.check, self.decides
+
+
+def score_column(
+    signal: str, column: str, pair: Pair, config: MonitorConfig, decides: bool = True
+) -> list[ScoredCheck]:
+    """A column's scores by every drift test that takes its kind.
+
+    Those of a column that does not decide are there to be looked at; none of them is primary.
+    """
+    kind = pair.reference.kind
+    return [
+        _scored(signal, column, name, test, pair, config, decides)
+        for name, test in drift_tests.items()
+        if kind in test.kinds and (signal == FEATURE_DRIFT or test.signal == FEATURE_DRIFT)
+    ]
+
+
+def _scored(
+    signal: str,
+    column: str,
+    name: str,
+    test: DriftTest,
+    pair: Pair,
+    config: MonitorConfig,
+    decides: bool,
+) -> ScoredCheck:
+    limits = limits_of(name, test, config)
+    missing = test.counts_missing
+    n_reference = pair.reference.rows if missing else pair.reference.present
+    n_current = pair.window.rows if missing else pair.window.present
+    score, chance, message = None, None, ""
+    if min(n_reference, n_current) < max(config.min_rows, 1):
+        message = f"{min(n_reference, n_current):,} rows; {config.min_rows:,} are needed"
+    else:
+        try:
+            score = test.score(pair)
+            chance = test.chance(pair) if test.chance else None
+        except NotEvaluated as why:
+            message = str(why)
+
+    check = Check(
+        signal if test.signal == FEATURE_DRIFT else test.signal,
+        name,
+        column,
+        test.title,
+        INSUFFICIENT,
+        limits.direction,
+        score=score,
+        warn=limits.warn,
+        threshold=limits.fail,
+        n_reference=n_reference,
+        n_current=n_current,
+        primary=decides and config.primary.get(pair.reference.kind) == name,
+        message=message,
+    )
+    return ScoredCheck(check, limits, chance, decides)
+
+
+def limits_of(name: str, test: DriftTest, config: MonitorConfig) -> CheckLimits:
+    """A test's limits, as the plan changed them."""
+    own = config.limits.get(name, {})
+    warn, fail = own.get("warn", test.limits.warn), own.get("fail", test.limits.fail)
+    return CheckLimits(warn, fail, test.limits.direction)
+
+
+def faulty_column(
+    signal: str, column: str, message: str, config: MonitorConfig, rows: int, decides: bool
+) -> Check:
+    """The only check of a column that cannot be read."""
+    name = config.primary["number"]
+    return Check(
+        signal, name, column, drift_tests.get(name).title, ERROR,
+        n_current=rows, primary=decides, message=message,
+    )  # fmt: skip
+
+
+def judge_together(scored: Iterable[ScoredCheck], false_discovery_rate: float) -> list[Check]:
+    """The checks with their status, in the same order.
+
+    The columns of one test are judged together: the level at which a score is more than chance
+    follows from all of their p-values.
+    """
+    checks = list(scored)
+    p_values: dict[tuple[str, str, bool], list[float]] = defaultdict(list)
+    for item in checks:
+        if item.chance is not None and item.check.score is not None:
+            p_values[item.family].append(item.chance.p_value(item.check.score))
+    levels = {
+        family: benjamini_hochberg(values, false_discovery_rate)
+        for family, values in p_values.items()
+    }
+    return [_judged(item, levels.get(item.family, false_discovery_rate)) for item in checks]
+
+
+def _judged(item: ScoredCheck, level: float) -> Check:
+    """The check with its status: a breach is beyond a limit and beyond chance.
+
+    Where chance alone reaches the failing limit, a score that chance explains shows nothing: with
+    so few rows a change that matters would not be seen either.
+    """
+    check, limits = item.check, item.limits
+    if check.score is None:
+        return check
+    status = limits.judge(check.score)
+    if item.chance is None:
+        return replace(check, status=status)
+
+    noise, p_value = item.chance.limit(level), item.chance.p_value(check.score)
+    message = check.message
+    if p_value > level and noise >= limits.fail > 0:
+        status = INSUFFICIENT
+        message = f"too few rows: without any change the score is up to {noise:.3g}"
+    elif p_value > level and status in (WARN, FAIL):
+        status = OK
+        message = f"within chance: without any change the score is up to {noise:.3g}"
+    return replace(
+        check,
+        status=status,
+        message=message,
+        noise=noise,
+        noise_method=item.chance.method,
+        noise_level=level,
+        p_value=p_value,
+    )
