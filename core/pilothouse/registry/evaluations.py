@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
+from pilothouse.activity.actors import RETRAINING
 from pilothouse.experiments import late_writes
 from pilothouse.experiments.tables import Run, RunArtifact
 from pilothouse.registry import versions
@@ -109,11 +110,6 @@ def evaluations(session: Session, model: str, version: int) -> list[EvaluationIn
     return [_info(row) for row in session.exec(query)]
 
 
-def newest(session: Session, model: str, version: int) -> EvaluationInfo | None:
-    """The newest evaluation of a version, or None."""
-    return next(iter(evaluations(session, model, version)), None)
-
-
 def newest_measured(session: Session, model: str, version: int) -> EvaluationInfo | None:
     """The newest evaluation of a version that has metrics, or None."""
     return next((info for info in evaluations(session, model, version) if info.metrics), None)
@@ -145,16 +141,25 @@ def reference_of(session: Session, model: str, version: int) -> tuple[str, str] 
     """The run and the path of the rows that a version's windows are compared with.
 
     They are the held-out rows of the training here, else the rows of the newest evaluation, else
-    what the run of another program brought; None when there are none. Raises NotFound without the
-    version.
+    what the run of another program brought; None when there are none. An evaluation that a
+    retraining made is taken when there is no other one. Raises NotFound without the version.
     """
     row = versions.require(session, model, version)
     own = row.run_id if row.run_id and _has_reference(session, row.run_id) else None
     if own and not row.import_source:
         return own, REFERENCE_PATH
-    evaluated = newest(session, model, version)
+    evaluated = _newest_reference(session, model, version)
     run = evaluated.run_id if evaluated is not None else own
     return None if run is None else (run, REFERENCE_PATH)
+
+
+def _newest_reference(session: Session, model: str, version: int) -> EvaluationInfo | None:
+    """The newest evaluation that was asked for, else the newest one."""
+    made = evaluations(session, model, version)
+    # A retraining evaluates the champion on the rows that an alert was about. Compared with these,
+    # the windows after them would look as they should.
+    asked_for = [info for info in made if info.created_by != RETRAINING]
+    return next(iter(asked_for or made), None)
 
 
 def _has_reference(session: Session, run: str) -> bool:

@@ -11,11 +11,14 @@ import pytest
 from harness.jobs import at_once
 from pilothouse.deployments import Deployments
 from pilothouse.experiments import trusted_models
+from pilothouse.jobs import Progress
 from pilothouse.kit import processes
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid
+from pilothouse.pipelines.version_evaluation import evaluate_version
 from pilothouse.pipelines.workflows.retrain import RetrainWorkflow
 from pilothouse.pipelines.workflows.run_recipe import RunRecipeWorkflow
+from pilothouse.registry.evaluations import REFERENCE_PATH, reference_of
 from pilothouse.registry.versions import find
 from pilothouse.workspace import Workspace
 
@@ -119,6 +122,28 @@ def test_the_code_is_run_on_older_rows_and_judged_on_the_newest(
     assert f"{expected:.12f}"[:12] in evidence
     with workspace.store.read() as session:
         assert find(session, "late", 2).run_id == run.id
+
+
+def test_windows_are_still_compared_with_what_a_person_evaluated(
+    workspace: Workspace, log: pd.DataFrame, answering: None
+) -> None:
+    """The retraining evaluates the champion on the newest rows, which an alert may be about."""
+    workspace.data.register("held-out", points(300, seed=3))
+    evaluated = evaluate_version(
+        workspace.store,
+        Progress(workspace.store, None),
+        model="late",
+        version=1,
+        dataset="held-out@1",
+        label="late",
+        job_id="evaluation-1",
+    )
+    RetrainWorkflow.run(at_once(workspace, "retraining-3"), deployment="late", reason="drift")
+    by_retraining = workspace.registry.evaluations("late", 2)["run_id"].tolist()
+    assert len(workspace.registry.evaluations("late", 1)) == 2
+    with workspace.store.read() as session:
+        assert reference_of(session, "late", 1) == (evaluated["run"], REFERENCE_PATH)
+        assert reference_of(session, "late", 2) == (by_retraining[0], REFERENCE_PATH)
 
 
 def test_a_recipe_without_a_dataset_cannot_be_retrained(
