@@ -20,7 +20,7 @@ from pilothouse.cli.up import Stop, close, raise_stop
 from pilothouse.kit.errors import PilothouseError, Unavailable
 from pilothouse.kit.processes import find
 from pilothouse.pipelines.api import Pipelines
-from pilothouse.pipelines.demos import CHICAGO, FLIGHTS
+from pilothouse.pipelines.demos import CHICAGO, CHURN, FLIGHTS
 
 if TYPE_CHECKING:
     from pilothouse.kit.settings import Settings
@@ -65,6 +65,18 @@ def chicago(workspace: Path | None, as_json: bool) -> None:
     continues when it is called again; ended, it prints its results.
     """
     _run(workspace, as_json, CHICAGO)
+
+
+@demo.command(cls=Command, apis=(Pipelines.start_demo,), examples=("pilothouse demo churn --json",))
+@workspace_option
+@json_option
+def churn(workspace: Path | None, as_json: bool) -> None:
+    """Run an MLflow user's code on customers, serve its model, and retrain when it gets worse.
+
+    Its data and the MLflow client are optional: pip install 'pilothouse[demos]'. Interrupted, it
+    continues when it is called again; ended, it prints its results.
+    """
+    _run(workspace, as_json, CHURN)
 
 
 def _run(workspace: Path | None, as_json: bool, name: str, weeks: int | None = None) -> None:

@@ -156,7 +156,7 @@ class Pipelines(Service):
         with self._store.write() as session:
             if job := _newest_job(session, chosen.job):
                 return job
-            chosen.require_data()
+            chosen.require_packages()
             args = {"weeks": weeks} if name == FLIGHTS else {}
             return submit(session, self._store, chosen.job, args, title=f"Run the {name} demo")
 

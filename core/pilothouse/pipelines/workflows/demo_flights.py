@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from pilothouse.activity.actors import DEMO
-from pilothouse.jobs import JobContext, Jobs, workflows
+from pilothouse.jobs import JobContext, workflows
 from pilothouse.kit.clock import from_ms
 from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines import flights
 from pilothouse.pipelines.cleanup import closing_runs
+from pilothouse.pipelines.waiting import wait_for_retraining
 from pilothouse.training.job_functions import train_all
 
-POLL_S = 0.5
 TRAINED, SERVED, SENT = 0.2, 0.25, 0.98
 
 
@@ -62,18 +61,8 @@ def _sail(job: JobContext, weeks: int | None) -> dict[str, Any]:
             is_last=number == len(mondays) - 1,
         )
         for retraining in week["jobs"]:
-            job.step("wait for the retraining", _wait_for, job, retraining)
+            job.step("wait for the retraining", wait_for_retraining, job, retraining)
     job.span(SENT, 1.0)
     totals = job.compute("count what came of it", flights.summary)
     ended = job.step("note the end", lambda: job.store.now().timestamp())
     return {**totals, "seconds": round(ended - began, 1)}
-
-
-def _wait_for(job: JobContext, other: str) -> str:
-    """Wait until another job has ended, however it ends; its status."""
-    jobs, report = Jobs(job.store), job.reporter()
-    while not (info := jobs.job(other)).ended:
-        report(0.9, f"retraining: {info.message}")
-        report.check()
-        time.sleep(POLL_S)
-    return info.status
