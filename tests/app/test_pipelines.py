@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pilothouse.jobs.tables import Job, JobStep
+from pilothouse.pipelines import demos
 from pilothouse.workspace import Workspace
 from pilothouse_app.features.pipelines.jobs import duration_text
 
@@ -42,6 +43,19 @@ def test_without_jobs_the_demo_is_offered(visit):
     assert not page.exception
     assert "No jobs yet" in shown(page)
     assert buttons(page).count("Run the flights demo") == 2
+
+
+def test_a_demo_is_chosen_and_its_missing_packages_are_named(visit, workspace, monkeypatch):
+    monkeypatch.setattr(demos, "find_spec", lambda name: None if name == "mlflow" else object())
+    page = visit("pipelines")
+    page.session_state["demo_name"] = "churn"  # a dialog is gone after a run of the whole page
+    page.button(key="other_demos").click().run()
+    assert not page.exception
+    assert demos.demo("churn").description in shown(page)
+    (notice,) = (str(info.value) for info in page.info)
+    assert "mlflow-skinny is the MLflow client" in notice
+    assert "pip install 'pilothouse[demos]'" in notice
+    assert page.button(key="demo_go").disabled
 
 
 def test_jobs_are_listed_with_their_progress(visit, workspace, job):
