@@ -19,12 +19,12 @@ from pilothouse.experiments.tables import Experiment, Run, RunArtifact
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7s
+from pilothouse.models.answers import REFERENCE_PATH
 from pilothouse.models.signature import OutputField, Signature, SignatureField
 from pilothouse.models.tasks import task_of
 from pilothouse.monitoring import Monitoring
 from pilothouse.monitoring.evaluate import evaluate_job
 from pilothouse.registry.evaluations import (
-    REFERENCE_PATH,
     EvaluationResult,
     record_evaluation,
 )

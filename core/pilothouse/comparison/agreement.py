@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pilothouse.comparison.run_tasks import describe_task, task_difference
 from pilothouse.experiments.details import RunInfo
+from pilothouse.models.answers import HELD_OUT_TAG
 from pilothouse.models.signature import Signature
 
 State = Literal["same", "differs", "unknown"]
@@ -20,7 +21,6 @@ SAME: State = "same"
 DIFFERS: State = "differs"
 UNKNOWN: State = "unknown"
 
-HELD_OUT = "training.held_out"
 TRAINED_HERE = "pilothouse.training"  # the source of runs whose commit is the evaluation's
 DIGEST_LENGTH = 12
 
@@ -248,11 +248,11 @@ def _describe_settings(run: RunInfo, settings: RecordedSettings, names: Mapping[
 
 def compare_rows(a: RunInfo, b: RunInfo) -> State:
     """Whether two runs were judged on the same held-out rows, by the digest of those rows."""
-    return compare_values([a.tags.get(HELD_OUT), b.tags.get(HELD_OUT)])
+    return compare_values([a.tags.get(HELD_OUT_TAG), b.tags.get(HELD_OUT_TAG)])
 
 
 def _describe_rows(run: RunInfo) -> str:
-    return run.tags.get(HELD_OUT, "")[:DIGEST_LENGTH]
+    return run.tags.get(HELD_OUT_TAG, "")[:DIGEST_LENGTH]
 
 
 def compare_evaluation(a: RunInfo, b: RunInfo, settings: RecordedSettings) -> State:

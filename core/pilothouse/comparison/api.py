@@ -34,6 +34,7 @@ from pilothouse.experiments.metrics import definitions
 from pilothouse.experiments.provenance.git import running_folder
 from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse.kit.errors import Invalid, PilothouseError
+from pilothouse.models.answers import REFERENCE_PATH
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import primary_metric
 from pilothouse.storage.service import Service
@@ -266,7 +267,7 @@ class Comparisons(Service):
         if not by_run:
             raise Invalid(
                 "none of these runs kept predictions of its held-out rows.",
-                hint=f"A run keeps them as {predictions.PATH}, as training here does.",
+                hint=f"A run keeps them as {REFERENCE_PATH}, as training here does.",
             )
         return by_run
 

@@ -16,9 +16,20 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pilothouse.comparison.curves import read_json
-from pilothouse.comparison.run_tasks import SIGNATURE_PATH, decides, read_signature, task_difference
+from pilothouse.comparison.run_tasks import decides, read_signature, task_difference
 from pilothouse.experiments.details import RunInfo
 from pilothouse.kit.errors import Invalid, PilothouseError
+from pilothouse.models.answers import (
+    AT,
+    GROUP,
+    HELD_OUT_TAG,
+    OUTPUT_PREFIX,
+    REFERENCE_PATH,
+    REFERENCE_ROWS,
+    ROW,
+    SIGNATURE_PATH,
+    TARGET,
+)
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import Task, class_of_code, task_of
 from pilothouse.storage import Store
@@ -35,12 +46,7 @@ if TYPE_CHECKING:
     Places = npt.NDArray[np.int64]
     Array = npt.NDArray[Any]
 
-PATH = "reference.parquet"
-HELD_OUT = "training.held_out"
-PREFIX = "__"
-TARGET, ROW, GROUP, AT = "__target", "__row", "__group", "__at"
 NO_OUTPUTS = (TARGET, ROW, AT)  # the group is one: tasks of groups read it there
-REFERENCE_ROWS = 50_000  # of more, training keeps as many, drawn with the run's seed
 MAX_CACHED = 32
 K = TypeVar("K")
 V = TypeVar("V")
@@ -73,7 +79,7 @@ class EvaluatedRows:
     @property
     def groups(self) -> Array | None:
         """The group of each row; None where rows have none."""
-        return self.columns.get(GROUP.removeprefix(PREFIX))
+        return self.columns.get(GROUP.removeprefix(OUTPUT_PREFIX))
 
     def take(self, rows: Places) -> EvaluatedRows:
         """The rows at these positions, in this order."""
@@ -176,7 +182,7 @@ def predictions(store: Store, run: RunInfo) -> RunPredictions | None:
 
     Raises Invalid when the file holds none, NotFound or Unavailable when its bytes are gone.
     """
-    digest = next((file.digest for file in run.artifacts if file.path == PATH), None)
+    digest = next((file.digest for file in run.artifacts if file.path == REFERENCE_PATH), None)
     if digest is None:
         return None
     if TARGET not in _column_names(store, digest):
@@ -194,7 +200,7 @@ def features(
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(store.artifacts.local_path(run_predictions.digest))
-    names = [name for name in file.schema_arrow.names if not name.startswith(PREFIX)]
+    names = [name for name in file.schema_arrow.names if not name.startswith(OUTPUT_PREFIX)]
     chosen = names if columns is None else [name for name in columns if name in names]
     frame: pd.DataFrame = file.read(columns=chosen).to_pandas()
     return frame[chosen].iloc[run_predictions.rows.places].reset_index(drop=True)
@@ -203,7 +209,7 @@ def features(
 def feature_names(store: Store, run_predictions: RunPredictions) -> list[str]:
     """The names of the features that are kept with the predictions."""
     names = _column_names(store, run_predictions.digest)
-    return [name for name in names if not name.startswith(PREFIX)]
+    return [name for name in names if not name.startswith(OUTPUT_PREFIX)]
 
 
 def _column_names(store: Store, digest: str) -> list[str]:
@@ -261,11 +267,11 @@ def _read_rows(store: Store, digest: str, signature: Signature, name: str) -> Ev
     logged = task_of(signature).columns(signature)
     try:
         file = pq.ParquetFile(store.artifacts.local_path(digest))
-        own = [column for column in file.schema_arrow.names if column.startswith(PREFIX)]
+        own = [column for column in file.schema_arrow.names if column.startswith(OUTPUT_PREFIX)]
         table = file.read(columns=own)
         truth = _truth(table, signature)
         columns = {
-            column.removeprefix(PREFIX): _array(table[column])
+            column.removeprefix(OUTPUT_PREFIX): _array(table[column])
             for column in own
             if column not in NO_OUTPUTS
         }
@@ -273,17 +279,17 @@ def _read_rows(store: Store, digest: str, signature: Signature, name: str) -> Ev
             kind = np.float64 if output.kind == "number" else object
             columns[output.name] = np.asarray(columns[output.name], dtype=kind)
     except (pa.ArrowException, KeyError, ValueError, TypeError) as wrong:
-        needed = ", ".join(f"{PREFIX}{output.name}" for output in logged)
+        needed = ", ".join(f"{OUTPUT_PREFIX}{output.name}" for output in logged)
         raise Invalid(
-            f"the file {PATH} of run {name!r} holds no predictions of its task.",
+            f"the file {REFERENCE_PATH} of run {name!r} holds no predictions of its task.",
             hint=f"It needs the columns {TARGET} and {needed}.",
         ) from wrong
 
     if any(_is_missing(columns[output.name]).any() for output in logged):
-        raise Invalid(f"the file {PATH} of run {name!r} has rows without a prediction.")
+        raise Invalid(f"the file {REFERENCE_PATH} of run {name!r} has rows without a prediction.")
     labelled = np.flatnonzero(np.isfinite(truth if truth.ndim == 1 else truth[:, 0]))
     if not len(labelled):
-        raise Invalid(f"the file {PATH} of run {name!r} has no rows with a label.")
+        raise Invalid(f"the file {REFERENCE_PATH} of run {name!r} has no rows with a label.")
     everything = EvaluatedRows(
         columns, truth, np.arange(len(truth)), _whole(table, ROW), _whole(table, AT)
     )
@@ -392,7 +398,7 @@ def _unpairable_reason(
     if other:
         return f"{label} {other}."
 
-    digest, baseline_digest = run.tags.get(HELD_OUT, ""), baseline.tags.get(HELD_OUT, "")
+    digest, baseline_digest = run.tags.get(HELD_OUT_TAG, ""), baseline.tags.get(HELD_OUT_TAG, "")
     if not digest or not baseline_digest:
         silent = label if not digest else "the baseline"
         return f"{silent} does not say which rows were held out, so its rows cannot be paired."

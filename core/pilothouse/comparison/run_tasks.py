@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pilothouse.comparison.curves import read_json
 from pilothouse.experiments.details import RunInfo
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.models.answers import SIGNATURE_PATH
 from pilothouse.models.signature import Label, Signature
 from pilothouse.models.tasks import task_of
 from pilothouse.storage import Store
@@ -20,7 +21,6 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SIGNATURE_PATH = "model/signature.json"
 MAX_LISTED = 6
 
 

@@ -17,7 +17,6 @@ from sqlmodel import Session, col
 
 from pilothouse.comparison.curves import read_json
 from pilothouse.comparison.predictions import (
-    HELD_OUT,
     AlignedPredictions,
     RunPredictions,
     align,
@@ -28,6 +27,7 @@ from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metrics.kinds import MetricKind
 from pilothouse.experiments.tables import FINISHED, Experiment, Param, Run, RunMetric
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.models.answers import HELD_OUT_TAG
 from pilothouse.models.tasks import TaskMetric, metric_of
 from pilothouse.storage import Store
 
@@ -228,10 +228,10 @@ def _same_folds(
     run: RunInfo, run_folds: Mapping[str, Any], baseline: RunInfo, baseline_folds: Mapping[str, Any]
 ) -> bool:
     """Whether the folds were the same rows: the same held-out digest, seed and settings."""
-    digest = run.tags.get(HELD_OUT, "")
+    digest = run.tags.get(HELD_OUT_TAG, "")
     return (
         digest != ""
-        and digest == baseline.tags.get(HELD_OUT)
+        and digest == baseline.tags.get(HELD_OUT_TAG)
         and run.seed == baseline.seed
         and all(run.params.get(name) == baseline.params.get(name) for name in SETTINGS)
         and all(

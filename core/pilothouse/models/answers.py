@@ -1,6 +1,7 @@
 """Answers as arrays, and the rows that are stored with them.
 
-It runs in child processes: numpy and pandas are imported inside the functions.
+The names of the stored file are read in every process. The functions run in child processes:
+numpy and pandas are imported inside of them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     Outputs = dict[str, npt.NDArray[Any]]
     Positions = npt.NDArray[np.int64]
 
-TARGET, ROW, GROUP, OUTPUT_PREFIX = "__target", "__row", "__group", "__"
+SIGNATURE_PATH = "model/signature.json"
+REFERENCE_PATH = "reference.parquet"
+HELD_OUT_TAG = "training.held_out"  # a digest of the dataset version and the rows held out
+# Columns of the reference file: about a row, and the prefix of its answers.
+TARGET, ROW, GROUP, AT, OUTPUT_PREFIX = "__target", "__row", "__group", "__at", "__"
 REFERENCE_ROWS = 50_000  # of more, as many are drawn at random
 REFERENCE_SEED = 0
 

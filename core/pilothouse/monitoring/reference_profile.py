@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pilothouse.models.answers import OUTPUT_PREFIX, TARGET
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.models.tasks import OutputColumn, task_of
 from pilothouse.monitoring.binning import grid_from_json
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 FORM = 2
 OLD_OUTPUT = "score"  # the only output of profiles of the first form
-TARGET, PREFIX = "__target", "__"
 Origin = Literal["held_out", "served"]
 KINDS: Mapping[str, Kind] = {
     "number": "number",
@@ -78,9 +78,9 @@ def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferencePro
 def held_out_rows(frame: pd.DataFrame, signature: Signature) -> WindowRows:
     """The rows of `reference.parquet`: features, outputs and labels."""
     outputs = {
-        column.name: output_array(frame[PREFIX + column.name], column.kind)
+        column.name: output_array(frame[OUTPUT_PREFIX + column.name], column.kind)
         for column in output_columns(signature)
-        if PREFIX + column.name in frame
+        if OUTPUT_PREFIX + column.name in frame
     }
     return WindowRows(frame, outputs, held_out_truth(frame, signature))
 

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 from pilothouse.deployments.scoring import Report, answerable, score_frame
 from pilothouse.experiments import Experiments
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.answers import REFERENCE_PATH, SIGNATURE_PATH, answer_arrays
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import class_of_code, primary_metric, task_of
-from pilothouse.registry.evaluations import REFERENCE_PATH
 from pilothouse.registry.info import VersionInfo
-from pilothouse.registry.versions import SIGNATURE_PATH
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -58,7 +57,6 @@ def compare_with_champion(
     Raises Invalid when the champion answers something else, or needs a column that these rows do
     not have.
     """
-    from pilothouse.models.answers import answer_arrays
     from pilothouse.monitoring.reference_profile import held_out_rows
 
     own, rows = run_signature(store, run), _reference(store, run)

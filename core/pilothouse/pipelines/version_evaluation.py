@@ -16,11 +16,19 @@ from sqlmodel import Session
 from pilothouse.experiments import lifecycle, recording
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.jobs import Progress
+from pilothouse.models.answers import (
+    HELD_OUT_TAG,
+    REFERENCE_PATH,
+    REFERENCE_ROWS,
+    REFERENCE_SEED,
+    SIGNATURE_PATH,
+    answer_arrays,
+    reference_file,
+)
 from pilothouse.models.tasks import task_of
 from pilothouse.registry import Registry, evaluations
-from pilothouse.registry.evaluations import REFERENCE_PATH, EvaluationInfo, EvaluationResult
+from pilothouse.registry.evaluations import EvaluationInfo, EvaluationResult
 from pilothouse.registry.info import VersionInfo
-from pilothouse.registry.versions import HELD_OUT_TAG, SIGNATURE_PATH
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -85,12 +93,6 @@ def _resume_or_start(store: Store, info: VersionInfo, rows: LabelledRows, job_id
 
 
 def _measure(info: VersionInfo, rows: LabelledRows, answers: Mapping[str, list[Any]]) -> Measured:
-    from pilothouse.models.answers import (
-        REFERENCE_ROWS,
-        REFERENCE_SEED,
-        answer_arrays,
-        reference_file,
-    )
     from pilothouse.training.splits import thin
 
     signature, task = info.signature, task_of(info.signature)

@@ -17,6 +17,7 @@ from pilothouse.activity import record
 from pilothouse.activity.actors import RETRAINING
 from pilothouse.experiments import late_writes
 from pilothouse.experiments.tables import Run, RunArtifact
+from pilothouse.models.answers import REFERENCE_PATH
 from pilothouse.registry import versions
 from pilothouse.registry.tables import VersionEvaluation
 from pilothouse.storage import Store
@@ -24,7 +25,6 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-REFERENCE_PATH = "reference.parquet"
 WHOLE_RUN = ""  # the folder of every file of a run
 COLUMNS = (
     "run_id",

@@ -21,6 +21,7 @@ from pilothouse.experiments.tables import (
 )
 from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.models.answers import HELD_OUT_TAG, SIGNATURE_PATH
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.signature import Signature
 from pilothouse.registry.info import VersionInfo, version_info
@@ -39,9 +40,7 @@ VERSION_NUMBER = re.compile(r"[0-9]{1,9}")
 MAX_VERSION = 999_999_999
 MODEL_FOLDER = "model"
 MODEL_PATH = "model/model.joblib"
-SIGNATURE_PATH = "model/signature.json"
 EXAMPLE_PATH = "model/input_example.json"
-HELD_OUT_TAG = "training.held_out"
 
 
 @dataclass(frozen=True)

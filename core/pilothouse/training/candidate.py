@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.answers import REFERENCE_ROWS, reference_file
+from pilothouse.models.answers import REFERENCE_PATH, REFERENCE_ROWS, SIGNATURE_PATH, reference_file
 from pilothouse.models.metrics.class_metrics import best_threshold
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import SCORE, ranking_metrics
@@ -112,7 +112,7 @@ def _evaluate(fit: _Fit, fold_answers: list[Outputs]) -> Candidate:
     documents = _documents(fit, columns, folds) | {"spec.json": settled.to_json()}
     files = {path: _json(document) for path, document in documents.items()} | {
         MODEL_PATH: _dump(_labelled(fit.pipeline, fit.signature)),
-        "reference.parquet": _reference(fit, columns),
+        REFERENCE_PATH: _reference(fit, columns),
     }
 
     values = folds.get(key, [])
@@ -217,7 +217,7 @@ def _documents(fit: _Fit, columns: Outputs, folds: Mapping[str, list[float]]) ->
         "folds.json": _fold_table(data.folds, folds),
         "rows.json": _rows(data),
         "columns.json": [use.to_json() for use in data.uses],
-        "model/signature.json": fit.signature.to_json(),
+        SIGNATURE_PATH: fit.signature.to_json(),
         "model/input_example.json": _example(data),
     }
 

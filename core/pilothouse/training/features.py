@@ -13,11 +13,12 @@ from typing import Any
 
 from pilothouse.data.info import ColumnProfile
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.answers import AT, GROUP, ROW, TARGET
 from pilothouse.training.columns import FeatureColumns
 
 NUMBERS = ("number", "integer", "boolean")
 # Names that the files of a run use for facts about a row.
-RESERVED = ("__target", "__score", "__row", "__group", "__at", "__label")
+RESERVED = (TARGET, "__score", ROW, GROUP, AT, "__label")
 MIN_DISTINCT = 20  # a column with fewer values is a category, however few rows there are
 IDENTIFIER_SHARE = 0.5  # distinct texts per row above which a column identifies rows
 MAX_CODES = 254

@@ -28,13 +28,13 @@ from pilothouse.experiments.tables import (
     RunTag,
 )
 from pilothouse.kit.errors import Cancelled
+from pilothouse.models.answers import HELD_OUT_TAG
 from pilothouse.storage import Store
 from pilothouse.training.candidate import MODEL_PATH, Candidate
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.trainers import Value
 
 SLOT = "training.slot"
-HELD_OUT = "training.held_out"
 BEST_RUN = "training.best_run"
 SOURCE = "pilothouse.training"
 FOLD_PREFIX = "fold_"
@@ -107,7 +107,7 @@ def write_candidate(
         recording.log_params(session, run, {**params, **_settings(spec, candidate.resolved_spec)})
         recording.log_points(session, store, run, _points(candidate))
         recording.log_input(session, run, candidate.dataset, "training")
-        recording.tag(session, run, {HELD_OUT: candidate.held_out})
+        recording.tag(session, run, {HELD_OUT_TAG: candidate.held_out})
         for path, digest in digests.items():
             recording.log_artifact(session, run, path, digest, len(documents[path]))
         trusted_models.record_written(session, store, digests[MODEL_PATH], run)

@@ -12,6 +12,7 @@ import streamlit as st
 from pilothouse.comparison.run_tasks import decides
 from pilothouse.comparison.significance import SignificanceReport
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.answers import REFERENCE_PATH, SIGNATURE_PATH
 from pilothouse_app.components.charting import ImageFormat
 from pilothouse_app.components.links import query_param
 from pilothouse_app.components.markdown import literal
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_RUNS = 10
 MAX_DRAWN = 8
-EVIDENCE_FILES = ("reference.parquet", "folds.json", "confusion.json", "model/signature.json")
+EVIDENCE_FILES = (REFERENCE_PATH, "folds.json", "confusion.json", SIGNATURE_PATH)
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class ComparisonContext:
 
     def has_predictions(self, run: str) -> bool:
         """Whether a run stored its predictions on held-out rows."""
-        return next(r for r in self.compared.runs if r.id == run).has_artifact("reference.parquet")
+        return next(r for r in self.compared.runs if r.id == run).has_artifact(REFERENCE_PATH)
 
     @property
     def peers(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.models.answers import SIGNATURE_PATH
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import tasks
 from pilothouse_app.components.workspace import workspace
@@ -15,13 +16,11 @@ if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
     from pilothouse.experiments.metrics.definitions import MetricKinds
 
-PATH = "model/signature.json"
-
 
 def run_signature(run: RunInfo) -> Signature | None:
     """The signature of a run's model; None without one, or with one that cannot be read here."""
     try:
-        value = json_file(workspace(), run, PATH)
+        value = json_file(workspace(), run, SIGNATURE_PATH)
         signature = None if value is None else Signature.from_json(value)
     except (PilothouseError, ValueError):
         return None
