@@ -1,4 +1,4 @@
-"""MLflow's signature of a model, read into our input columns and written from our signature.
+"""MLflow's signature of a model, read into input columns.
 
 Output types are read for people only: MLflow infers them from whatever `predict` answered while the
 model was logged, and a model that is served with `predict_proba` keeps the type of its labels.
@@ -6,12 +6,11 @@ model was logged, and a model that is served with `predict_proba` keeps the type
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pilothouse.models.signature import FieldType, Signature, SignatureField
+from pilothouse.models.signature import FieldType, SignatureField
 
 COLUMN_TYPES: Mapping[str, FieldType] = {
     "double": "number",
@@ -21,13 +20,6 @@ COLUMN_TYPES: Mapping[str, FieldType] = {
     "string": "string",
     "boolean": "boolean",
     "datetime": "time",
-}
-MLFLOW_TYPES: Mapping[FieldType, str] = {
-    "number": "double",
-    "integer": "long",
-    "string": "string",
-    "boolean": "boolean",
-    "time": "datetime",
 }
 MAX_INPUTS = 5_000  # a tensor of an image has thousands of numbers
 
@@ -136,43 +128,3 @@ def _tensor_type(dtype: str) -> FieldType:
     if dtype.startswith("bool"):
         return "boolean"
     return "string" if dtype.startswith(("str", "<U", "object")) else "number"
-
-
-def write_signature(signature: Signature) -> dict[str, Any]:
-    """MLflow's signature of a model of ours, as an MLmodel file has it: texts of JSON.
-
-    Inputs keep their types; whole numbers that may be missing become doubles, because MLflow
-    refuses a missing integer. Outputs are what the model itself returns.
-    """
-    inputs = [
-        {"type": _mlflow_type(field), "name": field.name, "required": field.required}
-        for field in signature.inputs
-    ]
-    return {
-        "inputs": json.dumps(inputs),
-        "outputs": json.dumps(_outputs(signature)),
-        "params": None,
-    }
-
-
-def _mlflow_type(field: SignatureField) -> str:
-    if field.type == "integer" and not field.required:
-        return "double"
-    return MLFLOW_TYPES[field.type]
-
-
-def _outputs(signature: Signature) -> list[dict[str, Any]]:
-    if signature.outputs:
-        return [
-            {"type": MLFLOW_TYPES[output.type], "name": output.name, "required": True}
-            for output in signature.outputs
-        ]
-    if signature.gives == "label":
-        label = signature.classes[0] if signature.classes else ""
-        kinds = {bool: "boolean", int: "long", float: "double"}
-        return [{"type": kinds.get(type(label), "string"), "required": True}]
-    names = [str(label) for label in signature.classes] if signature.gives == "probability" else []
-    names = names or [f"q{level:g}" for level in signature.levels]
-    if not names:
-        return [{"type": "double", "required": True}]
-    return [{"type": "double", "name": name, "required": True} for name in names]
