@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pilothouse.workspace import Workspace
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.features.evaluation.results import newest_metrics
 from pilothouse_app.features.registry.describe import as_label, prefill
 
 xgboost = pytest.importorskip("xgboost")
@@ -29,6 +33,13 @@ def booster(workspace: Workspace, tmp_path: Path) -> None:
     workspace.registry.register_files("price", tmp_path / "model.ubj")
 
 
+@pytest.fixture
+def described(workspace: Workspace, booster: None, answering: None) -> None:
+    """The same, described."""
+    inputs = {"f0": "number", "f1": "number"}
+    workspace.registry.describe("price", 1, "regression", target="price", inputs=inputs)
+
+
 def words(page: Any) -> str:
     return " ".join(str(part.value) for part in (*page.markdown, *page.caption))
 
@@ -43,6 +54,7 @@ def test_what_is_missing_stands_on_the_page_with_its_button(visit: Callable[...,
     assert "does not say its inputs" in text
     assert page.button(key="describe_next").label == "Describe"
     assert page.button(key="launch").disabled
+    assert page.button(key="promote").proto.type == "secondary"
     assert page.button(key="evaluate").disabled
     with pytest.raises(KeyError):
         page.button(key="version_describe")
@@ -115,3 +127,52 @@ def test_the_form_keeps_the_types_of_the_outputs(
         ("size", "integer"),
         ("price", "number"),
     ]
+
+
+@pytest.mark.usefixtures("described")
+def test_a_version_that_can_be_launched_is_evaluated_next(
+    workspace: Workspace, visit: Callable[..., Any]
+) -> None:
+    page = visit("version", ref="price@1")
+    assert not page.exception
+    assert "It can be launched. Next: evaluate it on a dataset" in words(page)
+    assert page.button(key="promote").proto.type == "primary"
+    assert list(page.dataframe[0].value.columns) == ["name", "type", "example"]
+
+    page.button(key="evaluate").click().run()
+    assert page.button(key="evaluate_register").label == "Register a dataset"
+    page = visit("version", ref="price@1")
+    page.button(key="predict").click().run()
+    assert page.button(key="evaluate_register").label == "Register a dataset"
+
+
+@pytest.mark.usefixtures("described")
+def test_the_tiles_have_what_the_gates_look_at(workspace: Workspace) -> None:
+    version = replace(workspace.registry.version("price", 1), metrics={"f1": 0.9})
+    none = pd.DataFrame({"metrics": []})
+    assert newest_metrics(version, none) == {"f1": 0.9}
+    evaluated = pd.DataFrame({"metrics": [{}, {"mae": 2.0}, {"mae": 3.0}]})
+    assert newest_metrics(version, evaluated) == {"mae": 2.0}
+    assert newest_metrics(replace(version, held_out="d1"), evaluated) == {"f1": 0.9}
+
+
+@pytest.mark.usefixtures("described")
+def test_a_model_whose_training_is_not_known_is_not_retrained(
+    workspace: Workspace, visit: Callable[..., Any]
+) -> None:
+    workspace.deployments.launch("price", "price", 1, "a test")
+    reason = workspace.pipelines.reason_not_retrained("price")
+    assert reason.startswith("price@1 was trained elsewhere")
+
+    page = visit("pipelines")
+    page.button(key="start_retrain").click().run()
+    assert not page.exception
+    assert [box.value for box in page.info] == [literal(reason)]
+    with pytest.raises(KeyError):
+        page.button(key="retrain_go")
+
+    files = {"train.py": b"print(1)"}
+    workspace.recipes.register_files(
+        "price", files, entry_point="train.py", dataset_parameter="data", model="price"
+    )
+    assert workspace.pipelines.reason_not_retrained("price") == ""

@@ -228,8 +228,9 @@ def test_a_figure_beside_the_champions_says_on_which_rows(
 
     monkeypatch.setattr(version, "metric_value", lambda _key, value: f"{value:.4f}")
     one = SimpleNamespace(held_out=rows)
-    champion = SimpleNamespace(held_out=champion_rows, metrics={"roc_auc": 0.7})
-    assert version._champion_note(one, champion, "roc_auc") == words
+    champion = SimpleNamespace(held_out=champion_rows)
+    assert version._champion_note(one, champion, "roc_auc", {"roc_auc": 0.7}) == words
+    assert version._champion_note(one, champion, "log_loss", {"roc_auc": 0.7}) == ""
 
 
 def test_a_version_is_evaluated_from_its_page(tour, served):

@@ -60,6 +60,7 @@ NOT_COMMANDS = {
     Recipes.entry_points: "for the form: `recipes add` names those there are when it is refused",
     Recipes.register_files: "of files in memory, such as an upload: `recipes add` takes a folder",
     Registry.register_import: "the importer's: `import mlflow` calls it",
+    Pipelines.reason_not_retrained: "for the form: the job of `pipelines retrain` ends with it",
 }
 
 

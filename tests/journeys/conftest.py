@@ -59,15 +59,21 @@ def scheme() -> str:
 
 
 @pytest.fixture
+def origin(voyage: Any) -> str:
+    """Where the app is; a module may have another one."""
+    return str(voyage.ship.address("app").url)
+
+
+@pytest.fixture
 def visitor(
     request: pytest.FixtureRequest,
     profiles: dict[str, BrowserContext],
-    voyage: Any,
+    origin: str,
     scheme: str,
     tmp_path: Path,
 ) -> Iterator[Visitor]:
     """Somebody at the app; at the end nothing has asked for anything elsewhere, nor complained."""
-    with visiting(profiles[scheme], voyage.ship.address("app").url) as somebody:
+    with visiting(profiles[scheme], origin) as somebody:
         yield somebody
         if request.node.stash.get(FAILED, False):
             somebody.page.screenshot(path=tmp_path / "failed.png")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -65,6 +65,11 @@ INPUTS = {
     "values": text_column("Seen in training"),
     "example": text_column("Example", width=78),
 }
+INPUTS_ELSEWHERE = {  # what another program's training saw is not known
+    "name": name_column("Input", width=240),
+    "type": INPUTS["type"],
+    "example": INPUTS["example"],
+}
 MOVES = {
     "to": status_column("Stage", width=100),
     "at": when_column("When", width=110),
@@ -94,7 +99,7 @@ def render() -> None:
         _commands(version, steps)
     refresh_when_changed(lambda: _state(model, int(number)), key="version_changes")
     _origin(version, audit)
-    readiness_line(version, steps)
+    readiness_line(version, steps, evaluated=not evaluations.empty)
     _tiles(version, evaluations)
     left, right = st.columns([50, 50], gap="medium")
     with left:
@@ -128,7 +133,7 @@ def _commands(version: VersionInfo, steps: Sequence[ReadinessStep]) -> None:
     evaluate_button(version, steps)
     predict_button(version)
     launch_button(version.model, version.version)
-    promote_button(version)
+    promote_button(version, primary=all(step.done or step.name == "example" for step in steps))
 
 
 def _confirm_archive(version: VersionInfo) -> None:
@@ -185,11 +190,15 @@ def _tiles(version: VersionInfo, evaluations: pd.DataFrame) -> None:
     champion = workspace().registry.champion(version.model)
     other = champion if champion and champion.version != version.version else None
     metrics = newest_metrics(version, evaluations)
+    others: Mapping[str, float] = {}
+    if other is not None:
+        evaluated = workspace().registry.evaluations(other.model, other.version)
+        others = newest_metrics(other, evaluated)
     figures = [
         Kpi(
             metric_title(key),
             metric_value(key, metrics[key]),
-            _champion_note(version, other, key),
+            _champion_note(version, other, key, others),
         )
         for key in main_metrics(list(metrics), most=6)
     ]
@@ -197,11 +206,13 @@ def _tiles(version: VersionInfo, evaluations: pd.DataFrame) -> None:
         kpi_row(figures)
 
 
-def _champion_note(version: VersionInfo, champion: VersionInfo | None, key: str) -> str:
+def _champion_note(
+    version: VersionInfo, champion: VersionInfo | None, key: str, metrics: Mapping[str, float]
+) -> str:
     """The champion's value, and whether it was measured on the same held-out rows."""
-    if champion is None or key not in champion.metrics:
+    if champion is None or key not in metrics:
         return ""
-    figure = f"champion {metric_value(key, champion.metrics[key])}"
+    figure = f"champion {metric_value(key, metrics[key])}"
     state = compare_values([version.held_out, champion.held_out])
     return figure + {"same": "", "differs": ", on other rows"}.get(state, ", rows unknown")
 
@@ -214,12 +225,9 @@ def _inputs(version: VersionInfo, audit: AuditInfo | None) -> None:
     else:
         predicts = f", predicts {literal(signature.target)}" if signature.target else ""
         section("Inputs", f"{plural(len(signature.inputs), 'column')}{predicts}")
-        table(
-            signature_frame(signature, version.input_example),
-            INPUTS,
-            key="version_inputs",
-            alt="Input columns",
-        )
+        frame = signature_frame(signature, version.input_example)
+        columns = INPUTS if frame["values"].any() else INPUTS_ELSEWHERE
+        table(frame, columns, key="version_inputs", alt="Input columns")
     code_section(version, audit)
     logged_files(logged)
 

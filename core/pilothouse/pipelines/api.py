@@ -67,6 +67,15 @@ class Pipelines(Service):
             )
             return job
 
+    def reason_not_retrained(self, deployment: str) -> str:
+        """Why a deployment's model cannot be retrained; empty when it can, with enough labels.
+
+        Raises NotFound without the deployment.
+        """
+        from pilothouse.pipelines.retraining import reason_against
+
+        return reason_against(self._store, deployment)
+
     def monitor(self, deployment: str) -> None:
         """See to it that a deployment is monitored: a monitor, and an evaluation every hour.
 

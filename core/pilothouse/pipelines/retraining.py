@@ -16,7 +16,7 @@ from pilothouse.deployments.prediction_log import log
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
-from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 from pilothouse.pipelines.recipe_retraining import recipe_of, recipe_snapshot
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 MIN_ROWS = 500
 EVENT_TIME = "event_at"
+SPEC = "spec.json"
 
 
 def snapshot(
@@ -178,6 +179,17 @@ def as_trained(rows: pd.DataFrame, signature: Signature) -> pd.DataFrame:
     return rows.assign(**times)
 
 
+def reason_against(store: Store, deployment: str) -> str:
+    """Why a deployment's model cannot be retrained, whatever its labels are; empty when it can."""
+    try:
+        champion = _champion(store, deployment)
+        if not recipe_of(store, champion):
+            _champion_spec(store, champion)
+    except (Conflict, Invalid) as refused:
+        return str(refused)
+    return ""
+
+
 def _champion(store: Store, deployment: str) -> VersionInfo:
     """The model's champion, or the version that serves while there is none."""
     served, registry = Deployments(store).deployment(deployment), Registry(store)
@@ -185,14 +197,16 @@ def _champion(store: Store, deployment: str) -> VersionInfo:
 
 
 def _champion_spec(store: Store, champion: VersionInfo) -> TrainingSpec:
-    if champion.run_id is None:
+    try:
+        spec = Experiments(store).artifact(champion.run_id or "", SPEC)
+    except NotFound as missing:
         raise Conflict(
-            f"{champion.ref} was imported: how it was trained is not known.",
-            hint="Train a model here, promote it, and retrain that one.",
-        )
-    return TrainingSpec.from_json(
-        json.loads(Experiments(store).artifact(champion.run_id, "spec.json"))
-    )
+            f"{champion.ref} was trained elsewhere, and no recipe names its model: how it is "
+            "trained is not known.",
+            hint="Register its training code as a recipe of the model, or promote a version that "
+            "was trained here.",
+        ) from missing
+    return TrainingSpec.from_json(json.loads(spec))
 
 
 def _inputs(version: VersionInfo) -> list[str]:

@@ -53,19 +53,22 @@ class TrialFact:
 class TaskFacts:
     """What the candidate's kind of model is measured by: its metrics, the primary one first.
 
-    `goal` is what is asked of a version by default; `unit` is that of the target.
+    `goal` is what is asked of a version by default; `unit` is that of the target. Of a version
+    that is not `described` nobody can say what kind it is.
     """
 
     title: str
     metrics: tuple[TaskMetric, ...] = ()
     goal: MetricGoal | None = None
     unit: str = ""
+    described: bool = True
 
     @classmethod
     def of(cls, signature: Signature) -> TaskFacts:
         """The facts of a signature's task. Raises NotFound when its plugin is not installed."""
         task = task_of(signature)
-        return cls(task.title, tuple(task.metrics), task.goal(signature), signature.unit)
+        metrics, goal = tuple(task.metrics), task.goal(signature)
+        return cls(task.title, metrics, goal, signature.unit, signature.is_described)
 
     @property
     def primary(self) -> str:

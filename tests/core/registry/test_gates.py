@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pilothouse.experiments.metrics.kinds import compare_values
 from pilothouse.kit.errors import NotFound
-from pilothouse.models.signature import Signature
+from pilothouse.models.signature import UNSPECIFIED, Signature
 from pilothouse.models.tasks import tasks
 from pilothouse.registry.evidence import (
     ChampionComparison,
@@ -152,6 +152,21 @@ def test_a_contract_must_cover_every_input() -> None:
     assert (failed.outcome, failed.figure, failed.limit) == ("failed", 1.0, 2.0)
     whole = ContractFact("flights@1", ("a", "b"))
     assert rule.evaluate(evidence(contract=whole, inputs=("a", "b"))).passed
+
+
+def test_a_version_whose_data_is_not_known_is_to_be_evaluated_on_data_with_a_contract() -> None:
+    facts = evidence()
+    unknown = replace(facts, candidate=replace(facts.candidate, dataset=""))
+    message = GateRule("has_contract").evaluate(unknown).message
+    assert message == "its data is not known; evaluate the version on a dataset with a contract"
+
+
+def test_a_version_that_is_not_described_has_no_goal_to_pass() -> None:
+    undescribed = TaskFacts.of(Signature((), "", (), task=UNSPECIFIED))
+    assert not undescribed.described
+    verdict = GateRule("metric_threshold").evaluate(evidence(task=undescribed))
+    assert verdict.outcome == "inconclusive"
+    assert verdict.message.endswith("describe it")
 
 
 def test_a_decision_names_every_gate_that_stands_in_the_way() -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from pilothouse.models.tasks import task_of
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import count
-from pilothouse_app.components.links import address, go
+from pilothouse_app.components.links import address, go, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.toasts import toast_next
@@ -53,7 +53,7 @@ def _evaluate(model: str, version: int) -> None:
     info = workspace().registry.version(model, version)
     refs = dataset_refs(info)
     if not refs:
-        st.markdown("There is no dataset to evaluate on yet. Register one on **Data** first.")
+        without_dataset("There is no dataset to evaluate on yet.")
         return
 
     st.markdown(_what_happens(info))
@@ -67,6 +67,16 @@ def _evaluate(model: str, version: int) -> None:
     _notes(info, data, missing)
     if dialog_buttons("Evaluate", "evaluate", missing=missing):
         run_or_show_error(lambda: _start(info, data.ref, label or ""))
+
+
+def without_dataset(text: str) -> None:
+    """Why a dialog has nothing to choose, and the way to the screen that registers datasets."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.markdown(text)
+        if st.button("Register a dataset", type="primary", key="evaluate_register"):
+            go(screen("data"))
 
 
 def dataset_refs(version: VersionInfo) -> list[str]:

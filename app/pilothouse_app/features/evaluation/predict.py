@@ -15,7 +15,11 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.evaluation.dialog import dataset_refs, lacking_inputs
+from pilothouse_app.features.evaluation.dialog import (
+    dataset_refs,
+    lacking_inputs,
+    without_dataset,
+)
 
 if TYPE_CHECKING:
     from pilothouse.jobs.api import JobInfo
@@ -42,7 +46,7 @@ def _predict(model: str, version: int) -> None:
     info = workspace().registry.version(model, version)
     refs = dataset_refs(info)
     if not refs:
-        st.markdown("There is no dataset to predict yet. Register one on **Data** first.")
+        without_dataset("There is no dataset to predict yet.")
         return
 
     st.markdown(

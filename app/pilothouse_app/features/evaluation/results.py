@@ -45,20 +45,23 @@ def evaluations_section(version: VersionInfo, evaluations: pd.DataFrame) -> None
         ],
     )
     columns = {
-        "dataset": name_column("Dataset", width=126),
-        "label": text_column("Label", width=76),
-        "rows": number_column("Rows", 0, width=58),
-        **({"value": text_column(metric_title(key), width=92)} if key else {}),
-        "created_at": when("When", width=84),
+        "dataset": name_column("Dataset", width=118),
+        "label": text_column("Label", width=70),
+        "rows": number_column("Rows", 0, width=54),
+        **({"value": text_column(metric_title(key), width=88)} if key else {}),
+        "created_at": when("When", width=106),
     }
     table(frame, columns, key="version_evaluations", alt="Evaluations", opens=("run", "run_id"))
 
 
 def newest_metrics(version: VersionInfo, evaluations: pd.DataFrame) -> Mapping[str, float]:
-    """The metrics of a version's training; without one, of its newest evaluation."""
-    if version.metrics:
+    """The metrics that the gates look at: of its training here, else of its newest evaluation.
+
+    Before its first one, a version from elsewhere has those that its author logged.
+    """
+    if version.held_out:
         return version.metrics
-    return next((metrics for metrics in evaluations["metrics"] if metrics), {})
+    return next((metrics for metrics in evaluations["metrics"] if metrics), version.metrics)
 
 
 def evaluation_outcome(job: JobInfo) -> None:

@@ -8,6 +8,8 @@ from pilothouse.pipelines.demos import FLIGHTS, INSTALL, demo
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.links import ICONS, address, go, link
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -97,6 +99,13 @@ def _retrain(deployment: str) -> None:
         "result is **proposed**: a person decides."
     )
 
+    obstacle = cached(
+        f"reason against retraining {chosen}",
+        lambda: workspace().pipelines.reason_not_retrained(chosen),
+    )
+    if obstacle:
+        st.info(literal(obstacle), title="It cannot be retrained", icon=":material/info:")
+        return
     reason = reason_input("retrain_why")
     missing = "" if reason else "Give a reason first"
     if dialog_buttons("Retrain", "retrain", missing=missing):

@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from pilothouse.registry.policy import GateDecision
 
 
-def promote_button(version: VersionInfo, *, label: str = "Promote", key: str = "promote") -> None:
-    """The button that opens the promotion of a version, or the one that waits already."""
+def promote_button(
+    version: VersionInfo, *, label: str = "Promote", key: str = "promote", primary: bool = True
+) -> None:
+    """The button that opens the promotion of a version, or the one that waits already.
+
+    It is not the `primary` one of a page that names another step to take first.
+    """
     waiting = pending_promotion(version)
     if waiting:
         to = address("promotion", waiting.id)
@@ -33,7 +38,7 @@ def promote_button(version: VersionInfo, *, label: str = "Promote", key: str = "
     at_top = version.stage == PRODUCTION
     if st.button(
         label,
-        type="primary",
+        type="primary" if primary else "secondary",
         icon=":material/arrow_upward:",
         key=key,
         disabled=at_top,

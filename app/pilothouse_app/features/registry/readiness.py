@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOCKED = "What it needs, at its author's versions"
 HOUSE = "Pilothouse's own environment, with other versions"
+NEXT = " Next: evaluate it on a dataset, which its gates and its monitoring look at."
 
 
 def readiness_steps(version: VersionInfo) -> tuple[ReadinessStep, ...]:
@@ -30,7 +31,9 @@ def readiness_steps(version: VersionInfo) -> tuple[ReadinessStep, ...]:
     return workspace().deployments.readiness(version.model, version.version)
 
 
-def readiness_line(version: VersionInfo, steps: Sequence[ReadinessStep]) -> None:
+def readiness_line(
+    version: VersionInfo, steps: Sequence[ReadinessStep], *, evaluated: bool
+) -> None:
     """Draw the steps of a version from elsewhere, and the first one that is missing."""
     if not steps:
         return
@@ -43,7 +46,7 @@ def readiness_line(version: VersionInfo, steps: Sequence[ReadinessStep]) -> None
     with st.container(border=True, key="version_readiness", gap="xsmall"):
         st.markdown(" &nbsp; ".join(map(_mark, steps)))
         if missing is None:
-            st.markdown(":gray[It can be launched.]")
+            st.markdown(f":gray[It can be launched.{'' if evaluated else NEXT}]")
             return
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"

@@ -9,6 +9,7 @@ from pilothouse.registry.evidence import Evidence
 from pilothouse.registry.gates import Verdict, gates
 
 GATE = "has_contract"
+UNKNOWN_DATA = "its data is not known; evaluate the version on a dataset with a contract"
 
 
 @gates.register(GATE)
@@ -27,8 +28,9 @@ class HasContract:
         """The figure is the number of inputs that the contract covers, the limit is all of them."""
         inputs = float(len(evidence.inputs))
         if evidence.contract is None:
-            data = evidence.candidate.dataset or "the candidate's data"
-            return Verdict(GATE, "failed", 0.0, inputs, f"{data} has no schema contract")
+            data = evidence.candidate.dataset
+            message = f"{data} has no schema contract" if data else UNKNOWN_DATA
+            return Verdict(GATE, "failed", 0.0, inputs, message)
 
         covered = inputs - len(evidence.contract.uncovered)
         if evidence.contract.uncovered:

@@ -7,6 +7,7 @@ from pilothouse.registry.evidence import PRIMARY, Evidence
 from pilothouse.registry.gates import METRIC, Verdict, foreign_metric, gates
 
 GATE = "metric_threshold"
+UNDESCRIBED = "its goal is not known before the version says what its answer means: describe it"
 
 
 @gates.register(GATE)
@@ -34,6 +35,8 @@ class MetricThreshold:
         """The figure is the candidate's metric, the limit is the threshold."""
         metric, threshold = _requirement(evidence, params)
         if threshold is None and params.text("metric") in PRIMARY:
+            if evidence.task and not evidence.task.described:
+                return Verdict(GATE, "inconclusive", None, None, UNDESCRIBED)
             kind_of_model = f" ({evidence.task.title})" if evidence.task else ""
             message = f"there is no goal for this kind of model{kind_of_model}"
             return Verdict(GATE, "passed", None, None, message)
