@@ -66,7 +66,7 @@ INPUTS = {
     "example": text_column("Example", width=78),
 }
 INPUTS_ELSEWHERE = {  # what another program's training saw is not known
-    "name": name_column("Input", width=240),
+    "name": text_column("Input", width=240),
     "type": INPUTS["type"],
     "example": INPUTS["example"],
 }

@@ -7,7 +7,7 @@ from pilothouse.registry.evidence import PRIMARY, Evidence
 from pilothouse.registry.gates import METRIC, Verdict, foreign_metric, gates
 
 GATE = "metric_threshold"
-UNDESCRIBED = "its goal is not known before the version says what its answer means: describe it"
+UNDESCRIBED = "the version is not described yet, so that its goal is not known"
 
 
 @gates.register(GATE)
