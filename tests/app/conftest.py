@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from pilothouse.experiments.tables import Experiment, Run, RunArtifact
@@ -46,6 +48,14 @@ def script() -> None:
     wanted = st.session_state["_test_path"]
     with error_boundary(parent_list(wanted)):
         next(render for screen, render in all_screens() if screen.path == wanted)()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scanned_once() -> Iterator[None]:
+    """Each `AppTest` reads the metadata of every installed package; here, the first one does."""
+    scan = cache(manifest_scanner.scan_component_manifests)
+    with patch.object(manifest_scanner, "scan_component_manifests", scan):
+        yield
 
 
 @pytest.fixture
