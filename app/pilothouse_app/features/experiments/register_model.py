@@ -15,7 +15,10 @@ from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pilothouse.experiments.details import RunInfo
+    from pilothouse.registry.logged_folders import LoggedFolder
 
 MAX_RELATED = 20  # newest models that are looked through
 
@@ -36,13 +39,22 @@ def compare_button(run: RunInfo) -> None:
 
 
 def register_button(run: RunInfo) -> None:
-    """Makes the run's model the next version of a registered model, unless it is one already."""
-    if not run.has_artifact("model/model.joblib") or workspace().registry.of_run(run.id):
+    """Makes a model of the run the next version of a registered model.
+
+    There is no button when as many versions as the run has models were made from it.
+    """
+    registry = workspace().registry
+    folders: tuple[LoggedFolder, ...] = ()
+    if not run.has_artifact("model/model.joblib"):
+        folders = registry.logged_folders(run.id)
+        if not folders:
+            return
+    if len(registry.of_run(run.id)) >= max(1, len(folders)):
         return
     if st.button(
         "Register model", type="primary", icon=":material/deployed_code:", key="run_register"
     ):
-        _register_dialog(run, related_model(run))
+        _register_dialog(run, related_model(run), {f.address: f.name for f in folders})
 
 
 def related_model(run: RunInfo) -> str:
@@ -57,13 +69,19 @@ def related_model(run: RunInfo) -> str:
 
 
 @st.dialog("Register model", icon=":material/deployed_code:")
-def _register_dialog(run: RunInfo, related: str) -> None:
+def _register_dialog(run: RunInfo, related: str, folders: Mapping[str, str]) -> None:
+    """`folders` has the models that the run's program logged, by address; none of one's own."""
     models = list(workspace().registry.models()["name"])
     first = related or MODEL.suggest(run.name)
     st.markdown(
         f"The model of **{run.name}** becomes the next version. It gets no stage yet: "
         "a promotion decides that, with gates and a reason."
     )
+    folder = next(iter(folders), "")
+    if len(folders) > 1:
+        folder = st.selectbox(
+            "Logged model", list(folders), format_func=folders.__getitem__, key="register_folder"
+        )
     model = st.selectbox(
         "Model",
         list(dict.fromkeys([first, *models])),
@@ -90,12 +108,12 @@ def _register_dialog(run: RunInfo, related: str) -> None:
         )
 
     if pressed and model:
-        _register_version(model, run.id, note or "")
+        _register_version(model, run.id, note or "", folder)
 
 
-def _register_version(model: str, run_id: str, note: str) -> None:
+def _register_version(model: str, run_id: str, note: str, folder: str) -> None:
     try:
-        version = workspace().registry.register(model, run_id, note)
+        version = workspace().registry.register(model, run_id, note, folder)
     except PilothouseError as refusal:
         error_box(refusal)
         return
