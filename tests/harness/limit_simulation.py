@@ -12,18 +12,32 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
+from pilothouse.models.signature import Signature
+from pilothouse.monitoring.alert_rules import DEFAULT_RULES
+from pilothouse.monitoring.alert_state import AlertState, Condition, advance
+from pilothouse.monitoring.alerts import verdict_of
 from pilothouse.monitoring.checks import DATA_QUALITY, FEATURE_DRIFT, Check
 from pilothouse.monitoring.column_checks import judge_together, score_column
 from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair
 from pilothouse.monitoring.monitor_config import MonitorConfig
+from pilothouse.monitoring.performance import (
+    MinimumRows,
+    compute_performance,
+    monitored_metrics,
+    performance_checks,
+)
 from pilothouse.monitoring.profiles import (
     category_reference,
     category_window,
     number_reference,
     number_window,
 )
+from pilothouse.monitoring.tables import CheckResult
 
+SIGNATURE = Signature((), "late", (0, 1), 1)
+METRICS = monitored_metrics(SIGNATURE, {})
 Draw = Callable[[np.random.Generator, int], Any]
 
 
@@ -111,3 +125,87 @@ def columns(before: Draw, after: Draw, n: int, m: int, repeats: int, seed: int) 
         psi = next(check.score or 0.0 for check in checks if check.check == "psi")
         fixed["fail" if psi > 0.2 else "warn" if psi > 0.1 else "ok"] += 1
     return Drawn(statuses, fixed)
+
+
+@dataclass(frozen=True)
+class Years:
+    """How many simulated years there were, and in how many a critical alert was raised.
+
+    `fixed` is the same by a fixed tolerance on the metric, two windows in a row.
+    """
+
+    years: int
+    alerted: int
+    fixed: int
+    windows: Counter[str]
+
+
+def scored_rows(rng: np.random.Generator, n: int, base_rate: float, auc: float) -> tuple[Any, Any]:
+    """Labels and calibrated scores of a model with that AUC: two normals of one spread."""
+    gap = float(np.sqrt(2) * ndtri(auc))
+    y = rng.random(n) < base_rate
+    x = rng.normal(gap * y, 1)
+    odds = np.exp(gap * x - gap * gap / 2) * base_rate / (1 - base_rate)
+    return y.astype(np.float64), odds / (1 + odds)
+
+
+def performance_check(
+    rng: np.random.Generator, n: int, rate: float, auc: float, held: Any
+) -> Check:
+    """The check of the metric that decides, of a window against held-out rows."""
+    truth, score = scored_rows(rng, n, rate, auc)
+    checks = performance_checks(
+        compute_performance(SIGNATURE, {"score": score}, truth),
+        held.metrics,
+        METRICS,
+        MinimumRows(MonitorConfig().min_labelled, 0.5),
+        held.rows,
+        reference_errors={key: error.error for key, error in held.errors.items()},
+    )
+    return next(check for check in checks if check.primary)
+
+
+def years(base_rate: float, auc: float, labels: int, held_out: int, count: int, seed: int) -> Years:
+    """Weekly windows of an unchanged model, by the default rule on performance."""
+    rng = np.random.default_rng(seed)
+    rule = DEFAULT_RULES[0]
+    condition = Condition(rule.condition, rule.threshold, rule.clear_threshold)
+    alerted = fixed = 0
+    statuses: Counter[str] = Counter()
+    for _ in range(count):
+        truth, score = scored_rows(rng, held_out, base_rate, auc)
+        held = compute_performance(SIGNATURE, {"score": score}, truth)
+        checks = [performance_check(rng, labels, base_rate, auc, held) for _ in range(52)]
+        statuses += Counter(check.status for check in checks)
+        results = [CheckResult(window_id="w", revision=1, **vars(check)) for check in checks]
+        verdicts = [verdict_of(result, condition) for result in results]
+        alerted += fires(verdicts, rule.for_windows)
+        below = [
+            check.score is not None
+            and check.threshold is not None
+            and check.score < check.threshold
+            for check in checks
+        ]
+        fixed += fires(["breach" if is_below else "clear" for is_below in below], rule.for_windows)
+    return Years(count, alerted, fixed, statuses)
+
+
+def fires(verdicts: list[Any], for_windows: int) -> bool:
+    """Whether there were so many breaches in a row."""
+    state = AlertState()
+    for index, verdict in enumerate(verdicts):
+        state = advance(state, verdict, index, for_windows, 1)
+        if state.phase == "firing":
+            return True
+    return False
+
+
+def falls(before: float, after: float, labels: int, held_out: int, count: int, seed: int) -> int:
+    """How many of so many windows with a lower AUC are called worse; half of the rows positive."""
+    rng = np.random.default_rng(seed)
+    called = 0
+    for _ in range(count):
+        truth, score = scored_rows(rng, held_out, 0.5, before)
+        held = compute_performance(SIGNATURE, {"score": score}, truth)
+        called += performance_check(rng, labels, 0.5, after, held).status in ("warn", "fail")
+    return called

@@ -20,6 +20,8 @@ from pilothouse_app.charts.series import STATES
 if TYPE_CHECKING:
     import pandas as pd
 
+TWO_SIDED_95 = 1.96
+
 
 def status_over_time(
     frame: pd.DataFrame,
@@ -31,14 +33,18 @@ def status_over_time(
     limit: float | None = None,
     tickformat: str = ".2f",
     unit: str = "",
+    error: str = "",
 ) -> go.Figure:
     """A metric by window (columns start, `value`, `status`), its points coloured by their status.
 
+    `error` names a column of standard errors: then a band of 95 % lies around the line.
     `reference` is drawn as a quiet line, `limit` as the line that must not be crossed.
     """
     colours = palette(dark)
     rows = frame[frame[value].notna()]
     chart = empty_figure(dark, legend=False)
+    if error and rows[error].notna().any():
+        _band(chart, rows[rows[error].notna()], value, error, colours.reference)
 
     chart.add_scatter(
         x=rows["start"],
@@ -58,6 +64,20 @@ def status_over_time(
     if limit is not None:
         threshold_line(chart, dark, y=limit, label="limit")
     return chart.update_yaxes(tickformat=tickformat, title=literal(unit) if unit else None)
+
+
+def _band(chart: go.Figure, rows: pd.DataFrame, value: str, error: str, colour: str) -> None:
+    """Where the true value lies with 95 %: the value less and plus 1.96 standard errors."""
+    for sign, fill in ((-1, None), (1, "tonexty")):
+        chart.add_scatter(
+            x=rows["start"],
+            y=floats(rows[value] + sign * TWO_SIDED_95 * rows[error]),
+            mode="lines",
+            line={"width": 0},
+            fill=fill,
+            fillcolor=with_opacity(colour, 0.18),
+            hoverinfo="skip",
+        )
 
 
 def rows_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:

@@ -155,7 +155,7 @@ def condition_of(rule: AlertRule) -> Condition:
 
 def _reading(window: Window, results: Sequence[CheckResult], condition: Condition) -> WindowReading:
     judged: list[tuple[Verdict, CheckResult]] = [
-        (_verdict(result, condition), result) for result in results
+        (verdict_of(result, condition), result) for result in results
     ]
     breaches = [result for verdict, result in judged if verdict == "breach"]
     others = [result for verdict, result in judged if verdict != "unknown"]
@@ -163,7 +163,8 @@ def _reading(window: Window, results: Sequence[CheckResult], condition: Conditio
     return WindowReading(window, combine([verdict for verdict, _ in judged]), worst)
 
 
-def _verdict(result: CheckResult, condition: Condition) -> Verdict:
+def verdict_of(result: CheckResult, condition: Condition) -> Verdict:
+    """The verdict on one result; one that chance explains is no breach, but not clear either."""
     if result.status in NOT_EVALUATED:
         return "unknown"
     verdict = condition.verdict(*_compared(result, condition.kind))

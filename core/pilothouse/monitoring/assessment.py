@@ -141,6 +141,7 @@ def assess(
         MinimumRows(config.min_labelled, config.min_coverage),
         reference.rows,
         _waiting_for_labels(reference),
+        reference.errors,
     )
     return Assessment(
         checks=tuple(_explained(checks, reference.waiting)),

@@ -44,7 +44,7 @@ class Check:
     `reference` is the value of the reference itself, where it has one. `primary` marks the one
     method that decides whether a column has drifted. `noise` is the score that chance alone exceeds
     with the probability `noise_level`, by `noise_method`; `p_value` is how often chance alone gives
-    this score or one that is worse.
+    this score or one that is worse. The standard errors are those of the score and of `reference`.
     """
 
     signal: str
@@ -65,6 +65,8 @@ class Check:
     noise_method: str | None = None
     noise_level: float | None = None
     p_value: float | None = None
+    standard_error: float | None = None
+    reference_error: float | None = None
 
 
 def worst(statuses: Iterable[str], default: str = INSUFFICIENT) -> str:

@@ -83,7 +83,9 @@ def evaluate_window(
     signature = baseline.signature
     names = (*baseline.profile.columns, *baseline.profile.faults)
     rows = window_data.rows_of(frame, signature, names)
-    performance = compute_performance(signature, rows.outputs, rows.truth, rows.at)
+    performance = compute_performance(
+        signature, rows.outputs, rows.truth, rows.at, config.tolerances
+    )
     needs = MinimumRows(config.min_labelled, config.min_coverage)
     if baseline.awaits_labels and not missing_labels(performance, needs):
         answered = Answered(deployment, model, version)

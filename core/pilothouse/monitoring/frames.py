@@ -76,6 +76,8 @@ RESULTS = (
     "noise_method",
     "noise_level",
     "p_value",
+    "standard_error",
+    "reference_error",
 )
 TREND = (
     "window",
@@ -94,6 +96,7 @@ TREND = (
     "status",
     "n_current",
     "noise",
+    "standard_error",
 )
 METRICS = (
     "metric",
@@ -182,6 +185,8 @@ NUMBERS = (
     "noise",
     "noise_level",
     "p_value",
+    "standard_error",
+    "reference_error",
     "clear_threshold",
     "reference",
     "drifted_share",

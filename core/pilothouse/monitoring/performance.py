@@ -6,13 +6,18 @@ Pure functions on arrays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pilothouse.comparison.statistics.standard_errors import (
+    StandardError,
+    TooFewRows,
+    standard_error,
+)
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import Task, task_of
 from pilothouse.monitoring.checks import (
@@ -28,9 +33,14 @@ from pilothouse.monitoring.checks import (
     worst,
 )
 from pilothouse.monitoring.distances import Floats
+from pilothouse.monitoring.metric_chance import beyond_chance
+
+if TYPE_CHECKING:
+    from pilothouse.models.metrics.weighted_metrics import Measures
 
 Outputs = Mapping[str, npt.NDArray[Any]]
 REALISED = "realised"
+PRIMARY_WARNS, OTHERS_WARN = 0.1, 0.5  # the share of its tolerance from which a metric warns
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,9 @@ class MonitoredMetric:
     primary: bool
 
     def limits(self, base: float | None) -> CheckLimits | None:
-        """Where it warns, half way to where it fails; None when there is nothing to measure by.
+        """Where it warns and where it fails; None when there is nothing to measure by.
+
+        The metric that decides warns early, as chance is excluded; others follow the labels' mix.
 
         A share of 0 is no tolerance: with a reference of 0 a relative metric has no limits.
         """
@@ -61,7 +73,8 @@ class MonitoredMetric:
         if self.relative and not tolerated:
             return None
         step = -tolerated if self.direction == "below" else tolerated
-        return CheckLimits(base + step / 2, base + step, self.direction)
+        warns = PRIMARY_WARNS if self.primary else OTHERS_WARN
+        return CheckLimits(base + warns * step, base + step, self.direction)
 
 
 def monitored_metrics(
@@ -99,6 +112,7 @@ class Performance:
 
     `summary` is what the labels are like, by title; `documents` are the task's, by path. `fault`
     says why answers could not be compared with labels at all, `no_metrics` why labels allow none.
+    `errors` are standard errors of metrics, `without_error` says why rows are too few for one.
     """
 
     rows: int
@@ -108,6 +122,8 @@ class Performance:
     documents: Mapping[str, Any] = field(default_factory=dict)
     fault: str = ""
     no_metrics: str = ""
+    errors: Mapping[str, StandardError] = field(default_factory=dict)
+    without_error: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:
@@ -120,10 +136,12 @@ def compute_performance(
     outputs: Outputs,
     truth: Floats,
     at: npt.NDArray[np.int64] | None = None,
+    tolerances: Mapping[str, float] | None = None,
 ) -> Performance:
     """Compare answers with labels.
 
     `truth` is as the task makes it, NaN where a label is not known; `at` are event times in ms.
+    The metrics that are monitored with these `tolerances` of a monitor have standard errors.
     """
     task = task_of(signature)
     rows = len(truth)
@@ -140,7 +158,31 @@ def compute_performance(
     summary = _finite(task.summary(signature, y))
     reason = "the labels are all of one class" if task.has_classes else "the labels allow no metric"
     no_metrics = "" if metrics else reason
-    return Performance(rows, len(y), metrics, summary, documents, fault, no_metrics)
+    keys = [metric.key for metric in monitored_metrics(signature, tolerances or {})]
+    measures = task.measures(signature, chosen, y) if metrics else {}
+    errors, without_error = _errors(measures, [key for key in keys if key in metrics])
+    return Performance(
+        rows, len(y), metrics, summary, documents, fault, no_metrics, errors, without_error
+    )
+
+
+def _errors(
+    measures: Measures, keys: Sequence[str]
+) -> tuple[dict[str, StandardError], dict[str, str]]:
+    """The standard error of each metric that has one, and why there are too few rows for it."""
+    errors: dict[str, StandardError] = {}
+    without: dict[str, str] = {}
+    for key in keys:
+        if key not in measures:
+            continue
+        try:
+            error = standard_error(measures[key]())
+        except TooFewRows as why:
+            without[key] = str(why)
+            continue
+        if error is not None and np.isfinite(error.error):
+            errors[key] = error
+    return errors, without
 
 
 def _measure(
@@ -215,10 +257,12 @@ def performance_checks(
     needs: MinimumRows,
     n_reference: int = 0,
     waiting: str = "",
+    reference_errors: Mapping[str, float] | None = None,
 ) -> list[Check]:
     """Label coverage, then every monitored metric against the reference's value.
 
     No checks when there is nothing to measure. `waiting` says why the reference has no metrics.
+    `reference_errors` are the standard errors of the reference's metrics.
     """
     if not metrics:
         return []
@@ -237,7 +281,12 @@ def performance_checks(
     )
     without_base = waiting or "the reference has no such figure to compare with"
     return [coverage] + [
-        _metric_check(metric, performance, reference, lack, without_base, n_reference)
+        beyond_chance(
+            _metric_check(metric, performance, reference, lack, without_base, n_reference),
+            performance.errors.get(metric.key),
+            performance.without_error.get(metric.key, ""),
+            (reference_errors or {}).get(metric.key),
+        )
         for metric in metrics
     ]
 
@@ -293,9 +342,14 @@ def _metric_check(
 
 
 def performance_status(checks: list[Check]) -> str:
-    """The primary metric's status; the others, which also follow the labels' mix, only warn."""
+    """The primary metric's status; the others, which also follow the labels' mix, only warn.
+
+    Where only the others could not be judged, they do not hide it.
+    """
     metrics = [check for check in checks if check.check != LABEL_COVERAGE]
     softened = (
-        WARN if check.status == FAIL and not check.primary else check.status for check in metrics
+        WARN if check.status == FAIL and not check.primary else check.status
+        for check in metrics
+        if check.primary or check.status != INSUFFICIENT
     )
     return worst(softened)

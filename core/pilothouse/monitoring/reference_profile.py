@@ -54,6 +54,7 @@ class ReferenceProfile:
     `summary` is what the labels are like, `documents` are the task's. `origin` says whether the
     rows were held out or served; `labels_from` names the window whose metrics these are, when the
     rows themselves have none. `waiting` says what a reference that is not complete waits for.
+    `errors` are the standard errors of the metrics; profiles from before have none.
     """
 
     rows: int
@@ -67,6 +68,7 @@ class ReferenceProfile:
     origin: Origin = "held_out"
     labels_from: str = ""
     waiting: str = ""
+    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferenceProfile:
@@ -100,7 +102,12 @@ def with_performance(
         summary=dict(performance.summary),
         documents=performance.documents,
         labels_from=window,
+        errors=_errors(performance),
     )
+
+
+def _errors(performance: Performance) -> dict[str, float]:
+    return {key: error.error for key, error in performance.errors.items()}
 
 
 def _profile(rows: WindowRows, signature: Signature, performance: Performance) -> ReferenceProfile:
@@ -120,6 +127,7 @@ def _profile(rows: WindowRows, signature: Signature, performance: Performance) -
         output_faults=output_faults,
         summary=performance.summary,
         documents=performance.documents,
+        errors=_errors(performance),
     )
 
 
@@ -193,6 +201,7 @@ def to_bytes(profile: ReferenceProfile) -> bytes:
         "faults": dict(profile.faults),
         "output_faults": dict(profile.output_faults),
         "summary": dict(profile.summary),
+        "errors": dict(profile.errors),
         "documents": plain_json(profile.documents),
         "origin": profile.origin,
         "labels_from": profile.labels_from,
@@ -219,6 +228,7 @@ def from_bytes(data: bytes) -> ReferenceProfile:
         faults=header["faults"],
         output_faults=header.get("output_faults", {}),
         summary=header.get("summary", {}),
+        errors=header.get("errors", {}),
         documents=header.get("documents", {}),
         origin=header.get("origin", "held_out"),
         labels_from=header.get("labels_from", ""),

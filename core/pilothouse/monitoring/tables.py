@@ -153,10 +153,12 @@ class CheckResult(Table, table=True):
     n_current: int = 0
     primary: bool = False
     message: str = ""
-    noise: float | None = None  # these four are None in results from before chance was weighed
+    noise: float | None = None  # these are None in results from before chance was weighed
     noise_method: str | None = None
     noise_level: float | None = None
     p_value: float | None = None
+    standard_error: float | None = None
+    reference_error: float | None = None
 
 
 class AlertRule(Table, table=True):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import stats
 from sklearn import metrics
 
 from pilothouse.models.signature import Signature
@@ -71,15 +72,16 @@ def _checks(score: np.ndarray, truth: np.ndarray, reference: dict[str, float]) -
 
 def test_a_figure_is_held_against_the_reference_less_what_is_tolerated() -> None:
     rng = np.random.default_rng(4)
-    truth = (rng.random(500) < 0.4).astype(float)
+    truth = (rng.random(20_000) < 0.4).astype(float)
     score = np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0, 1)
     auc = metrics.roc_auc_score(truth, score)
-    for base, status in ((auc, "ok"), (auc + 0.04, "warn"), (auc + 0.06, "fail")):
+    cases = ((auc, "ok"), (auc + 0.004, "ok"), (auc + 0.015, "warn"), (auc + 0.06, "fail"))
+    for base, status in cases:
         check = _checks(score, truth, {"roc_auc": base})["roc_auc"]
         assert (check.status, check.direction) == (status, "below")
         assert check.threshold == pytest.approx(base - 0.05)
         assert check.reference == base
-        assert check.n_current == 500
+        assert check.n_current == 20_000
 
 
 def test_what_follows_the_base_rate_warns_and_only_the_primary_figure_fails() -> None:
@@ -121,3 +123,65 @@ def test_a_figure_with_nothing_to_compare_with_is_not_judged() -> None:
     checks = _checks(np.linspace(0, 1, 100), truth.astype(float), {})
     assert checks["roc_auc"].status == "insufficient"
     assert checks["roc_auc"].score is not None
+
+
+def test_within_three_standard_errors_a_metric_is_no_worse() -> None:
+    rng = np.random.default_rng(6)
+    truth = (rng.random(3_000) < 0.4).astype(float)
+    score = np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0, 1)
+    auc = metrics.roc_auc_score(truth, score)
+    check = _checks(score, truth, {"roc_auc": auc + 0.02})["roc_auc"]
+    assert check.standard_error is not None
+    assert 0.02 < 3 * check.standard_error < 0.05
+    assert (check.status, check.message) == ("ok", "within 3 standard errors")
+    assert check.noise == pytest.approx(check.reference - 3 * check.standard_error)
+    assert check.p_value == pytest.approx(stats.norm.sf(0.02 / check.standard_error))
+    assert check.noise_method == "DeLong"
+
+
+def test_fewer_labels_than_a_fall_needs_are_insufficient_never_ok() -> None:
+    rng = np.random.default_rng(7)
+    truth = (rng.random(200) < 0.2).astype(float)
+    score = np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0, 1)
+    auc = metrics.roc_auc_score(truth, score)
+    same = _checks(score, truth, {"roc_auc": auc})["roc_auc"]
+    assert same.status == "insufficient"
+    assert "too few labels" in same.message
+    assert _checks(score, truth, {"roc_auc": auc + 0.25})["roc_auc"].status == "fail"
+
+
+def test_fewer_than_ten_rows_of_a_class_are_insufficient() -> None:
+    truth = (np.arange(400) < 8).astype(float)
+    checks = _checks(np.linspace(0, 1, 400), truth, {"roc_auc": 0.9, "accuracy": 0.9})
+    assert checks["roc_auc"].status == "insufficient"
+    assert checks["roc_auc"].message == "8 rows of a class; a standard error needs 10"
+    assert checks["accuracy"].status == "fail"  # what can be judged is
+
+
+def test_the_references_own_error_counts() -> None:
+    rng = np.random.default_rng(8)
+    truth = (rng.random(5_000) < 0.4).astype(float)
+    score = np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0, 1)
+    performance = compute_performance(SIGNATURE, {"score": score}, truth)
+    base = {"roc_auc": performance.metrics["roc_auc"] + 0.03}
+    statuses = []
+    for error in ({"roc_auc": 0.0}, {"roc_auc": 0.02}):
+        checks = performance_checks(performance, base, METRICS, NEEDS, 300, reference_errors=error)
+        statuses.append(next(check.status for check in checks if check.check == "roc_auc"))
+    assert statuses == ["warn", "insufficient"]
+    # A profile from before errors were stored: that of so many rows of the window's kind.
+    checks = performance_checks(performance, base, METRICS, NEEDS, 1_250)
+    auc = next(check for check in checks if check.check == "roc_auc")
+    assert auc.reference_error == pytest.approx(2 * auc.standard_error)
+
+
+def test_chance_makes_a_calibration_error_of_a_perfect_model() -> None:
+    rng = np.random.default_rng(9)
+    statuses = []
+    for _ in range(40):
+        score = rng.beta(2, 3, 300)
+        truth = (rng.random(300) < score).astype(float)
+        reference = {"calibration_error": 0.01}
+        statuses.append(_checks(score, truth, reference)["calibration_error"].status)
+    assert "fail" not in statuses
+    assert statuses.count("warn") <= 1

@@ -16,7 +16,7 @@ from pilothouse_app.charts.documents import is_document, is_table, overlay_of, t
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.documents import document_table
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.formats import count, share
+from pilothouse_app.components.formats import count, is_missing, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
@@ -34,8 +34,12 @@ METRICS = {
     "title": text_column("Metric", width=190),
     "status": status_column(width=92),
     "score": text_column(WINDOW, width=130),
+    "error": text_column("Error", width=96, help="The standard error of the window's metric"),
     "reference": text_column(REFERENCE, width=130),
     "threshold": text_column("Limit", width=130),
+    "noise": text_column(
+        "Chance", width=130, help="Beyond it, the metric is worse than chance explains"
+    ),
     "better": text_column("Better", width=80),
     "tolerance": text_column("Tolerated", width=170),
     "message": text_column("Note"),
@@ -89,10 +93,11 @@ def _metric_row(row: dict[str, Any], metrics: dict[str, Metric]) -> dict[str, An
     metric = metrics.get(str(row["check"]))
     values = {
         name: share(row[name]) if row["check"] == LABEL_COVERAGE else metric_text(metric, row[name])
-        for name in ("score", "reference", "threshold")
+        for name in ("score", "reference", "threshold", "noise")
     }
     return {
         **values,
+        "error": "" if is_missing(row["standard_error"]) else f"± {row['standard_error']:.2g}",
         "title": check_title(str(row["check"])),
         "status": row["status"],
         "better": "higher" if row["direction"] == "below" else "lower",

@@ -117,7 +117,7 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
         section("Performance", "answers of this kind are not compared with labels")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        section("Performance", "observed, as labels arrive")
+        section("Performance", "observed, with a band of 95 %")
         key = choose_one(
             "monitoring_metric",
             list(metrics),
@@ -141,10 +141,11 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
             limit=last[0]["threshold"] if last else None,
             tickformat=tick_format(metrics[key]),
             unit=str(metrics[key]["unit"]),
+            error="standard_error",
         ),
         key=f"monitoring_metric_{key}",
         height=HEIGHT,
-        alt=f"{metric_title(metrics, key)} by window, with the reference's own and the limit",
+        alt=f"{metric_title(metrics, key)} by window, with a band, the reference's and the limit",
     )
 
 

@@ -43,7 +43,7 @@ def delong(models: Sequence[RocAreas]) -> list[TestResult]:
     if len(classes) < 2 or count.min() < 2 or any(np.isnan(model.value()) for model in models):
         return []
 
-    parts = np.stack([_contributions(model) for model in models])
+    parts = np.stack([contributions(model) for model in models])
     covariance = np.zeros((len(models), len(models)))
     for label, rows in zip(classes, count, strict=True):
         covariance += rows * np.cov(parts[:, strata == label]).reshape(covariance.shape)
@@ -56,7 +56,7 @@ def delong(models: Sequence[RocAreas]) -> list[TestResult]:
     ]
 
 
-def _contributions(model: RocAreas) -> Floats:
+def contributions(model: RocAreas) -> Floats:
     """What each row adds to the mean AUC: its placement over the rows of its side."""
     total = np.zeros(model.rows)
     for positive, score in model.areas:

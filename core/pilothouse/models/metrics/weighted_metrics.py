@@ -35,13 +35,15 @@ class RowSums:
     """A metric that is a function of weighted means of `columns` (units x sums).
 
     `combine` takes the means (sets x sums) and returns one value per set. `is_share` says that the
-    only column is 1 or 0 and the metric its mean. A unit is a row, or a group of rows.
+    only column is 1 or 0 and the metric its mean, `is_sum_of_gaps` that it is the sum of the
+    absolute means. A unit is a row, or a group of rows.
     """
 
     columns: Floats
     combine: Combine
     unit: Unit = "rows"
     is_share: bool = False
+    is_sum_of_gaps: bool = False
 
     @property
     def rows(self) -> int:
@@ -212,7 +214,7 @@ def calibration_error_of(y: Bools, score: Floats) -> RowSums:
     bins = np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
     columns = np.zeros((len(score), BINS))
     columns[np.arange(len(score)), bins] = score - y
-    return RowSums(columns, lambda means: np.abs(means).sum(axis=1))
+    return RowSums(columns, lambda means: np.abs(means).sum(axis=1), is_sum_of_gaps=True)
 
 
 def divided(above: Floats, below: Floats, otherwise: float = 0.0) -> Floats:
