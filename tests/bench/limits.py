@@ -1,8 +1,10 @@
-"""How often a monitor calls an unchanged column changed, and a changed one so.
+"""How often a monitor calls an unchanged column or model changed, and a changed one so.
 
 Columns of twelve shapes are drawn anew without a change, with references of 1,000 and 10,000 rows,
 and with each of five changes at 5,000 rows; every one is judged as a window's column is. The
-reference are fixed limits on PSI, .1 to warn and .2 to fail, on the same rows. Seeded.
+reference are fixed limits on PSI, .1 to warn and .2 to fail, on the same rows. Years of weekly
+windows of unchanged models are judged by the default alert rule, and windows in which the AUC has
+fallen by .01 or .011. Seeded.
 """
 
 from __future__ import annotations
@@ -10,9 +12,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from harness.limit_simulation import CHANGES, SHAPES, columns
+from harness.limit_simulation import CHANGES, SHAPES, columns, falls, years
 
 SIZES, REFERENCES = (200, 500, 1_000, 5_000, 20_000), (1_000, 10_000)
+YEARS, FALLEN = 12, 60
+MODELS = (
+    *((0.2, 0.68, 200, 10_000), (0.2, 0.68, 500, 1_000), (0.05, 0.68, 500, 10_000)),
+    *((0.05, 0.89, 500, 1_000), (0.01, 0.67, 1_000, 10_000), (0.01, 0.9, 2_000, 10_000)),
+    *((0.5, 0.6, 100, 1_000), (0.1, 0.8, 2_000, 10_000), (0.5, 0.9, 5_000, 1_000)),
+)
 REPEATS, LARGE_REPEATS, CHANGED = 25, 8, 50
 
 
@@ -43,7 +51,29 @@ def measure() -> dict[str, Any]:
         "fail": f"{100 * statuses['fail'] / statuses.total():.2f} %",
         "unchanged": by_shape,
         "changed": _power(),
+        "models": _years(),
+        "fallen": _falls(),
     }
+
+
+def _years() -> dict[str, str]:
+    """In how many simulated years an unchanged model raised a critical alert."""
+    rows = {}
+    for seed, (base_rate, auc, labels, held_out) in enumerate(MODELS):
+        drawn = years(base_rate, auc, labels, held_out, YEARS, seed)
+        name = f"base rate {base_rate:.0%}, AUC {auc}, {labels:,} labels, {held_out:,} held out"
+        alerts = f"{drawn.alerted} of {YEARS} years (fixed tolerance: {drawn.fixed})"
+        rows[name] = f"{alerts}; windows {_rates(drawn.windows)}"
+    return rows
+
+
+def _falls() -> dict[str, str]:
+    """In how many windows of 5,000 labels a fall is called one."""
+    rows = {}
+    for before, after in ((0.971, 0.96), (0.971, 0.961), (0.95, 0.94), (0.9, 0.89)):
+        share = falls(before, after, 5_000, 10_000, FALLEN, 1) / FALLEN
+        rows[f"{before} to {after}"] = f"{share:.0%}"
+    return rows
 
 
 def _breaches(statuses: Counter[str]) -> float:
