@@ -20,6 +20,8 @@ help: ## List these commands
 up: $(BIN)/.installed ## Install what is missing and open the app; on first start run the demo
 	$(BIN)/pilothouse up --workspace $(WORKSPACE) --demo
 
+# Beside one another, several threads each would spend most of their time waiting.
+test: export OMP_NUM_THREADS = 1
 test: $(BIN)/.ready chromium ## Install what is missing and run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
 	$(BIN)/python -m pytest $(ALONE)
