@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from harness.running_instance import RunningInstance, run_instance, wait_for
 from pilothouse.kit.clock import FixedClock
@@ -18,6 +19,23 @@ from pilothouse.storage import Store
 from pilothouse.workspace import Workspace, open_workspace
 
 VOYAGE_S = 480.0
+SAIL = ("tests/journeys/", "tests/processes/test_voyage.py")
+
+
+class WholeFiles(LoadFileScheduling):  # type: ignore[misc]
+    """Each process runs whole files; those that look at the voyage count as one.
+
+    Every process would sail a voyage of its own, which takes minutes.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "the voyage" if nodeid.startswith(SAIL) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles | None:
+    """How `--dist loadfile` gives tests to its processes."""
+    return WholeFiles(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture
