@@ -57,7 +57,15 @@ LABELLED = pd.DataFrame({"label": PAIR, "value": [1.0, 2.0], "group": PAIR})
 COURSES = pd.DataFrame(
     {"key": PAIR, "x": [1.0, 2.0], "value": [1.0, 2.0], "smooth": [1.0, 2.0], "at": DAYS}
 )
-DRIFT = pd.DataFrame({"start": DAYS, "column": PAIR, "score": [0.1, 0.2], "threshold": [0.2, 0.2]})
+DRIFT = pd.DataFrame(
+    {
+        "start": DAYS,
+        "column": PAIR,
+        "score": [0.1, 0.2],
+        "threshold": [0.2, 0.2],
+        "noise": [None, 0.3],
+    }
+)
 JOB_STEPS = pd.DataFrame(
     {
         "seq": [1, 2],

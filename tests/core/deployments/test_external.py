@@ -340,13 +340,13 @@ def test_rows_of_a_registered_version_may_leave_inputs_out(registered: Store) ->
     deployments, monitoring = Deployments(registered), Monitoring(registered)
     info = deployments.add_external("late", "late", 1)
     assert (info.version_ref, info.serving_version) == ("late@1", 1)
-    monitoring.monitor("late", reference_rows=250)
-    rng = np.random.default_rng(1)
-    scores = rng.uniform(size=300)
-    frame = pd.DataFrame({"prediction_id": [f"a{row}" for row in range(300)], "score": scores})
+    monitoring.monitor("late", reference_rows=2_500)
+    rows, rng = 5_000, np.random.default_rng(1)
+    scores = rng.uniform(size=rows)
+    frame = pd.DataFrame({"prediction_id": [f"a{row}" for row in range(rows)], "score": scores})
     frame["event_time"] = MONDAY
-    frame["label"] = (rng.uniform(size=300) < scores).astype(int)
-    assert deployments.record_predictions("late", frame).accepted == 300
+    frame["label"] = (rng.uniform(size=rows) < scores).astype(int)
+    assert deployments.record_predictions("late", frame).accepted == rows
     window = monitoring.window(monitoring.evaluate("late", MONDAY, MONDAY + WEEK))
     assert window.value == pytest.approx(metrics.roc_auc_score(frame["label"], scores))
     assert window.version_ref == "late@1"
@@ -354,6 +354,6 @@ def test_rows_of_a_registered_version_may_leave_inputs_out(registered: Store) ->
 
     deployments.switch_version("late", 2, "rolled out there")
     assert deployments.deployment("late").serving_version == 2
-    later = frame.assign(prediction_id=[f"b{row}" for row in range(300)])
-    assert deployments.record_predictions("late", later).accepted == 300
-    assert deployments.predictions("late")["version"].value_counts().to_dict() == {1: 300, 2: 300}
+    later = frame.assign(prediction_id=[f"b{row}" for row in range(rows)])
+    assert deployments.record_predictions("late", later).accepted == rows
+    assert deployments.predictions("late")["version"].value_counts().to_dict() == {1: rows, 2: rows}
