@@ -10,7 +10,7 @@ import numpy as np
 from pilothouse.comparison.statistics.standard_errors import StandardError
 from pilothouse.monitoring.checks import FAIL, INSUFFICIENT, OK, WARN, Check
 
-ERRORS = 3  # how many standard errors worse than the reference is more than chance
+ERRORS = 2.5  # how many standard errors worse than the reference is more than chance
 NOT_WORSE = 1.645  # errors between a metric and its tolerance that show with 95 % that it holds
 
 

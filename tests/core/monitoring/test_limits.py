@@ -117,8 +117,8 @@ def test_an_unchanged_model_raises_no_critical_alert(
 
 
 def test_a_fall_of_a_hundredth_is_seen_in_5000_labels() -> None:
-    """AUC .971 to .96, as on the car loans of NannyML, in seven of ten windows or more."""
-    assert falls(0.971, 0.96, 5_000, 10_000, 24, 1) >= 17
+    """AUC .971 to .961, about as on the car loans of NannyML, in seven of ten windows or more."""
+    assert falls(0.971, 0.961, 5_000, 10_000, 24, 1) >= 17
 
 
 def test_more_categories_than_are_kept_are_compared_as_one() -> None:
