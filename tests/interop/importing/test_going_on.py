@@ -69,6 +69,26 @@ def come(workspace: Workspace) -> int:
         return int(session.execute(query).scalar_one())
 
 
+def test_two_imports_at_once_make_an_experiment_once(
+    workspace: Workspace, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up, looked = importer._existing_experiment, []
+
+    def look_up_slowly(*args: Any) -> int | None:
+        before = look_up(*args)
+        looked.append(before)
+        if len(looked) == 1:  # the other one makes it between this look and the transaction
+            workspace.imports.run(str(many))
+        return before
+
+    monkeypatch.setattr(importer, "_existing_experiment", look_up_slowly)
+    report = workspace.imports.run(str(many))
+    assert looked[0] is None
+    assert report.already_imported["runs"] == RUNS
+    with workspace.store.read() as session:
+        assert session.execute(text("SELECT count(*) FROM experiments_run")).scalar_one() == RUNS
+
+
 def test_killed_in_the_middle_it_goes_on(
     workspace: Workspace, many: Path, whole: dict[str, Any]
 ) -> None:

@@ -177,6 +177,8 @@ class _Import:
             self._report.already_imported["experiments"] += 1
         else:
             with self._store.write() as session:
+                # Another import of the same source may have made it since.
+                experiment_id = _existing_experiment(session, entry, name)
                 experiment_id = self._make_experiment(session, experiment, name, experiment_id)
                 self._ledger.record(
                     session,
