@@ -116,14 +116,19 @@ def check_groups(workspace: Workspace, result: dict[str, Any], model: Any, leave
 
 
 def check_monitoring(workspace: Workspace, result: dict[str, Any]) -> None:
-    """The weeks of other customers are worse than the tolerated .05, and an alert fired."""
+    """The weeks of other customers are worse than the tolerated .05, and an alert fired.
+
+    In weeks of 279 labels a fall has to be about .08 to be more than chance.
+    """
     by_week = [result["by_week"][str(week)] for week in range(1, 9)]
     reference = result["metrics"]["roc_auc"]
     assert min(by_week[:4]) > reference - 0.05 > max(by_week[4:])
     alerts = workspace.monitoring.alerts(deployment=NAME)
     assert "performance" in alerts.loc[alerts["fired_at"].notna(), "name"].tolist()
     windows = workspace.monitoring.windows(NAME).sort_values("start")
-    assert windows["performance_status"].tolist() == ["ok"] * 4 + ["fail"] * 4
+    statuses = windows["performance_status"].tolist()
+    assert set(statuses[:4]) == {"ok", "insufficient"}
+    assert statuses[4:] == ["warn", "warn", "fail", "fail"]
     (pending,) = workspace.registry.promotions("pending", NAME)["id"]
     assert workspace.registry.promotion(pending).origin == "retraining"
     schedules = workspace.jobs.schedules().set_index("name")
