@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,10 +44,7 @@ def delong(models: Sequence[RocAreas]) -> list[TestResult]:
     if len(classes) < 2 or count.min() < 2 or any(np.isnan(model.value()) for model in models):
         return []
 
-    parts = np.stack([contributions(model) for model in models])
-    covariance = np.zeros((len(models), len(models)))
-    for label, rows in zip(classes, count, strict=True):
-        covariance += rows * np.cov(parts[:, strata == label]).reshape(covariance.shape)
+    covariance = covariance_of_areas(models, classes)
     aucs = [model.value() for model in models]
     return [
         normal_test(
@@ -56,7 +54,17 @@ def delong(models: Sequence[RocAreas]) -> list[TestResult]:
     ]
 
 
-def contributions(model: RocAreas) -> Floats:
+def covariance_of_areas(models: Sequence[RocAreas], classes: npt.NDArray[Any]) -> Floats:
+    """The covariance matrix of the mean AUCs on the same rows, whose strata have these classes."""
+    parts = np.stack([_contributions(model) for model in models])
+    covariance = np.zeros((len(models), len(models)))
+    for label in classes:
+        of_class = parts[:, models[0].strata == label]
+        covariance += of_class.shape[1] * np.cov(of_class).reshape(covariance.shape)
+    return covariance
+
+
+def _contributions(model: RocAreas) -> Floats:
     """What each row adds to the mean AUC: its placement over the rows of its side."""
     total = np.zeros(model.rows)
     for positive, score in model.areas:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilothouse.comparison.statistics.delong import contributions
+from pilothouse.comparison.statistics.delong import covariance_of_areas
 from pilothouse.comparison.statistics.result import Floats
 from pilothouse.models.metrics.weighted_metrics import (
     Measure,
@@ -70,12 +70,7 @@ def _area_error(areas: RocAreas) -> float:
     if len(classes) < 2 or count.min() < MIN_ROWS:
         fewest = int(count.min()) if len(classes) > 1 else 0
         raise TooFewRows(f"{fewest} rows of a class; a standard error needs {MIN_ROWS}")
-    parts = contributions(areas)
-    variance = sum(
-        rows * float(np.var(parts[areas.strata == label], ddof=1))
-        for label, rows in zip(classes, count, strict=True)
-    )
-    return math.sqrt(variance)
+    return math.sqrt(float(covariance_of_areas([areas], classes)[0, 0]))
 
 
 def _share_error(share: RowSums) -> float:
