@@ -21,7 +21,7 @@ from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import alert_rules
 from pilothouse.monitoring.alert_state import AlertState, Condition, Verdict, combine, evaluate
 from pilothouse.monitoring.check_titles import check_phrase
-from pilothouse.monitoring.checks import ERROR, INSUFFICIENT, PREDICTION_DRIFT, PRIMARY
+from pilothouse.monitoring.checks import NOT_EVALUATED, PREDICTION_DRIFT, PRIMARY
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.monitoring.tables import (
     ACKNOWLEDGED,
@@ -37,7 +37,6 @@ from pilothouse.monitoring.tables import (
 )
 from pilothouse.storage import Store
 
-NOT_EVALUATED = (INSUFFICIENT, ERROR)
 VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOLVED: "resolved"}
 
 

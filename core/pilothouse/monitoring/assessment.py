@@ -5,7 +5,7 @@ Pure: values in, values out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,10 @@ from pilothouse.models.signature import Signature
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
     DRIFTED_SHARE,
-    ERROR,
     FAIL,
     FEATURE_DRIFT,
     INSUFFICIENT,
+    NOT_EVALUATED,
     PERFORMANCE,
     PREDICTION_DRIFT,
     WARN,
@@ -70,12 +70,12 @@ class Assessment:
     @property
     def primaries(self) -> tuple[Check, ...]:
         """The deciding check of each feature."""
-        return tuple(c for c in self.checks if c.signal == FEATURE_DRIFT and c.primary)
+        return _deciding_features(self.checks)
 
     @property
     def judged(self) -> int:
         """How many features could be judged."""
-        return sum(check.status not in (INSUFFICIENT, ERROR) for check in self.primaries)
+        return len(_judged(self.primaries))
 
     @property
     def drifted(self) -> int:
@@ -240,10 +240,17 @@ def _pair(reference: ColumnReference, column: pd.Series[Any]) -> Pair | str:
         return str(wrong)
 
 
+def _deciding_features(checks: Sequence[Check]) -> tuple[Check, ...]:
+    return tuple(check for check in checks if check.signal == FEATURE_DRIFT and check.primary)
+
+
+def _judged(checks: Sequence[Check]) -> list[Check]:
+    return [check for check in checks if check.status not in NOT_EVALUATED]
+
+
 def _share(checks: list[Check], config: MonitorConfig, n_reference: int, n_current: int) -> Check:
     """The share of features that have drifted, of those that could be judged."""
-    primaries = [c for c in checks if c.signal == FEATURE_DRIFT and c.primary]
-    judged = [c for c in primaries if c.status not in (INSUFFICIENT, ERROR)]
+    judged = _judged(_deciding_features(checks))
     limits = CheckLimits(config.drifted_share / 2, config.drifted_share)
     score = sum(c.status == FAIL for c in judged) / len(judged) if judged else None
 

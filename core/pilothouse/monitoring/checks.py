@@ -8,6 +8,7 @@ from typing import Literal
 
 OK, WARN, FAIL, INSUFFICIENT, ERROR = "ok", "warn", "fail", "insufficient", "error"
 WORSE = (OK, INSUFFICIENT, WARN, ERROR, FAIL)
+NOT_EVALUATED = (INSUFFICIENT, ERROR)
 
 FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
 DATA_QUALITY, PERFORMANCE = "data_quality", "performance"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pilothouse.monitoring.chance import Chance, benjamini_hochberg
 from pilothouse.monitoring.checks import (
@@ -38,6 +39,13 @@ class ScoredCheck:
     def family(self) -> tuple[str, str, bool]:
         """What it is judged together with: the other columns of one test."""
         return self.check.signal, self.check.check, self.decides
+
+    @cached_property
+    def p_value(self) -> float | None:
+        """How often chance alone gives this score or more; None where that is not known."""
+        if self.chance is None or self.check.score is None:
+            return None
+        return self.chance.p_value(self.check.score)
 
 
 def score_column(
@@ -123,8 +131,8 @@ def judge_together(scored: Iterable[ScoredCheck], false_discovery_rate: float) -
     checks = list(scored)
     p_values: dict[tuple[str, str, bool], list[float]] = defaultdict(list)
     for item in checks:
-        if item.chance is not None and item.check.score is not None:
-            p_values[item.family].append(item.chance.p_value(item.check.score))
+        if item.p_value is not None:
+            p_values[item.family].append(item.p_value)
     levels = {
         family: benjamini_hochberg(values, false_discovery_rate)
         for family, values in p_values.items()
@@ -142,10 +150,10 @@ def _judged(item: ScoredCheck, level: float) -> Check:
     if check.score is None:
         return check
     status = limits.judge(check.score)
-    if item.chance is None:
+    if item.chance is None or item.p_value is None:
         return replace(check, status=status)
 
-    noise, p_value = item.chance.limit(level), item.chance.p_value(check.score)
+    noise, p_value = item.chance.limit(level), item.p_value
     message = check.message
     if p_value > level and noise >= limits.fail > 0:
         status = INSUFFICIENT

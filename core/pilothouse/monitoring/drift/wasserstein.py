@@ -24,7 +24,7 @@ def score(pair: Pair) -> float:
 
 
 def chance(pair: Pair) -> Chance:
-    """Brownian bridges over the pooled values: there is no formula that holds for heavy tails."""
+    """By permutation of the pooled values: there is no formula that holds for heavy tails."""
     if isinstance(pair, CategoryPair):
         raise NotEvaluated("categories have no distance")
     rows = len(pair.values), len(pair.reference.values)
