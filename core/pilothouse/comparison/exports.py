@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pilothouse.comparison.comparison import Comparison
 from pilothouse.comparison.significance import format_p_value
 from pilothouse.kit import spreadsheets
+from pilothouse.kit.markdown import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,10 +87,10 @@ def to_markdown(comparison: Comparison, rows: pd.DataFrame, sentence: str = "") 
     names = [comparison.labels[run.id] for run in comparison.runs]
     lines = [sentence, ""] if sentence else []
     head = [_with_baseline(name, index == 0) for index, name in enumerate(names)]
-    lines += _markdown(["Metric", *head], _metric_rows(comparison, rows, _markdown_cell))
+    lines += markdown_table(["Metric", *head], _metric_rows(comparison, rows, _markdown_cell))
     params = _param_rows(comparison)
     if params:
-        lines += ["", *_markdown(["Parameter", *head], params)]
+        lines += ["", *markdown_table(["Parameter", *head], params)]
     return "\n".join(lines) + "\n"
 
 
@@ -173,16 +174,6 @@ def _param_rows(comparison: Comparison) -> list[list[str]]:
 
 def _with_baseline(name: str, is_baseline: bool) -> str:
     return f"{name} (baseline)" if is_baseline else name
-
-
-def _markdown(head: list[str], rows: list[list[str]]) -> list[str]:
-    table = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return [f"| {' | '.join(map(_escaped, row))} |" for row in table]
-
-
-def _escaped(text: str) -> str:
-    plain = re.sub(r"\s+", " ", text).replace("\\", "\\\\")
-    return plain.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _latex(text: str) -> str:

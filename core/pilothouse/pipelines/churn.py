@@ -19,6 +19,7 @@ from pilothouse.experiments import Experiments
 from pilothouse.jobs import Jobs, Progress
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict
+from pilothouse.kit.markdown import markdown_table
 from pilothouse.monitoring import Monitoring
 from pilothouse.pipelines import churn_database, demo_service, evaluation
 from pilothouse.pipelines.recipes.recipes import Recipes
@@ -102,15 +103,9 @@ def measure_groups(store: Store, progress: Progress, *, run: str) -> dict[str, A
         }
         for row in report.frame.sort_values(["column", "segment"]).to_dict("records")
     ]
-    Experiments(store).annotate(run, _table(groups))
+    cells = [[str(value) for value in group.values()] for group in groups]
+    Experiments(store).annotate(run, "\n".join(markdown_table(list(groups[0]), cells)))
     return {"groups": groups}
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    """The rows as a table in Markdown."""
-    names = list(rows[0])
-    lines = [names, ["---"] * len(names), *([str(row[name]) for name in names] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def put_into_service(store: Store, progress: Progress, *, version: int) -> dict[str, Any]:
