@@ -1,12 +1,13 @@
-"""What every demo does with its best model: it goes into production, is deployed and monitored."""
+"""What every demo does: its best model is promoted, deployed and monitored; it is timed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.controller.trial import try_version
-from pilothouse.jobs import Progress
+from pilothouse.jobs import JobContext, Progress
 from pilothouse.pipelines.api import Pipelines
 from pilothouse.registry import Registry
 from pilothouse.storage import Store
@@ -33,3 +34,11 @@ def serve(
     deployments.wait_until_ready(deployment)
     Pipelines(store).monitor(deployment)
     return {"version": version}
+
+
+def with_seconds(job: JobContext, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a demo's workflow answers, and how long it took; what was stopped in between counts."""
+    began = job.step("note the time", lambda: job.store.now().timestamp())
+    totals = run()
+    ended = job.step("note the end", lambda: job.store.now().timestamp())
+    return {**totals, "seconds": round(ended - began, 1)}

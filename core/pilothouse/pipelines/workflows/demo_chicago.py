@@ -8,6 +8,7 @@ from pilothouse.activity.actors import DEMO
 from pilothouse.jobs import JobContext, workflows
 from pilothouse.pipelines import chicago
 from pilothouse.pipelines.cleanup import closing_runs
+from pilothouse.pipelines.demo_service import with_seconds
 from pilothouse.training.job_functions import train_all
 
 TRAINED, SERVED, SENT = 0.3, 0.35, 0.98
@@ -29,11 +30,10 @@ class DemoChicagoWorkflow:
         """Each part is a step, and so is each year."""
         job = job.acting_as(DEMO)
         with closing_runs(job):
-            return _run(job)
+            return with_seconds(job, lambda: _run(job))
 
 
 def _run(job: JobContext) -> dict[str, Any]:
-    began = job.step("note the time", lambda: job.store.now().timestamp())
     job.span(0.0, 0.05)
     data = job.compute("register the days before 2010", chicago.register)
     job.span(0.05, TRAINED)
@@ -49,6 +49,4 @@ def _run(job: JobContext) -> dict[str, Any]:
         job.span(SERVED + number * share, SERVED + (number + 1) * share)
         job.compute(f"send {year}", chicago.send_year, year=year)
     job.span(SENT, 1.0)
-    totals = job.compute("count what came of it", chicago.summary)
-    ended = job.step("note the end", lambda: job.store.now().timestamp())
-    return {**totals, "seconds": round(ended - began, 1)}
+    return job.compute("count what came of it", chicago.summary)

@@ -8,6 +8,7 @@ from pilothouse.activity.actors import DEMO
 from pilothouse.jobs import JobContext, workflows
 from pilothouse.pipelines import churn
 from pilothouse.pipelines.cleanup import closing_recipe_runs, closing_runs
+from pilothouse.pipelines.demo_service import with_seconds
 from pilothouse.pipelines.recipes.job_functions import register_models
 from pilothouse.pipelines.version_evaluation import evaluate_version
 from pilothouse.pipelines.waiting import wait_for_retraining
@@ -32,11 +33,10 @@ class DemoChurnWorkflow:
         """Each part is a step, and so is each week."""
         job = job.acting_as(DEMO)
         with closing_runs(job), closing_recipe_runs(job):
-            return _run(job)
+            return with_seconds(job, lambda: _run(job))
 
 
 def _run(job: JobContext) -> dict[str, Any]:
-    began = job.step("note the time", lambda: job.store.now().timestamp())
     measured = _measured_version(job)
     job.span(MEASURED, SERVED)
     job.compute("put it into service", churn.put_into_service, version=measured["version"])
@@ -45,8 +45,7 @@ def _run(job: JobContext) -> dict[str, Any]:
     job.span(SENT, 1.0)
     job.compute("retrain every week", churn.schedule)
     totals = job.compute("count what came of it", churn.summary)
-    ended = job.step("note the end", lambda: job.store.now().timestamp())
-    return {**totals, **measured, "seconds": round(ended - began, 1)}
+    return {**totals, **measured}
 
 
 def _measured_version(job: JobContext) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pilothouse.kit.clock import from_ms
 from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines import flights
 from pilothouse.pipelines.cleanup import closing_runs
+from pilothouse.pipelines.demo_service import with_seconds
 from pilothouse.pipelines.waiting import wait_for_retraining
 from pilothouse.training.job_functions import train_all
 
@@ -34,11 +35,10 @@ class DemoFlightsWorkflow:
         """Each part is a step, and so is each week."""
         job = job.acting_as(DEMO)
         with closing_runs(job):
-            return _sail(job, weeks)
+            return with_seconds(job, lambda: _sail(job, weeks))
 
 
 def _sail(job: JobContext, weeks: int | None) -> dict[str, Any]:
-    began = job.step("note the time", lambda: job.store.now().timestamp())
     job.span(0.0, 0.03)
     data = job.compute("register January and February", flights.register)
     job.span(0.03, TRAINED)
@@ -63,6 +63,4 @@ def _sail(job: JobContext, weeks: int | None) -> dict[str, Any]:
         for retraining in week["jobs"]:
             job.step("wait for the retraining", wait_for_retraining, job, retraining)
     job.span(SENT, 1.0)
-    totals = job.compute("count what came of it", flights.summary)
-    ended = job.step("note the end", lambda: job.store.now().timestamp())
-    return {**totals, "seconds": round(ended - began, 1)}
+    return job.compute("count what came of it", flights.summary)
