@@ -156,11 +156,14 @@ class Monitoring(Service):
             return frames.trend(session, deployment, check, column, signal)
 
     def drift_ranking(self, window: str) -> pd.DataFrame:
-        """Features by drift over threshold times importance; columns as in `frames.RANKING`."""
+        """Features by harm, the share of rows that changed times the importance of the column.
+
+        Columns as in `ranking.RANKING`. Raises NotFound.
+        """
         with self._store.read() as session:
             row = window_store.require(session, window)
             importance = baselines.importance(self._store, session, row.model, row.version)
-            return frames.drift_ranking(session, window, importance)
+            return frames.drift_ranking(session, self._store.artifacts, window, importance)
 
     def distributions(self, window: str, column: str, *, signal: str | None = None) -> pd.DataFrame:
         """A column in the reference and in the window; columns as in `frames.BINS`.

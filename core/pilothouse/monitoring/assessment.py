@@ -16,6 +16,7 @@ from pilothouse.monitoring.checks import (
     FAIL,
     FEATURE_DRIFT,
     INSUFFICIENT,
+    NO_REFERENCE,
     NOT_EVALUATED,
     PERFORMANCE,
     PREDICTION_DRIFT,
@@ -203,7 +204,7 @@ def _columns(
 ) -> Iterator[tuple[str, str, Pair | str]]:
     """Each monitored column with its pair of profiles, or with the reason why there is none."""
     for name, fault in reference.faults.items():
-        yield FEATURE_DRIFT, name, f"in the reference, {fault}"
+        yield FEATURE_DRIFT, name, f"{NO_REFERENCE}{fault}"
     for name, column in reference.columns.items():
         yield FEATURE_DRIFT, name, _window_pair(column, rows.features, len(rows))
     for output in output_columns(signature):
@@ -216,7 +217,7 @@ def _columns(
             )
         else:
             fault = reference.output_faults.get(name, "the reference has no such column")
-            yield PREDICTION_DRIFT, name, f"in the reference, {fault}"
+            yield PREDICTION_DRIFT, name, f"{NO_REFERENCE}{fault}"
 
 
 def _window_pair(

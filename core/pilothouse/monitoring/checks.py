@@ -16,6 +16,8 @@ SIGNALS = (FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY, PERFORMANCE)
 DRIFTED_SHARE, LABEL_COVERAGE = "drifted_share", "label_coverage"
 # As the check of a rule or a trend: the metric that decides for the task of the version.
 PRIMARY = "primary"
+# How the message of a column begins that cannot be read in the reference.
+NO_REFERENCE = "in the reference, "
 
 Direction = Literal["above", "below"]
 

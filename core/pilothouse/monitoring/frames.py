@@ -18,6 +18,7 @@ from pilothouse.monitoring.checks import (
     PRIMARY,
     SIGNALS,
 )
+from pilothouse.monitoring.ranking import rank_columns
 from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import (
     Alert,
@@ -107,20 +108,6 @@ METRICS = (
     "unit",
     "format",
     "primary",
-)
-RANKING = (
-    "rank",
-    "column",
-    "check",
-    "method",
-    "score",
-    "threshold",
-    "noise",
-    "status",
-    "drift",
-    "importance",
-    "weight",
-    "message",
 )
 BINS = (
     "bin",
@@ -346,23 +333,11 @@ def metrics(monitored: Sequence[MonitoredMetric]) -> pd.DataFrame:
 
 
 def drift_ranking(
-    session: Session, window_id: str, importance: Mapping[str, float]
+    session: Session, artifacts: Artifacts, window_id: str, importance: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Features by drift over threshold times importance, the highest first; see `RANKING`.
-
-    `drift` is the score over its threshold, or over what chance gives where that is larger;
-    `weight` is its product with the importance (0 when unknown).
-    Without any importance the drift alone decides.
-    """
-    all_results = results(session, window_id)
-    chosen = all_results[(all_results["signal"] == FEATURE_DRIFT) & all_results["primary"]].copy()
-    chosen["drift"] = chosen["score"] / chosen[["threshold", "noise"]].max(axis=1)
-    chosen["importance"] = chosen["column"].map(importance).astype("float64")
-    # Shuffling a useless column can help by chance; a negative importance is none.
-    chosen["weight"] = (chosen["drift"] * chosen["importance"].clip(lower=0)).fillna(0.0)
-    ranked = chosen.sort_values(["weight", "drift"], ascending=False, kind="stable")
-    ranked.insert(0, "rank", range(1, len(ranked) + 1))
-    return ranked[list(RANKING)].reset_index(drop=True)
+    """Features of a window by harm; columns as in `ranking.RANKING`. Raises NotFound."""
+    profiles = _profile(session, artifacts, window_id)["columns"]
+    return rank_columns(results(session, window_id), profiles, importance)
 
 
 def distributions(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.kit.errors import Invalid, NotFound, Unavailable
-from pilothouse.monitoring import frames
+from pilothouse.monitoring import frames, ranking
 
 
 @pytest.fixture
@@ -43,19 +43,22 @@ def test_windows_tell_rows_labels_statuses_and_figures(desk: Any, window: str) -
     assert desk.monitoring.windows("another").empty
 
 
-def test_the_ranking_weighs_drift_by_what_the_model_leans_on(desk: Any, window: str) -> None:
-    ranking = desk.monitoring.drift_ranking(window)
-    assert tuple(ranking.columns) == frames.RANKING
-    assert ranking["rank"].tolist() == [1, 2, 3, 4, 5, 6]
-    first = ranking.iloc[0]
+def test_the_ranking_is_by_changed_share_times_importance(desk: Any, window: str) -> None:
+    ranked = desk.monitoring.drift_ranking(window)
+    assert tuple(ranked.columns) == ranking.RANKING
+    assert ranked["rank"].tolist() == [1, 2, 3, 4, 5, 6]
+    first = ranked.iloc[0]
     assert first["column"] == "hour"
     assert first["importance"] == 0.2
-    assert first["drift"] == pytest.approx(first["score"] / first["threshold"])
-    assert first["weight"] == pytest.approx(first["drift"] * 0.2)
-    by_name = ranking.set_index("column")
-    assert by_name["drift"]["gust"] > 1
-    assert by_name["weight"]["gust"] == 0  # shuffling it did no harm
-    assert by_name["rank"]["gust"] > by_name["rank"]["temp"]
+    bins = desk.monitoring.distributions(window, "hour")
+    moved = (bins["reference"] - bins["current"]).abs().sum() / 2  # no hour is missing
+    assert first["changed_share"] == pytest.approx(moved)
+    assert first["harm"] == pytest.approx(moved * 0.2)
+    by_name = ranked.set_index("column")
+    assert by_name["status"]["gust"] == "fail"
+    assert by_name["harm"]["gust"] == 0  # shuffling it did no harm
+    assert by_name["rank"]["gust"] < by_name["rank"]["temp"]  # which has not changed
+    assert by_name["harm"]["temp"] == 0
 
 
 def test_distributions_are_shares_of_the_same_cells_on_both_sides(desk: Any, window: str) -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.kit.errors import NotFound
+from pilothouse.monitoring.check_titles import check_title
 from pilothouse.monitoring.checks import PREDICTION_DRIFT
 from pilothouse_app.charts.drift import distributions
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.formats import is_missing, number, plural
+from pilothouse_app.components.formats import is_missing, number, plural, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
@@ -24,10 +26,18 @@ if TYPE_CHECKING:
 RANKING = {
     "title": text_column("Column", width=124),
     "status": status_column("State", width=82),
-    "score": number_column("Drift", 3, width=62),
+    "changed": text_column(
+        "Changed", width=72, help="Share of rows that would have to move to be like the reference"
+    ),
+    "importance": number_column(
+        "Importance", 4, width=84, help="Loss of the primary metric when the column is shuffled"
+    ),
+    "harm": number_column(
+        "Harm", 4, width=64, help="Changed share times importance: what the change can cost"
+    ),
+    "reason": text_column("Check", width=96),
+    "score": number_column("Score", 3, width=62),
     "noise": number_column("Chance", 3, width=66, help="What chance alone gives at most"),
-    "importance": number_column("Importance", 4, width=84),
-    "weight": number_column("Weight", 4, width=64, help="Drift over its limit, times importance"),
 }
 
 
@@ -45,10 +55,14 @@ def ranking_and_distributions(window: str, *, key: str) -> None:
 
     left, right = st.columns([52, 48], gap="medium")
     with left:
-        section("Columns by drift", "over the limit, times importance; tick one")
-        rows = ranking.assign(title=[str(name) for name in ranking["column"]])
+        section("Columns by harm", "changed share times importance; tick one")
+        rows = ranking.assign(
+            title=[str(name) for name in ranking["column"]],
+            changed=[share(value) for value in ranking["changed_share"]],
+            reason=[check_title(str(check)) for check in ranking["check"]],
+        )
         ticked = table(
-            rows, RANKING, key=f"{key}_ranking", alt="Columns by drift", ids="column",
+            rows, RANKING, key=f"{key}_ranking", alt="Columns by harm", ids="column",
             select="one", height=min(30 * len(rows) + 34, 454),
         )  # fmt: skip
 
@@ -64,7 +78,11 @@ def selected_column(columns: Sequence[str], ticked: Sequence[str]) -> str:
 def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str) -> None:
     row = ranking[ranking["column"] == column].iloc[0]
     section(literal(column), drift_note(row))
-    frame = workspace().monitoring.distributions(window, column)
+    try:
+        frame = workspace().monitoring.distributions(window, column)
+    except NotFound:  # a column that could not be read
+        st.markdown(f":gray[{literal(str(row['message']) or 'No distribution was stored.')}]")
+        return
     if frame.empty:
         st.markdown(":gray[No distribution was stored for this column.]")
         return
@@ -80,8 +98,9 @@ def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str)
 
 
 def drift_note(row: Mapping[str, Any] | pd.Series[Any]) -> str:
-    """The score, the limit, and what chance alone gives: "drift 0.31, limit 0.2, chance 0.02"."""
-    note = f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}"
+    """The score, the limit, and what chance alone gives: "PSI 0.31, limit 0.2, chance 0.02"."""
+    name = check_title(str(row["check"]))
+    note = f"{name} {number(row['score'])}, limit {number(row['threshold'], 2)}"
     return note if is_missing(row["noise"]) else f"{note}, chance {number(row['noise'])}"
 
 
