@@ -138,10 +138,16 @@ def deals(before: Counts, after: Counts) -> tuple[Counts, Counts]:
     is the permutation distribution, without a row being moved.
     """
     pooled = before + after
+    drawn = _drawn(tuple(pooled.tolist()), int(after.sum()))
+    return pooled - drawn, drawn
+
+
+@lru_cache(maxsize=4)
+def _drawn(pooled: tuple[int, ...], rows: int) -> Counts:
+    """What the window gets in each deal. PERF: all tests of a column share the deals."""
     size = int(np.clip(MAX_DRAWN // max(len(pooled), 1), MIN_DEALS, MAX_DEALS))
     rng = np.random.default_rng(SEED)
-    drawn = rng.multivariate_hypergeometric(pooled, int(after.sum()), size, method="marginals")
-    return pooled - drawn, drawn
+    return rng.multivariate_hypergeometric(pooled, rows, size, method="marginals")
 
 
 def of_deals(scores: Floats, method: str = "permutation") -> GammaChance:

@@ -61,6 +61,35 @@ def _relative_entropy(p: Floats, q: Floats) -> Floats:
     return np.asarray(np.sum(p * np.log2(ratio), axis=1), dtype=np.float64)
 
 
+def hellinger(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
+    """Hellinger distance of two rows of counts on one grid: 0 equal, 1 disjoint."""
+    return float(row_hellinger(np.asarray(reference)[None], np.asarray(current)[None])[0])
+
+
+def row_hellinger(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Floats:
+    """The distance of each pair of rows."""
+    roots = np.sqrt(row_shares(reference)) - np.sqrt(row_shares(current))
+    return np.asarray(np.sqrt(np.square(roots).sum(axis=1) / 2), dtype=np.float64)
+
+
+def row_l_infinity(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Floats:
+    """The largest difference of two shares, of each pair of rows."""
+    gaps = np.abs(row_shares(reference) - row_shares(current))
+    return np.asarray(gaps.max(axis=1, initial=0.0), dtype=np.float64)
+
+
+def row_cohen_w(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Floats:
+    """Cohen's w of each pair of rows: the root of the sum of (q - p)^2 over the pooled share.
+
+    Its square is Pearson's chi-square statistic times (1/n + 1/m), so that it does not grow with
+    the rows (Cohen, Statistical power analysis for the behavioral sciences, 1988, chapter 7).
+    """
+    gaps = np.square(row_shares(reference) - row_shares(current))
+    pooled = row_shares(reference + current)
+    parts = np.divide(gaps, pooled, out=np.zeros_like(gaps), where=pooled > 0)
+    return np.asarray(np.sqrt(parts.sum(axis=1)), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Merged:
     """The gap between two empirical distribution functions, at each value of either sample.

@@ -127,7 +127,7 @@ def test_one_bad_column_gives_one_row_with_status_error(desk: Any) -> None:
     bad = results[results["status"] == "error"]
     assert bad["column"].tolist() == ["temp"]
     assert "not numbers" in bad["message"].item()
-    assert len(results[results["column"] == "hour"]) == 5
+    assert len(results[results["column"] == "hour"]) == 6
     assert desk.monitoring.window(window).status == "error"
 
 
