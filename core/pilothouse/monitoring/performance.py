@@ -146,10 +146,10 @@ def compute_performance(
     task = task_of(signature)
     rows = len(truth)
     labelled = is_labelled(truth)
-    if fault := _output_fault(task, signature, outputs):
+    if fault := output_fault(task, signature, outputs):
         return Performance(rows, int(labelled.sum()), fault=fault)
 
-    usable = labelled & _is_answered(task, signature, outputs, rows)
+    usable = labelled & answered_rows(task, signature, outputs, rows)
     y = truth[usable]
     chosen = {name: values[usable] for name, values in outputs.items()}
     metrics, documents, fault = _measure(
@@ -219,7 +219,8 @@ def is_present(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.asarray(pd.notna(values), dtype=np.bool_)
 
 
-def _output_fault(task: Task, signature: Signature, outputs: Outputs) -> str:
+def output_fault(task: Task, signature: Signature, outputs: Outputs) -> str:
+    """Why outputs cannot be measured at all: one is absent, or no number; empty when they can."""
     for column in task.columns(signature):
         if column.name not in outputs:
             return f"the rows have no output {column.name!r}"
@@ -228,9 +229,10 @@ def _output_fault(task: Task, signature: Signature, outputs: Outputs) -> str:
     return ""
 
 
-def _is_answered(
+def answered_rows(
     task: Task, signature: Signature, outputs: Outputs, rows: int
 ) -> npt.NDArray[np.bool_]:
+    """Whether each row has every output."""
     answered = np.ones(rows, dtype=np.bool_)
     for column in task.columns(signature):
         answered &= is_present(outputs[column.name])

@@ -212,14 +212,14 @@ def count_categories(column: pd.Series[Any]) -> dict[str, int]:
 
     codes, values = pd.factorize(column)
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    categories = [_category_name(value) for value in values]
+    categories = [category_name(value) for value in values]
     merged: dict[str, int] = {}
     for category, count in zip(categories, counts.tolist(), strict=True):
         merged[category] = merged.get(category, 0) + count
     return dict(sorted(merged.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _category_name(value: Any) -> str:
+def category_name(value: Any) -> str:
     """A category's name: 1, 1.0 and True are the same category in a log as in training."""
     if isinstance(value, bool | np.bool_):
         return str(int(value))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pilothouse.models.signature import Signature
-from pilothouse.models.tasks import Row, Task, metric_of
+from pilothouse.models.tasks import ExpectsClasses, ExpectsLosses, Row, Task, metric_of
 
 ESTIMATORS = ("classifier", "regressor", "quantiles", "")
 
@@ -87,6 +87,7 @@ def _check_metrics(
         if key in metrics:
             assert np.isclose(measure().value(), metrics[key], rtol=1e-9, atol=1e-12), key
 
+    _check_expectations(task, signature, columns, truth, metrics)
     assert len(task.row_cost(signature, columns, truth)) == len(labels)
     assert all(path.endswith(".json") for path in task.documents(signature, columns, truth))
 
@@ -95,3 +96,20 @@ def _check_metrics(
     assert task.compute_metrics(signature, none, truth[:0]) == {}
     assert task.documents(signature, none, truth[:0]) == {}
     assert task.summary(signature, truth[:0]) == {}
+
+
+def _check_expectations(
+    task: Task, signature: Signature, columns: Any, truth: Any, metrics: dict[str, float]
+) -> None:
+    """What is estimated of certain labels, or of the losses themselves, are the metrics."""
+    estimates: dict[str, float] = {}
+    if isinstance(task, ExpectsClasses) and task.class_scores(signature, columns) is not None:
+        certain = np.eye(max(len(signature.classes), 2))[truth.astype(np.int64)]
+        made = task.expected_metrics(signature, columns, certain)
+        estimates = {key: estimate.value for key, estimate in made.items()}
+    if isinstance(task, ExpectsLosses):
+        losses = task.row_losses(signature, columns, truth)
+        estimates |= task.loss_metrics(signature, losses.mean(axis=0))
+    for key, value in estimates.items():
+        if key in metrics:
+            assert np.isclose(value, metrics[key], rtol=1e-9, atol=1e-12), key

@@ -24,7 +24,6 @@ from pilothouse.models.metrics.weighted_metrics import (
 MIN_ROWS = 10  # of each class, or at all: with fewer the error itself is hardly known
 RESAMPLES, BLOCK = 200, 20
 SEED = 20_130_301
-STEP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -83,12 +82,7 @@ def _share_error(share: RowSums) -> float:
 def _delta_error(sums: RowSums) -> float:
     """What each row adds to a function of means is its gradient times the row's deviation."""
     means = sums.columns.mean(axis=0)
-    steps = np.diag(STEP * np.abs(means) + STEP**2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        above, below = sums.combine(means + steps), sums.combine(means - steps)
-    # A sum that is 0 on all rows may leave its metric undefined; no row adds anything to it.
-    gradient = np.nan_to_num((above - below) / (2 * steps.diagonal()), posinf=0.0, neginf=0.0)
-    added: Floats = (sums.columns - means) @ gradient
+    added: Floats = (sums.columns - means) @ sums.gradient(means)
     return float(added.std(ddof=1)) / math.sqrt(sums.rows)
 
 

@@ -27,6 +27,7 @@ Positions = npt.NDArray[np.int64]
 Weights = npt.NDArray[Any]
 Unit = Literal["rows", "groups"]
 Combine = Callable[[Floats], Floats]
+STEP = 1e-4  # of a mean, for the gradient of a function of means
 MAX_MATRIX = 100  # classes up to which a resample of all cells of their matrix is affordable
 
 
@@ -58,6 +59,14 @@ class RowSums:
         """The metric for each set of weights."""
         total = weights.sum(axis=1, dtype=np.float64, keepdims=True)
         return self.combine((weights @ self.columns) / total)
+
+    def gradient(self, means: Floats) -> Floats:
+        """How the metric changes with each mean, by central differences."""
+        steps = np.diag(STEP * np.abs(means) + STEP**2)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            above, below = self.combine(means + steps), self.combine(means - steps)
+        # A sum that is 0 on all rows may leave its metric undefined; no row adds anything to it.
+        return np.nan_to_num((above - below) / (2 * steps.diagonal()), posinf=0.0, neginf=0.0)
 
 
 @dataclass(frozen=True, eq=False)

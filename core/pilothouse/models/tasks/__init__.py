@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from pilothouse.kit.plugins import Plugins
 from pilothouse.models.signature import Label, Signature
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from pilothouse.models.metrics.expected_metrics import Estimate
     from pilothouse.models.metrics.weighted_metrics import Measures
 
     Floats = npt.NDArray[np.float64]
@@ -215,6 +216,47 @@ class Task(Protocol):
         The kinds are those of `models.metrics.weighted_metrics`. It may hold more metrics than
         `metrics` declares, and lacks those that have no test.
         """
+        ...
+
+
+@runtime_checkable
+class ExpectsClasses(Protocol):
+    """What a task may offer besides: metrics of rows whose class is only known as a probability.
+
+    With both, monitoring estimates performance without labels (CBPE). The classes are in the order
+    of the numbers that `truth` makes of labels: 0, 1 and so on.
+    """
+
+    def class_scores(self, signature: Signature, columns: Arrays) -> Floats | None:
+        """A score a class (rows x classes), or of two classes only that of number 1.
+
+        It need not be a probability. None when the answers have no score.
+        """
+        ...
+
+    def expected_metrics(
+        self, signature: Signature, columns: Arrays, probabilities: Floats
+    ) -> dict[str, Estimate]:
+        """The metrics, by key, when each row has each class with this probability.
+
+        `probabilities` are rows x classes. Metrics that cannot be estimated are absent.
+        """
+        ...
+
+
+@runtime_checkable
+class ExpectsLosses(Protocol):
+    """What a task may offer besides: metrics that are functions of mean losses of rows.
+
+    With both, monitoring estimates performance without labels (DLE): a model learns the losses.
+    """
+
+    def row_losses(self, signature: Signature, columns: Arrays, truth: Floats) -> Floats:
+        """What each labelled row loses (rows x losses): such as its absolute and squared error."""
+        ...
+
+    def loss_metrics(self, signature: Signature, means: Floats) -> dict[str, float]:
+        """The metrics, by key, of the mean of each loss."""
         ...
 
 

@@ -28,6 +28,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.models.metrics.expected_metrics import Estimate
     from pilothouse.models.metrics.weighted_metrics import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
@@ -248,6 +249,41 @@ class Binary(ClassLabels):
             **of_classes,
             "calibration_error": lambda: measure.calibration_error_of(y, score),
         }
+
+    @staticmethod
+    def class_scores(signature: Signature, columns: Arrays) -> Floats | None:
+        """The score, as one column; None without one."""
+        import numpy as np
+
+        if SCORE not in columns:
+            return None
+        return np.asarray(columns[SCORE], dtype=np.float64)[:, None]
+
+    @staticmethod
+    def expected_metrics(
+        signature: Signature, columns: Arrays, probabilities: Floats
+    ) -> dict[str, Estimate]:
+        """Metrics of the expected confusion matrix and of the score.
+
+        Calibration error is none of them: that the scores are as calibrated as before is assumed.
+        """
+        import numpy as np
+
+        from pilothouse.models.metrics import expected_metrics as expected
+        from pilothouse.models.metrics.class_metrics import row_binary_log_loss
+
+        score, chance = np.asarray(columns[SCORE], dtype=np.float64), probabilities[:, 1]
+        called = np.asarray(_called_positive(signature, columns), dtype=np.bool_)
+        metrics = expected.estimates_of_two_classes(called, chance)
+        area = expected.estimated_roc_auc(score, chance)
+        metrics |= {} if area is None else {"roc_auc": area}
+        if signature.gives == "probability":
+            yes = np.ones(len(score), dtype=np.bool_)
+            losses = [row_binary_log_loss(y, score) for y in (~yes, yes)]
+            squares = np.column_stack([np.square(score), np.square(score - 1)])
+            metrics["log_loss"] = expected.estimated_mean(np.column_stack(losses), probabilities)
+            metrics["brier"] = expected.estimated_mean(squares, probabilities)
+        return metrics
 
 
 def _called_positive(signature: Signature, columns: Arrays) -> Any:

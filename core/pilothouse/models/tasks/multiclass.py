@@ -30,6 +30,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.models.metrics.expected_metrics import Estimate
     from pilothouse.models.metrics.weighted_metrics import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
@@ -229,6 +230,36 @@ class Multiclass(ClassLabels):
             **of_chances,
             "calibration_error": lambda: measure.calibration_error_of(predicted == y, confidence),
         }
+
+    @staticmethod
+    def class_scores(signature: Signature, columns: Arrays) -> Floats | None:
+        """The probability of each class; None when a class has none."""
+        probabilities: Floats | None = _probabilities(signature, columns)
+        return probabilities
+
+    @staticmethod
+    def expected_metrics(
+        signature: Signature, columns: Arrays, probabilities: Floats
+    ) -> dict[str, Estimate]:
+        """Metrics of the expected confusion matrix and of the scores.
+
+        Calibration error is none of them: that the scores are as calibrated as before is assumed.
+        """
+        import numpy as np
+
+        from pilothouse.models.metrics import expected_metrics as expected
+        from pilothouse.models.metrics.class_metrics import row_log_loss
+
+        rows, classes = probabilities.shape
+        scores = _probabilities(signature, columns)
+        metrics = expected.estimates_of_classes(_predicted(signature, columns), probabilities)
+        losses = [row_log_loss(np.full(rows, k), scores) for k in range(classes)]
+        metrics["log_loss"] = expected.estimated_mean(np.column_stack(losses), probabilities)
+        among = np.argsort(-scores, axis=1, kind="stable")[:, :2]
+        chances = np.take_along_axis(probabilities, among, axis=1).sum(axis=1)
+        metrics["top_2_accuracy"] = expected.estimated_share(chances)
+        area = expected.estimated_mean_roc_auc(scores, probabilities)
+        return metrics if area is None else metrics | {"roc_auc_ovr": area}
 
 
 def _probability(label: Any) -> OutputColumn:

@@ -168,6 +168,16 @@ class Quantile(NumberLabels):
 
         return quantile_measures(truth, _quantiles(signature, columns), signature.levels)
 
+    @staticmethod
+    def row_losses(signature: Signature, columns: Arrays, truth: Floats) -> Floats:
+        """The mean pinball loss over the levels."""
+        return Quantile.row_cost(signature, columns, truth)[:, None]
+
+    @staticmethod
+    def loss_metrics(signature: Signature, means: Floats) -> dict[str, float]:
+        """The mean pinball loss."""
+        return {"pinball": float(means[0])}
+
 
 def _column(level: float) -> str:
     return f"q.{level:g}"

@@ -143,6 +143,19 @@ class Regression(NumberLabels):
 
         return regression_measures(truth, _predicted(columns))
 
+    @staticmethod
+    def row_losses(signature: Signature, columns: Arrays, truth: Floats) -> Floats:
+        """The absolute and the squared error."""
+        import numpy as np
+
+        error = _predicted(columns) - truth
+        return np.column_stack([np.abs(error), np.square(error)])
+
+    @staticmethod
+    def loss_metrics(signature: Signature, means: Floats) -> dict[str, float]:
+        """The mean absolute error, and the root of the mean squared one."""
+        return {"mae": float(means[0]), "rmse": float(means[1]) ** 0.5}
+
 
 def _predicted(columns: Arrays) -> Floats:
     import numpy as np
