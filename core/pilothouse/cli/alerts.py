@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Group, options_of, verb
+from pilothouse.cli.explanations import explanation_output
 from pilothouse.cli.options import PluginName
 from pilothouse.cli.output import Output, text_of
 from pilothouse.monitoring.alert_rules import ACTIONS, SEVERITIES, AlertRuleSpec
@@ -60,6 +61,12 @@ def _show(ws: Workspace, alert: str) -> Output:
     """One alert with its transitions."""
     info, events = ws.monitoring.alert(alert), ws.monitoring.alert_events(alert)
     return Output({**asdict(info), "events": events}, f"{text_of(info)}\n\n{text_of(events)}")
+
+
+@verb(alerts, Monitoring.explain, example="pilothouse alerts explain ALERT")
+@alert_argument
+def _explain(ws: Workspace, alert: str) -> Output:
+    return explanation_output(ws.monitoring.explain(alert))
 
 
 @verb(

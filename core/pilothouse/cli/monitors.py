@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from pilothouse.cli.command import Group, options_of, verb
+from pilothouse.cli.explanations import explanation_output
 from pilothouse.cli.options import INSTANT, JSON_VALUE, NEW_FILE
 from pilothouse.cli.output import Output, text_of
 from pilothouse.kit.errors import Invalid, NotFound
@@ -172,6 +173,19 @@ def _results(ws: Workspace, window: str) -> pd.DataFrame:
 @window_argument
 def _drift(ws: Workspace, window: str) -> pd.DataFrame:
     return ws.monitoring.drift_ranking(window)
+
+
+@verb(
+    monitors,
+    Monitoring.explain_window,
+    name="explain",
+    example="pilothouse monitors explain WINDOW",
+    own_help=True,
+)
+@window_argument
+def _explain(ws: Workspace, window: str) -> Output:
+    """What changed in a WINDOW, since when, whether it hurts, and the events before it."""
+    return explanation_output(ws.monitoring.explain_window(window))
 
 
 @verb(

@@ -12,12 +12,14 @@ from pilothouse.monitoring import (
     alert_rules,
     alerts,
     baselines,
+    explain,
     frames,
     monitors,
     report_requests,
     window_store,
 )
 from pilothouse.monitoring.alert_rules import AlertRuleSpec, RuleInfo
+from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage.service import Service
@@ -237,6 +239,20 @@ class Monitoring(Service):
         with self._store.read() as session:
             alerts.require(session, alert)
             return frames.events(session, alert)
+
+    def explain(self, alert: str) -> Explanation:
+        """Why an alert was raised, from the newest window that breaches its rule.
+
+        What changed by harm, since when, whether it hurts, and the events before it. Raises
+        NotFound when there is no such alert, or its window was removed.
+        """
+        with self._store.read() as session:
+            return explain.explain_alert(session, self._store, alert)
+
+    def explain_window(self, window: str) -> Explanation:
+        """The same for one window. Raises NotFound."""
+        with self._store.read() as session:
+            return explain.explain_window(session, self._store, window)
 
     def acknowledge(self, alert: str, note: str = "") -> None:
         """Acknowledge a firing alert. Raises NotFound, or Conflict."""
