@@ -174,8 +174,9 @@ def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
 def _drift(name: str, windows: pd.DataFrame) -> None:
     section("Drift of every column", "score over its limit, by window")
     ranking = workspace().monitoring.drift_ranking(str(windows["id"].iloc[-1]))
-    order = [str(column) for column in ranking["column"]]
     trend = _primary_trend(name)
+    drifting = set(trend["column"])  # no drift of times is tested
+    order = [str(column) for column in ranking["column"] if column in drifting]
     if trend.empty or not trend["score"].notna().any():
         st.markdown(":gray[No window has enough rows to be evaluated.]")
     else:

@@ -31,7 +31,8 @@ from pilothouse.monitoring.column_checks import (
     judge_together,
     score_column,
 )
-from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair
+from pilothouse.monitoring.column_values import Times
+from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair, TimePair
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import (
     MinimumRows,
@@ -46,11 +47,12 @@ from pilothouse.monitoring.plain_json import plain_json
 from pilothouse.monitoring.profiles import (
     ColumnReference,
     NumberReference,
-    UnreadableProfile,
     category_window,
+    not_numbers,
     number_window,
 )
 from pilothouse.monitoring.reference_profile import ReferenceProfile, output_columns
+from pilothouse.monitoring.time_profiles import TimeReference, TimeWindow, time_window
 from pilothouse.monitoring.window_rows import WindowRows
 
 if TYPE_CHECKING:
@@ -124,10 +126,13 @@ def assess(
     scored: list[ScoredCheck] = []
     columns: dict[str, Any] = {}
     informative = {column.name for column in output_columns(signature)[DECIDING_OUTPUTS:]}
+    times = {field.name for field in signature.inputs if field.type == "time"}
     for signal, column, pair in _columns(reference, rows, signature):
         decides = signal != PREDICTION_DRIFT or column not in informative
         if isinstance(pair, str):
-            faults.append(faulty_column(signal, column, pair, config, len(rows), decides))
+            is_time = signal == FEATURE_DRIFT and column in times
+            weighed = DATA_QUALITY if is_time else signal  # no drift of times is tested
+            faults.append(faulty_column(weighed, column, pair, config, len(rows), decides))
             continue
         scored += score_column(signal, column, pair, config, decides)
         columns[f"{signal}/{column}"] = column_profile(pair)
@@ -206,39 +211,45 @@ def _columns(
     for name, fault in reference.faults.items():
         yield FEATURE_DRIFT, name, f"{NO_REFERENCE}{fault}"
     for name, column in reference.columns.items():
-        yield FEATURE_DRIFT, name, _window_pair(column, rows.features, len(rows))
+        yield FEATURE_DRIFT, name, _window_pair(column, rows.features, len(rows), rows.at)
     for output in output_columns(signature):
         name = output.name
         if name in reference.outputs:
-            yield (
-                PREDICTION_DRIFT,
-                name,
-                _window_pair(reference.outputs[name], rows.outputs, len(rows)),
-            )
+            yield PREDICTION_DRIFT, name, _output_pair(reference.outputs[name], rows)
         else:
             fault = reference.output_faults.get(name, "the reference has no such column")
             yield PREDICTION_DRIFT, name, f"{NO_REFERENCE}{fault}"
 
 
+def _output_pair(reference: ColumnReference, rows: WindowRows) -> Pair | str:
+    """The pair of an output, every value of which must be readable."""
+    pair = _window_pair(reference, rows.outputs, len(rows))
+    if isinstance(pair, NumberPair) and pair.window.unreadable:
+        return not_numbers(pair.window.example)
+    return pair
+
+
 def _window_pair(
-    reference: ColumnReference, columns: pd.DataFrame | Outputs, rows: int
+    reference: ColumnReference,
+    columns: pd.DataFrame | Outputs,
+    rows: int,
+    at: Times | None = None,
 ) -> Pair | str:
     import pandas as pd
 
     if reference.name in columns:
-        return _pair(reference, pd.Series(columns[reference.name]))
+        return _pair(reference, pd.Series(columns[reference.name]), at)
     if rows:
         return "the window's rows have no such column"
-    return _pair(reference, pd.Series(dtype=object))
+    return _pair(reference, pd.Series(dtype=object), None)
 
 
-def _pair(reference: ColumnReference, column: pd.Series[Any]) -> Pair | str:
-    if not isinstance(reference, NumberReference):
-        return CategoryPair(reference, category_window(reference, column))
-    try:
+def _pair(reference: ColumnReference, column: pd.Series[Any], at: Times | None) -> Pair:
+    if isinstance(reference, NumberReference):
         return NumberPair(reference, *number_window(reference, column))
-    except UnreadableProfile as wrong:
-        return str(wrong)
+    if isinstance(reference, TimeReference):
+        return TimePair(reference, time_window(reference, column, at))
+    return CategoryPair(reference, category_window(reference, column))
 
 
 def _deciding_features(checks: Sequence[Check]) -> tuple[Check, ...]:
@@ -288,6 +299,19 @@ def column_profile(pair: Pair) -> dict[str, Any]:
         means = {"reference": pair.reference.mean, "current": pair.window.mean}
         cuts = pair.reference.bins.cuts.tolist()
         spread = {"tenths": pair.window.decile_counts.tolist(), "spread": pair.window.sum_sq_dev}
+        facts |= {"unreadable": pair.window.unreadable}
         return facts | {"labels": labels, "cuts": cuts, "mean": means} | spread
+    if isinstance(pair, TimePair):
+        facts |= {"unreadable": pair.window.unreadable, "far": pair.window.far}
+        return facts | {"labels": list(pair.reference.bins.labels)} | _time_range(pair)
 
     return facts | {"labels": list({**pair.reference.counts, **pair.window.counts})}
+
+
+def _time_range(pair: TimePair) -> dict[str, Any]:
+    """The first and the last time of both sides in milliseconds; None for a side without any."""
+
+    def ends(side: TimeReference | TimeWindow) -> list[int] | None:
+        return [side.low, side.high] if side.present else None
+
+    return {"range": {"reference": ends(pair.reference), "current": ends(pair.window)}}

@@ -7,6 +7,7 @@ samples are dealt out anew and the scores of the deals are summarised.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -113,6 +114,73 @@ class ExactChance:
         return float(self.scores[likely[-1]]) if len(likely) else 0.0
 
 
+NO_FISHER = ExactChance(np.zeros(1), np.ones(1), "Fisher")  # of rows without the mark
+
+
+@dataclass(frozen=True)
+class RangeChance:
+    """The share of n values beyond the extremes of m others, whatever their distribution is.
+
+    More than k of them lie outside when at most one of the k + 1 largest of all n + m values is
+    one of the others: the values between two neighbours are exchangeable, so both ends count as the
+    two upper ones (Wilks, Annals of Mathematical Statistics 12, 1941). Ties make it too strict.
+    """
+
+    n: int
+    m: int
+    method: str = "exceedances"
+
+    def p_value(self, score: float) -> float:
+        """How often chance alone gives this share or more."""
+        return _exceedance_tail(self.n, self.m, math.ceil(score * self.n - 1e-8))
+
+    def limit(self, level: float) -> float:
+        """The largest share that is still as likely as that."""
+        return _largest_exceedance(self.n, self.m, level) / self.n
+
+
+def _exceedance_tail(n: int, m: int, k: int) -> float:
+    """How often k or more of n values lie outside of m others."""
+    from scipy.special import gammaln
+
+    def log_choose(whole: int, part: int) -> float:
+        return float(gammaln(whole + 1) - gammaln(part + 1) - gammaln(whole - part + 1))
+
+    if not 0 < k <= n:
+        return float(k <= 0)
+    whole = log_choose(n + m, k + 1)
+    none = np.exp(log_choose(n, k + 1) - whole) if k < n else 0.0
+    one = m * np.exp(log_choose(n, k) - whole)
+    return float(min(none + one, 1.0))
+
+
+@lru_cache(maxsize=256)
+def _largest_exceedance(n: int, m: int, level: float) -> int:
+    """The largest count that chance reaches more often than `level`, by bisection.
+
+    PERF: the columns of a window mostly share it.
+    """
+    low, high = 0, n + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _exceedance_tail(n, m, middle) > level:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def all_equal_chance(equal: int, m: int, n: int) -> Chance:
+    """Of 1 for n rows that all have a value which `equal` of m others have, and 0 otherwise.
+
+    All n + m rows are dealt out anew: Fisher's exact test of the value's share.
+    """
+    from scipy.special import gammaln
+
+    log = gammaln(equal + n + 1) - gammaln(equal + 1) - gammaln(n + m + 1) + gammaln(m + 1)
+    return ExactChance(np.array([0.0, 1.0]), np.array([1.0, float(np.exp(log))]), "Fisher")
+
+
 def chi_square(cells: int, n: int, m: int, *, scale: float = 1.0, power: float = 1.0) -> Chance:
     """Of a divergence that is chi-square with cells - 1 degrees, times (1/n + 1/m) and `scale`.
 
@@ -186,6 +254,8 @@ def binned_chance(
 
 def share_chance(before: int, m: int, after: int, n: int) -> Chance:
     """Of the difference of two shares, without its sign: Fisher's exact distribution."""
+    if before == after == 0:
+        return NO_FISHER
     from scipy.special import gammaln
 
     total, marked = n + m, before + after

@@ -14,6 +14,7 @@ from pilothouse.monitoring.ranking import changed_share
 
 Unit = Literal["share", "number"]
 MISSING, MEAN, VALUES = "missing", "mean", "values"
+UNREADABLE, FAR_OUT = "of another type", "dates out of range"
 MIN_MISSING = 0.005  # a smaller change of the share of missing rows is not reported
 MIN_MEAN = 0.1  # the same of the mean, in standard deviations of the window
 
@@ -64,11 +65,20 @@ def _missing(profile: Mapping[str, Any]) -> BeforeAfter | None:
 
 def _of_present(profile: Mapping[str, Any]) -> tuple[BeforeAfter, ...]:
     """How the values that are there changed: their mean, or the value that gained most rows."""
-    if not sum(profile["reference"]) or not sum(profile["current"]):
-        return ()
+    wrong = _wrong(profile)
+    if not sum(profile["reference"]) or not sum(profile["current"]) or profile["kind"] == "time":
+        return wrong
     mean = _mean(profile)
     gained = _gained_most(profile)
-    return tuple(figure for figure in (mean, gained) if figure is not None)
+    return (*wrong, *(figure for figure in (mean, gained) if figure is not None))
+
+
+def _wrong(profile: Mapping[str, Any]) -> tuple[BeforeAfter, ...]:
+    """The shares of values that are unreadable and of dates that are far out; none without any."""
+    unreadable, far = profile.get("unreadable", 0), profile.get("far", 0)
+    whole = unreadable + sum(profile["current"])
+    shares = ((UNREADABLE, unreadable), (FAR_OUT, far))
+    return tuple(BeforeAfter(VALUES, 0.0, n / whole, "share", name) for name, n in shares if n)
 
 
 def _mean(profile: Mapping[str, Any]) -> BeforeAfter | None:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from pilothouse.monitoring.chance import Chance, benjamini_hochberg
 from pilothouse.monitoring.checks import (
+    DATA_QUALITY,
     ERROR,
     FAIL,
     FEATURE_DRIFT,
@@ -83,6 +84,7 @@ def _scored(
         try:
             score = test.score(pair)
             chance = test.chance(pair) if test.chance else None
+            message = test.explain(pair) if test.explain else ""
         except NotEvaluated as why:
             message = str(why)
 
@@ -114,8 +116,9 @@ def limits_of(name: str, test: DriftTest, config: MonitorConfig) -> CheckLimits:
 def faulty_column(
     signal: str, column: str, message: str, config: MonitorConfig, rows: int, decides: bool
 ) -> Check:
-    """The only check of a column that cannot be read."""
-    name = config.primary["number"]
+    """The only check of a column that cannot be read: the one that would decide on it."""
+    name = "missing" if signal == DATA_QUALITY else config.primary["number"]
+    decides = decides and signal != DATA_QUALITY
     return Check(
         signal, name, column, drift_tests.get(name).title, ERROR,
         n_current=rows, primary=decides, message=message,

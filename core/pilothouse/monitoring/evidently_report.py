@@ -25,7 +25,7 @@ from pilothouse.monitoring import (
     window_store,
 )
 from pilothouse.monitoring.distances import Floats
-from pilothouse.monitoring.profiles import Kind
+from pilothouse.monitoring.kinds import Kind
 from pilothouse.monitoring.reference_profile import KINDS, monitored_inputs, output_columns
 from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.monitoring.windows import Span
@@ -56,7 +56,7 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
         config = monitors.monitor_info(session, window.deployment).config
         named = (window.deployment, window.model, window.version)
         signature = commands.signature_of(session, *named)
-    names = [field.name for field in monitored_inputs(signature)]
+    names = list(_input_kinds(signature))
     frame = window_data.observe(store, window.deployment, Span(window.start, window.end))
     version_rows = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]
     rows = window_data.rows_of(version_rows, signature, names)
@@ -79,9 +79,16 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
 
 
 def column_kinds(signature: Signature) -> dict[str, Kind]:
-    """The columns of the report by name: every monitored input and every output."""
-    inputs = {field.name: KINDS[field.type] for field in monitored_inputs(signature)}
-    return inputs | {PREDICTION + c.name: c.kind for c in output_columns(signature)}
+    """The columns of the report by name: every input that is not a time, and every output."""
+    return _input_kinds(signature) | {
+        PREDICTION + c.name: c.kind for c in output_columns(signature)
+    }
+
+
+def _input_kinds(signature: Signature) -> dict[str, Kind]:
+    """The inputs whose drift Evidently tests: all but times."""
+    kinds = {field.name: KINDS[field.type] for field in monitored_inputs(signature)}
+    return {name: kind for name, kind in kinds.items() if kind != "time"}
 
 
 def report_frame(rows: WindowRows, signature: Signature) -> pd.DataFrame:

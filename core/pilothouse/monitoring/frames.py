@@ -164,6 +164,7 @@ MAX_BARS = 30
 # The titles of what windows from before summaries have in columns of their own.
 OLD_LABELS, OLD_OUTPUT = "Share of positives", "Mean score"
 OTHERS = "others"
+NO_TIME = "missing"
 NUMBERS = (
     "score",
     "limit",
@@ -417,6 +418,8 @@ def _bins(profile: Mapping[str, Any]) -> pd.DataFrame:
     if profile["kind"] == "category":
         labels, before, after = _largest_categories(labels, before, after)
 
+    if profile["kind"] == "time":
+        labels, before, after = _with_missing(profile)
     cuts = [None, *profile.get("cuts", []), None]
     ranged = profile["kind"] == "number"
     whole = (sum(before) or 1, sum(after) or 1)
@@ -435,6 +438,14 @@ def _bins(profile: Mapping[str, Any]) -> pd.DataFrame:
     ]
 
     return _frame(rows, BINS).astype({"low": "float64", "high": "float64"})
+
+
+def _with_missing(profile: Mapping[str, Any]) -> tuple[list[str], list[int], list[int]]:
+    """The bins of times, with one more for rows that have none: that is what counts for them."""
+    before, after = profile["reference"], profile["current"]
+    missing = profile["missing"]
+    labels = [*profile["labels"], NO_TIME]
+    return labels, [*before, missing["reference"][0]], [*after, missing["current"][0]]
 
 
 def _largest_categories(

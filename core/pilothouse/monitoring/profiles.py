@@ -10,30 +10,34 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pilothouse.monitoring.binning import Grid, grids_of
+from pilothouse.monitoring.column_values import (
+    UnreadableProfile,
+    count_categories,
+    read_numbers,
+)
 from pilothouse.monitoring.distances import Counts, Floats
+from pilothouse.monitoring.kinds import Kind
+from pilothouse.monitoring.time_profiles import TimeReference
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["number", "category"]
 MAX_SAMPLE = 100_000
 SEED = 20_130_301
 MAX_CATEGORIES = 5_000
-MAX_MAGNITUDE = 1e140
-
-
-class UnreadableProfile(ValueError):
-    """A column holds values that do not fit its kind; the message says which."""
 
 
 @dataclass(frozen=True)
 class NumberReference:
-    """A numeric column of the reference. `values` are sorted and finite, a sample when too many."""
+    """A numeric column of the reference. `values` are sorted and finite, a sample when too many.
+
+    `infinite` counts those of the `missing` rows that are infinite; profiles from before have None.
+    """
 
     kind: ClassVar[Kind] = "number"
     name: str
@@ -46,6 +50,7 @@ class NumberReference:
     decile_counts: Counts
     mean: float
     std: float
+    infinite: int | None = None
 
     @property
     def present(self) -> int:
@@ -72,8 +77,11 @@ class CategoryReference:
 
 @dataclass(frozen=True)
 class NumberWindow:
-    """A numeric column of a window on the reference's bins; `sum_sq_dev` is the sum of squared
-    deviations from the mean."""
+    """A numeric column of a window on the reference's bins.
+
+    `sum_sq_dev` is the sum of squared deviations from the mean. `unreadable` rows have a value that
+    is not a number, such as `example`; `infinite` ones are among the missing ones.
+    """
 
     name: str
     rows: int
@@ -84,11 +92,14 @@ class NumberWindow:
     sum_sq_dev: float
     low: float
     high: float
+    unreadable: int = 0
+    infinite: int = 0
+    example: str = ""
 
     @property
     def present(self) -> int:
-        """Rows that have a value."""
-        return self.rows - self.missing
+        """Rows that have a readable value."""
+        return self.rows - self.missing - self.unreadable
 
     def merge(self, other: NumberWindow) -> NumberWindow:
         """The profile of both windows' rows together (Chan, Golub and LeVeque 1979)."""
@@ -106,6 +117,9 @@ class NumberWindow:
             self.sum_sq_dev + other.sum_sq_dev + step * step * self.present * share,
             min(self.low, other.low),
             max(self.high, other.high),
+            self.unreadable + other.unreadable,
+            self.infinite + other.infinite,
+            self.example or other.example,
         )
 
 
@@ -130,12 +144,15 @@ class CategoryWindow:
         return CategoryWindow(self.name, self.rows + other.rows, self.missing + other.missing, both)
 
 
-ColumnReference = NumberReference | CategoryReference
+ColumnReference = NumberReference | CategoryReference | TimeReference
 
 
 def number_reference(name: str, column: pd.Series[Any]) -> NumberReference:
     """The reference's profile of a numeric column. Raises UnreadableProfile."""
-    values = sorted_numbers(column)
+    numbers = read_numbers(column)
+    if numbers.unreadable:
+        raise UnreadableProfile(not_numbers(numbers.example))
+    values = numbers.values
     sample = values
     if len(values) > MAX_SAMPLE:
         sample = np.sort(np.random.default_rng(SEED).choice(values, MAX_SAMPLE, replace=False))
@@ -152,7 +169,13 @@ def number_reference(name: str, column: pd.Series[Any]) -> NumberReference:
         deciles.count(values),
         float(values.mean()) if len(values) else 0.0,
         float(values.std()) if len(values) else 0.0,
+        numbers.infinite,
     )
+
+
+def not_numbers(example: str) -> str:
+    """What is wrong with a column of numbers that has such a value."""
+    return f"it holds values that are not numbers, such as {example!r}"
 
 
 def category_reference(name: str, column: pd.Series[Any]) -> CategoryReference:
@@ -167,19 +190,24 @@ def category_reference(name: str, column: pd.Series[Any]) -> CategoryReference:
 def number_window(
     reference: NumberReference, column: pd.Series[Any]
 ) -> tuple[NumberWindow, Floats]:
-    """A window's profile of a numeric column, and its sorted values. Raises UnreadableProfile."""
-    values = sorted_numbers(column)
+    """A window's profile of a numeric column, and its sorted values; what is not a number is
+    counted."""
+    numbers = read_numbers(column)
+    values = numbers.values
     mean = float(values.mean()) if len(values) else 0.0
     profile = NumberWindow(
         reference.name,
         len(column),
-        len(column) - len(values),
+        numbers.missing,
         reference.bins.count(values),
         reference.deciles.count(values),
         mean,
         float(np.square(values - mean).sum()),
         float(values[0]) if len(values) else math.inf,
         float(values[-1]) if len(values) else -math.inf,
+        numbers.unreadable,
+        numbers.infinite,
+        numbers.example,
     )
 
     return profile, values
@@ -189,40 +217,3 @@ def category_window(reference: CategoryReference, column: pd.Series[Any]) -> Cat
     """A window's profile of a column of categories."""
     counts = count_categories(column)
     return CategoryWindow(reference.name, len(column), len(column) - sum(counts.values()), counts)
-
-
-def sorted_numbers(column: pd.Series[Any]) -> Floats:
-    """The finite values, sorted; what is infinite counts as missing. Raises UnreadableProfile.
-
-    Values beyond `MAX_MAGNITUDE` are clipped, so that the squares of a whole window still add up.
-    """
-    import pandas as pd
-
-    try:
-        numbers = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError) as wrong:
-        raise UnreadableProfile(f"it holds values that are not numbers: {wrong}") from wrong
-    values: Floats = np.sort(np.clip(numbers[np.isfinite(numbers)], -MAX_MAGNITUDE, MAX_MAGNITUDE))
-    return values
-
-
-def count_categories(column: pd.Series[Any]) -> dict[str, int]:
-    """Rows a category, the most frequent first; missing ones are left out."""
-    import pandas as pd
-
-    codes, values = pd.factorize(column)
-    counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    categories = [category_name(value) for value in values]
-    merged: dict[str, int] = {}
-    for category, count in zip(categories, counts.tolist(), strict=True):
-        merged[category] = merged.get(category, 0) + count
-    return dict(sorted(merged.items(), key=lambda item: (-item[1], item[0])))
-
-
-def category_name(value: Any) -> str:
-    """A category's name: 1, 1.0 and True are the same category in a log as in training."""
-    if isinstance(value, bool | np.bool_):
-        return str(int(value))
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

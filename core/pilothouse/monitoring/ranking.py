@@ -120,15 +120,19 @@ def changed_share(profile: Mapping[str, Any]) -> float:
 
 
 def _cells(profile: Mapping[str, Any], side: str) -> list[float]:
-    """The rows of a side in each cell, those without a value last.
+    """The rows of a side in each cell, those without a value and unreadable ones last.
 
+    A date moves on with the calendar: its cells are the dates that are far out, and all others.
     A reference with too many categories keeps the most frequent ones: all others are one cell.
     """
     counts: list[float] = list(profile[side])
     missing, rows = profile["missing"][side]
+    unreadable, far = (profile.get(name, 0) * (side == "current") for name in ("unreadable", "far"))
+    if profile.get("kind") == "time":
+        return [sum(counts) - far, far, missing, unreadable]
     reference_missing, reference_rows = profile["missing"]["reference"]
     if reference_rows > reference_missing + sum(profile["reference"]):
         named = [count for count, known_rows in zip(counts, profile["reference"], strict=True)
                  if known_rows]  # fmt: skip
         counts = [*named, rows - missing - sum(named)]
-    return [*counts, missing]
+    return [*counts, missing, unreadable]

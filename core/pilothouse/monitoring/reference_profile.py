@@ -18,24 +18,25 @@ from pilothouse.models.answers import OUTPUT_PREFIX, TARGET
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.models.tasks import OutputColumn, task_of
 from pilothouse.monitoring.binning import grid_from_json
+from pilothouse.monitoring.column_values import Times, UnreadableProfile
 from pilothouse.monitoring.distances import Floats
+from pilothouse.monitoring.kinds import Kind
 from pilothouse.monitoring.performance import Performance, compute_performance
 from pilothouse.monitoring.plain_json import plain_json
 from pilothouse.monitoring.profiles import (
     CategoryReference,
     ColumnReference,
-    Kind,
     NumberReference,
-    UnreadableProfile,
     category_reference,
     number_reference,
 )
+from pilothouse.monitoring.time_profiles import TimeReference, time_reference
 from pilothouse.monitoring.window_rows import WindowRows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORM = 2
+FORM = 3  # the second one had no times
 OLD_OUTPUT = "score"  # the only output of profiles of the first form
 Origin = Literal["held_out", "served"]
 KINDS: Mapping[str, Kind] = {
@@ -43,6 +44,7 @@ KINDS: Mapping[str, Kind] = {
     "integer": "number",
     "string": "category",
     "boolean": "category",
+    "time": "time",
 }
 
 
@@ -114,7 +116,7 @@ def _profile(rows: WindowRows, signature: Signature, performance: Performance) -
     import pandas as pd
 
     kinds = {field.name: KINDS[field.type] for field in monitored_inputs(signature)}
-    columns, faults = _columns(kinds, rows.features)
+    columns, faults = _columns(kinds, rows.features, rows.at)
     output_kinds: dict[str, Kind] = {c.name: c.kind for c in output_columns(signature)}
     answers = {name: pd.Series(values) for name, values in rows.outputs.items()}
     outputs, output_faults = _columns(output_kinds, answers)
@@ -132,7 +134,7 @@ def _profile(rows: WindowRows, signature: Signature, performance: Performance) -
 
 
 def monitored_inputs(signature: Signature) -> tuple[SignatureField, ...]:
-    """The inputs whose drift is tested: all but times, which always move on."""
+    """The inputs that are watched; of times, which always move on, everything but their drift."""
     return tuple(field for field in signature.inputs if field.type in KINDS)
 
 
@@ -167,24 +169,28 @@ def held_out_truth(frame: pd.DataFrame, signature: Signature) -> Floats:
 
 
 def _columns(
-    kinds: Mapping[str, Kind], columns: Mapping[str, pd.Series[Any]] | pd.DataFrame
+    kinds: Mapping[str, Kind],
+    columns: Mapping[str, pd.Series[Any]] | pd.DataFrame,
+    at: Times | None = None,
 ) -> tuple[dict[str, ColumnReference], dict[str, str]]:
     """The profile of each column, and the fault of each that has none."""
     profiles: dict[str, ColumnReference] = {}
     faults: dict[str, str] = {}
     for name, kind in kinds.items():
         try:
-            profiles[name] = _column(columns, name, kind)
+            profiles[name] = _column(columns, name, kind, at)
         except UnreadableProfile as wrong:
             faults[name] = str(wrong)
     return profiles, faults
 
 
 def _column(
-    columns: Mapping[str, pd.Series[Any]] | pd.DataFrame, name: str, kind: Kind
+    columns: Mapping[str, pd.Series[Any]] | pd.DataFrame, name: str, kind: Kind, at: Times | None
 ) -> ColumnReference:
     if name not in columns:
         raise UnreadableProfile("the reference has no such column")
+    if kind == "time":
+        return time_reference(name, columns[name], at)
     profile = number_reference if kind == "number" else category_reference
     return profile(name, columns[name])
 
@@ -214,7 +220,7 @@ def to_bytes(profile: ReferenceProfile) -> bytes:
 
 
 def from_bytes(data: bytes) -> ReferenceProfile:
-    """The profile that `to_bytes` wrote, in this form or the first one."""
+    """The profile that `to_bytes` wrote, in this form or an earlier one."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         header = _header(arrays)
         columns = [_read(entry, arrays) for entry in header["columns"]]
@@ -254,6 +260,10 @@ def _entry(column: ColumnReference, arrays: dict[str, Any]) -> dict[str, Any]:
     entry |= {"rows": column.rows, "missing": column.missing}
     if isinstance(column, CategoryReference):
         return entry | {"counts": dict(column.counts), "complete": column.complete}
+    if isinstance(column, TimeReference):
+        facts = {"low": column.low, "high": column.high, "lags": column.lags}
+        counts = column.bin_counts.tolist()
+        return entry | facts | {"cells": column.bins.to_json(), "cell_counts": counts}
 
     array_name = f"values{len(arrays)}"
     arrays[array_name] = column.values
@@ -265,6 +275,7 @@ def _entry(column: ColumnReference, arrays: dict[str, Any]) -> dict[str, Any]:
         "tenth_counts": column.decile_counts.tolist(),
         "mean": column.mean,
         "std": column.std,
+        "infinite": column.infinite,
     }
 
 
@@ -272,6 +283,8 @@ def _read(entry: Mapping[str, Any], arrays: Mapping[str, Any]) -> ColumnReferenc
     name, rows, missing = entry["name"], entry["rows"], entry["missing"]
     if entry["kind"] == "category":
         return CategoryReference(name, rows, missing, entry["counts"], entry["complete"])
+    if entry["kind"] == "time":
+        return _read_times(entry)
     return NumberReference(
         name,
         rows,
@@ -283,4 +296,18 @@ def _read(entry: Mapping[str, Any], arrays: Mapping[str, Any]) -> ColumnReferenc
         np.asarray(entry["tenth_counts"], dtype=np.int64),
         entry["mean"],
         entry["std"],
+        entry.get("infinite"),
+    )
+
+
+def _read_times(entry: Mapping[str, Any]) -> TimeReference:
+    return TimeReference(
+        entry["name"],
+        entry["rows"],
+        entry["missing"],
+        entry["low"],
+        entry["high"],
+        grid_from_json(entry["cells"]),
+        np.asarray(entry["cell_counts"], dtype=np.int64),
+        None if entry["lags"] is None else (entry["lags"][0], entry["lags"][1]),
     )

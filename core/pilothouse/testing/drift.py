@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pilothouse.monitoring.drift import (
-    BOTH,
+    EVERY_KIND,
     CategoryPair,
     DriftTest,
     NotEvaluated,
@@ -51,7 +51,9 @@ def check_drift_test(name: str, test: DriftTest) -> None:
         text = getattr(test, field)
         assert text.strip() == text != "", f"{name} needs a {field}"
     assert test.kinds, f"{name} must take some kind of column"
-    assert test.kinds <= BOTH, f"{name} takes {sorted(test.kinds - BOTH)}, which no column is"
+    assert test.kinds <= EVERY_KIND, (
+        f"{name} takes {sorted(test.kinds - EVERY_KIND)}, which no column is"
+    )
     assert test.limits.direction == "above", f"{name}: a distance is bad when it is large"
     assert 0 <= test.limits.warn <= test.limits.fail, f"{name} must warn before it fails"
     for equal in _of_kinds(test, [RAMP, HOLED, CONSTANT, WORDS, OTHER_WORDS]):

@@ -60,6 +60,7 @@ def draw(rows: int, seed: int, *, skill: float = 1.0) -> pd.DataFrame:
             "weekend": rng.random(rows) < 0.3,
             "fixed": np.full(rows, 7.0),
             "gust": np.where(rng.random(rows) < 0.2, np.nan, rng.gamma(3, 5, rows)),
+            "planned": pd.Timestamp("2013-01-01") + pd.to_timedelta(chance * 365, "D").floor("D"),
             "score": score,
             "late": (rng.random(rows) < chance).astype(int),
         }

@@ -46,7 +46,7 @@ def test_windows_tell_rows_labels_statuses_and_figures(desk: Any, window: str) -
 def test_the_ranking_is_by_changed_share_times_importance(desk: Any, window: str) -> None:
     ranked = desk.monitoring.drift_ranking(window)
     assert tuple(ranked.columns) == ranking.RANKING
-    assert ranked["rank"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert ranked["rank"].tolist() == [1, 2, 3, 4, 5, 6, 7]
     first = ranked.iloc[0]
     assert first["column"] == "hour"
     assert first["importance"] == 0.2

@@ -42,10 +42,20 @@ def test_a_window_like_the_reference_is_ok_with_every_number_explained(desk: Any
     }
 
 
-def test_times_are_not_watched_and_every_other_input_is(desk: Any) -> None:
-    desk.log(desk.draw(1_000, seed=11), desk.week(0))
-    ranking = desk.monitoring.drift_ranking(desk.evaluate(desk.week(0))["window"])
-    assert set(ranking["column"]) == {"temp", "hour", "carrier", "weekend", "fixed", "gust"}
+def test_every_input_is_watched_and_times_but_for_their_drift(desk: Any) -> None:
+    frame = desk.draw(1_000, seed=11)
+    frame["planned"] += pd.Timedelta(days=400)
+    desk.log(frame, desk.week(0))
+    window = desk.evaluate(desk.week(0))["window"]
+    ranking = desk.monitoring.drift_ranking(window)
+    assert set(ranking["column"]) == {
+        *("temp", "hour", "carrier", "weekend", "fixed", "gust", "planned")
+    }
+    results = desk.monitoring.results(window)
+    of_times = results[results["column"] == "planned"]
+    assert set(of_times["check"]) == {"missing", "type_change", "out_of_range"}
+    assert set(of_times["status"]) == {"ok"}
+    assert desk.monitoring.window(window).status == "ok"
 
 
 def test_judging_the_same_rows_again_changes_nothing(desk: Any, workspace: Any) -> None:
@@ -118,17 +128,19 @@ def test_an_empty_window_is_insufficient_of_the_version_that_serves(desk: Any) -
     assert set(desk.monitoring.results(answer["window"])["status"]) == {"insufficient"}
 
 
-def test_one_bad_column_gives_one_row_with_status_error(desk: Any) -> None:
+def test_one_bad_column_is_a_change_of_type_of_that_column(desk: Any) -> None:
     frame = desk.draw(800, seed=18).astype({"temp": object})
     frame["temp"] = "warm"
     desk.log(frame, desk.week(0))
     window = desk.evaluate(desk.week(0))["window"]
     results = desk.monitoring.results(window)
-    bad = results[results["status"] == "error"]
-    assert bad["column"].tolist() == ["temp"]
-    assert "not numbers" in bad["message"].item()
-    assert len(results[results["column"] == "hour"]) == 6
-    assert desk.monitoring.window(window).status == "error"
+    bad = results[results["status"] == "fail"]
+    assert bad[["column", "check"]].to_numpy().tolist() == [["temp", "type_change"]]
+    assert "'warm'" in bad["message"].item()
+    assert status_of(desk, window, "missing", "temp") == "ok"
+    assert status_of(desk, window, "psi", "temp") == "insufficient"
+    assert status_of(desk, window, "psi", "hour") == "ok"
+    assert desk.monitoring.window(window).status == "warn"
 
 
 def test_a_column_that_is_gone_is_an_error_of_that_column(desk: Any) -> None:

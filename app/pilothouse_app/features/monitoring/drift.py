@@ -19,6 +19,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, status_column, table, text_column
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.quality import column_quality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,6 +79,7 @@ def selected_column(columns: Sequence[str], ticked: Sequence[str]) -> str:
 def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str) -> None:
     row = ranking[ranking["column"] == column].iloc[0]
     section(literal(column), drift_note(row))
+    column_quality(workspace().monitoring.results(window), column)
     try:
         frame = workspace().monitoring.distributions(window, column)
     except NotFound:  # a column that could not be read

@@ -23,6 +23,7 @@ from pilothouse.monitoring.profiles import (
     NumberReference,
     NumberWindow,
 )
+from pilothouse.monitoring.time_profiles import TimeReference, TimeWindow
 
 
 class NotEvaluated(Exception):
@@ -77,7 +78,25 @@ class CategoryPair:
         return np.append(before[:named], rest[0]), np.append(after[:named], rest[1])
 
 
-Pair = NumberPair | CategoryPair
+@dataclass(frozen=True)
+class TimePair:
+    """A column of times of the reference and of a window."""
+
+    reference: TimeReference
+    window: TimeWindow
+
+    @property
+    def bin_counts(self) -> tuple[Counts, Counts]:
+        """Counts in the cells that pages draw."""
+        return self.reference.bin_counts, self.window.bin_counts
+
+    @property
+    def decile_counts(self) -> tuple[Counts, Counts]:
+        """The same: no test weighs the distribution of times."""
+        return self.bin_counts
+
+
+Pair = NumberPair | CategoryPair | TimePair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +106,8 @@ class DriftTest:
     `label` is the title in a table's or a form's cell, `phrase` the one within a sentence. `limits`
     say where a score warns and fails; monitors may change them. `counts_missing` says that rows
     without a value count as well. `chance` gives the distribution of the score when nothing has
-    changed, for the rows of a pair; without it the limits alone decide.
+    changed, for the rows of a pair; without it the limits alone decide. `explain` says in a few
+    words what a result is about, "" for nothing.
     """
 
     title: str
@@ -101,6 +121,7 @@ class DriftTest:
     signal: str = FEATURE_DRIFT
     counts_missing: bool = False
     chance: Callable[[Pair], Chance] | None = None
+    explain: Callable[[Pair], str] | None = None
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -116,6 +137,8 @@ FAIL_HELP = "A larger score fails, if chance does not explain it: the column has
 BOTH = frozenset({"number", "category"})
 NUMBERS = frozenset({"number"})
 CATEGORIES = frozenset({"category"})
+NUMBERS_AND_TIMES = frozenset({"number", "time"})
+EVERY_KIND = frozenset({"number", "category", "time"})
 drift_tests: Plugins[DriftTest] = Plugins(__name__, "drift test")
 
 

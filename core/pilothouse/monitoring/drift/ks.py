@@ -7,9 +7,9 @@ from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.distances import kolmogorov_smirnov
 from pilothouse.monitoring.drift import (
     NUMBERS,
-    CategoryPair,
     DriftTest,
     NotEvaluated,
+    NumberPair,
     Pair,
     drift_tests,
 )
@@ -17,14 +17,14 @@ from pilothouse.monitoring.drift import (
 
 def score(pair: Pair) -> float:
     """The largest gap between the pair's distribution functions."""
-    if isinstance(pair, CategoryPair):
+    if not isinstance(pair, NumberPair):
         raise NotEvaluated("categories have no order")
     return kolmogorov_smirnov(pair.merged)
 
 
 def chance(pair: Pair) -> Chance:
     """Kolmogorov's distribution, over the stored sample's and the window's values."""
-    if isinstance(pair, CategoryPair):
+    if not isinstance(pair, NumberPair):
         raise NotEvaluated("categories have no order")
     return KolmogorovChance(math.sqrt(1 / len(pair.values) + 1 / len(pair.reference.values)))
 

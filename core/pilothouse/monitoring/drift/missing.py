@@ -2,7 +2,7 @@
 
 from pilothouse.monitoring.chance import Chance, share_chance
 from pilothouse.monitoring.checks import DATA_QUALITY, CheckLimits
-from pilothouse.monitoring.drift import BOTH, DriftTest, Pair, drift_tests
+from pilothouse.monitoring.drift import EVERY_KIND, DriftTest, Pair, drift_tests
 
 
 def score(pair: Pair) -> float:
@@ -17,6 +17,13 @@ def chance(pair: Pair) -> Chance:
     return share_chance(reference.missing, reference.rows, window.missing, window.rows)
 
 
+def explain(pair: Pair) -> str:
+    """Both shares, where they differ."""
+    before = pair.reference.missing / pair.reference.rows
+    after = pair.window.missing / pair.window.rows
+    return f"{after:.1%} of the rows, {before:.1%} in the reference" if after != before else ""
+
+
 drift_tests.register("missing")(
     DriftTest(
         title="Change of the missing rate",
@@ -24,10 +31,11 @@ drift_tests.register("missing")(
         phrase="the share of missing values",
         description=("How far the share of rows without a value has moved, in either direction."),
         unit="share of rows",
-        kinds=BOTH,
+        kinds=EVERY_KIND,
         limits=CheckLimits(warn=0.02, fail=0.05),
         score=score,
         chance=chance,
+        explain=explain,
         signal=DATA_QUALITY,
         counts_missing=True,
     )

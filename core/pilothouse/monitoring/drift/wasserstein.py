@@ -7,7 +7,6 @@ from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.distances import wasserstein
 from pilothouse.monitoring.drift import (
     NUMBERS,
-    CategoryPair,
     DriftTest,
     NotEvaluated,
     NumberPair,
@@ -18,14 +17,14 @@ from pilothouse.monitoring.drift import (
 
 def score(pair: Pair) -> float:
     """The distance in standard deviations; of a constant, in its own size, or in ones for 0."""
-    if isinstance(pair, CategoryPair):
+    if not isinstance(pair, NumberPair):
         raise NotEvaluated("categories have no distance")
     return float(np.float64(wasserstein(pair.merged)) / _scale(pair))
 
 
 def chance(pair: Pair) -> Chance:
     """By permutation of the pooled values: there is no formula that holds for heavy tails."""
-    if isinstance(pair, CategoryPair):
+    if not isinstance(pair, NumberPair):
         raise NotEvaluated("categories have no distance")
     rows = len(pair.values), len(pair.reference.values)
     return area_chance(pair.merged, *rows, _scale(pair))

@@ -1,0 +1,41 @@
+"""Data quality in plain words: which checks of a column breach, and what they are about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pilothouse.monitoring.check_titles import check_title
+from pilothouse.monitoring.checks import DATA_QUALITY
+from pilothouse_app.components.formats import number, plural
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.records import records
+from pilothouse_app.components.status import colour, status_title
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+BREACHES = ("fail", "warn", "error")
+
+
+def column_quality(results: pd.DataFrame, column: str) -> None:
+    """The checks of a column's data that breach, a line each; else how many there are."""
+    chosen = results[(results["signal"] == DATA_QUALITY) & (results["column"] == column)]
+    breaches = records(chosen[chosen["status"].isin(BREACHES)])
+    for row in breaches:
+        st.markdown(quality_line(row))
+    judged = int((chosen["status"] == "ok").sum())
+    if not breaches and judged:
+        st.markdown(f":small[:gray[{plural(judged, 'check')} of its data: ok]]")
+
+
+def quality_line(row: Mapping[str, Any]) -> str:
+    """A breach in Markdown: its status, the check, what it is about, and the limit."""
+    status = str(row["status"])
+    badge = f":{colour(status)}-badge[{status_title(status)}]"
+    about = literal(str(row["message"] or number(row["score"])))
+    limit = number(row["threshold" if status == "fail" else "warn"], 2)
+    return f"{badge} **{check_title(str(row['check']))}**: {about} :gray[(limit {limit})]"

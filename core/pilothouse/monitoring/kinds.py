@@ -1,0 +1,5 @@
+"""The kinds of columns that are profiled."""
+
+from typing import Literal
+
+Kind = Literal["number", "category", "time"]

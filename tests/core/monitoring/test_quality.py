@@ -1,0 +1,261 @@
+"""Data quality: what is wrong with a column's data decides the status of a window as drift does."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from harness.limit_simulation import SHAPES, columns
+from pilothouse.monitoring.chance import RangeChance, all_equal_chance
+from pilothouse.monitoring.column_values import read_numbers, read_times
+from pilothouse.monitoring.profiles import number_reference
+from pilothouse.monitoring.reference_profile import from_bytes, profile_reference, to_bytes
+from pilothouse.monitoring.time_profiles import DAY, time_reference, time_window
+
+INSTANT = 1_704_067_200_000  # 2024-01-01 in milliseconds
+
+
+def judged(desk: Any, frame: pd.DataFrame, week: int = 0) -> tuple[pd.DataFrame, Any]:
+    """The results of a window of these rows by check and column, and the window."""
+    desk.log(frame, desk.week(week))
+    window = desk.monitoring.window(desk.evaluate(desk.week(week))["window"])
+    return desk.monitoring.results(window.id).set_index(["check", "column"]), window
+
+
+def breaches(results: pd.DataFrame) -> set[tuple[str, str]]:
+    return set(results[results["status"].isin(("warn", "fail", "error"))].index)
+
+
+def test_a_date_that_goes_missing_fails_and_ranks_by_its_importance(desk: Any) -> None:
+    frame = desk.draw(2_000, seed=30)
+    frame.loc[::2, "planned"] = pd.NaT
+    results, window = judged(desk, frame)
+    row = results.loc[("missing", "planned")]
+    assert (row["status"], row["score"]) == ("fail", 0.5)
+    assert row["message"] == "50.0% of the rows, 0.0% in the reference"
+    assert window.status == "warn"
+    ranking = desk.monitoring.drift_ranking(window.id).set_index("column")
+    assert ranking.loc["planned", ["check", "status"]].tolist() == ["missing", "fail"]
+    assert ranking["changed_share"]["planned"] == pytest.approx(0.5)
+    assert ranking["rank"]["planned"] == 1
+
+
+def test_a_page_shows_when_the_dates_are_and_how_many_are_missing(desk: Any) -> None:
+    frame = desk.draw(2_000, seed=31)
+    frame["planned"] += pd.Timedelta(days=1_000)
+    frame.loc[::4, "planned"] = pd.NaT
+    _, window = judged(desk, frame)
+    bins = desk.monitoring.distributions(window.id, "planned")
+    rows = bins.set_index("label")["current_rows"]
+    assert rows["missing"] == 500
+    assert rows.filter(like="after ").tolist() == [1_500]
+    assert bins["reference"].sum() == pytest.approx(1)
+    assert bins["low"].isna().all()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(lambda at: at.astype("int64"), id="milliseconds"),
+        pytest.param(lambda at: at.dt.strftime("%Y-%m-%dT%H:%M:%SZ"), id="ISO 8601"),
+        pytest.param(lambda at: at.dt.tz_localize("UTC"), id="with a zone"),
+        pytest.param(lambda at: at.dt.date.astype(object), id="days"),
+    ],
+)
+def test_dates_of_any_spelling_are_the_same(desk: Any, written: Any) -> None:
+    frame = desk.draw(500, seed=32)
+    planned = frame["planned"].astype("datetime64[ms]")
+    results, window = judged(desk, frame.assign(planned=written(planned)))
+    assert window.drift_status == "ok"
+    assert set(results.xs("planned", level="column")["status"]) == {"ok"}
+
+
+def test_dates_that_moved_on_have_not_changed_for_the_ranking(desk: Any) -> None:
+    frame = desk.draw(1_000, seed=44)
+    frame["planned"] += pd.Timedelta(days=500)
+    frame.loc[::10, "planned"] = pd.NaT
+    _, window = judged(desk, frame)
+    ranking = desk.monitoring.drift_ranking(window.id).set_index("column")
+    assert ranking["changed_share"]["planned"] == pytest.approx(0.1)
+
+
+def test_seconds_in_place_of_milliseconds_are_dates_out_of_range(desk: Any) -> None:
+    frame = desk.draw(1_000, seed=33)
+    frame["planned"] = frame["planned"].astype("datetime64[ms]").astype("int64") // 1_000
+    results, window = judged(desk, frame)
+    row = results.loc[("out_of_range", "planned")]
+    assert (row["status"], row["score"]) == ("fail", 1.0)
+    assert row["message"].startswith("from 1970-01-16 to 1970-01-")
+    assert window.status == "warn"
+
+
+def test_a_sentinel_date_and_a_text_are_found_in_a_column_of_dates(desk: Any) -> None:
+    frame = desk.draw(1_000, seed=34)
+    frame["planned"] = frame["planned"].dt.strftime("%Y-%m-%d")
+    frame.loc[:49, "planned"] = "soon"
+    frame.loc[50:99, "planned"] = "1900-01-01"
+    results, _ = judged(desk, frame)
+    assert results.loc[("type_change", "planned"), ["score", "status"]].tolist() == [0.05, "fail"]
+    assert results.loc[("out_of_range", "planned"), "score"] == pytest.approx(50 / 950)
+    assert results.loc[("missing", "planned"), "score"] == 0
+
+
+def test_texts_among_numbers_are_counted_and_the_rest_is_judged(desk: Any) -> None:
+    frame = desk.draw(2_000, seed=35).astype({"temp": object})
+    frame.loc[:199, "temp"] = "n. a. (sensor)"
+    frame.loc[200:, "temp"] = (frame.loc[200:, "temp"].astype(float) + 8).astype(str)
+    results, window = judged(desk, frame)
+    row = results.loc[("type_change", "temp")]
+    assert (row["score"], row["status"]) == (0.1, "fail")
+    assert row["message"] == "200 rows hold no number, such as 'n. a. (sensor)'"
+    assert results.loc[("psi", "temp"), ["status", "n_current"]].tolist() == ["fail", 1_800]
+    assert results.loc[("missing", "temp"), "score"] == 0
+    assert window.status == "warn"
+    ranking = desk.monitoring.drift_ranking(window.id).set_index("column")
+    assert ranking["changed_share"]["temp"] > 0.5  # the unreadable ones and the shift of the rest
+
+
+def test_values_beyond_the_references_are_out_of_range(desk: Any) -> None:
+    frame = desk.draw(2_000, seed=36)
+    frame.loc[:199, "hour"] = 1_000
+    results, window = judged(desk, frame)
+    row = results.loc[("out_of_range", "hour")]
+    assert (row["score"], row["status"]) == (0.1, "fail")
+    assert row["message"] == "from 5 to 1,000; in the reference from 5 to 22"
+    assert row["noise_method"] == "exceedances"
+    assert window.status == "warn"
+
+
+def test_infinite_values_are_counted(desk: Any) -> None:
+    frame = desk.draw(1_000, seed=37)
+    frame.loc[:29, "temp"] = np.inf
+    frame.loc[30:49, "temp"] = -np.inf
+    results, window = judged(desk, frame)
+    assert results.loc[("infinite", "temp"), ["score", "status"]].tolist() == [0.05, "fail"]
+    assert window.status == "warn"
+    assert breaches(results) <= {("infinite", "temp"), ("missing", "temp")}
+
+
+@pytest.mark.parametrize(("column", "value"), [("temp", 12.5), ("carrier", "UA")])
+def test_a_column_that_became_constant_fails(desk: Any, column: str, value: Any) -> None:
+    results, window = judged(desk, desk.draw(800, seed=38).assign(**{column: value}))
+    row = results.loc[("constant", column)]
+    assert (row["score"], row["status"]) == (1, "fail")
+    assert row["message"].startswith("all 800 rows with a value have ")
+    assert results.loc[("constant", "fixed"), "status"] == "ok"  # it never varied
+    assert window.status == "warn"
+
+
+def test_all_missing_ranks_by_importance_and_not_last(desk: Any) -> None:
+    frame = desk.draw(1_000, seed=39).assign(hour=np.nan)
+    results, window = judged(desk, frame)
+    assert results.loc[("missing", "hour"), ["score", "status"]].tolist() == [1, "fail"]
+    assert results.loc[("psi", "hour"), "status"] == "insufficient"
+    first = desk.monitoring.drift_ranking(window.id).iloc[0]
+    assert first[["column", "check", "status"]].tolist() == ["hour", "missing", "fail"]
+    assert first["changed_share"] == 1
+    assert first["harm"] == pytest.approx(0.2)
+    assert window.status == "warn"
+
+
+def test_a_column_that_is_gone_ranks_as_one_without_any_value(desk: Any) -> None:
+    _, window = judged(desk, desk.draw(1_000, seed=40).drop(columns="hour"))
+    first = desk.monitoring.drift_ranking(window.id).iloc[0]
+    assert first[["column", "status", "changed_share"]].tolist() == ["hour", "error", 1]
+    assert window.status == "error"
+
+
+def test_ten_thousand_new_categories_are_unseen(desk: Any) -> None:
+    frame = desk.draw(12_000, seed=41)
+    frame.loc[:9_999, "carrier"] = [f"id-{n}" for n in range(10_000)]
+    results, window = judged(desk, frame)
+    row = results.loc[("unseen", "carrier")]
+    assert (row["score"], row["status"]) == (pytest.approx(10 / 12), "fail")
+    assert row["message"] == "10,000 rows with 10,000 categories, such as 'id-0'"
+    assert window.status == "warn"
+    assert len(desk.monitoring.distributions(window.id, "carrier")) <= 31
+
+
+def test_an_older_profile_is_read_and_counts_what_it_can() -> None:
+    from pilothouse.models.signature import Signature, SignatureField
+
+    signature = Signature(
+        (SignatureField("x", "number"), SignatureField("at", "time")), "y", (0, 1), 1
+    )
+    frame = pd.DataFrame({"x": [1.0, np.inf], "at": pd.to_datetime(["2024-01-01", None])})
+    profile = profile_reference(frame.assign(__target=[0, 1], __score=[0.1, 0.9]), signature)
+    again = from_bytes(to_bytes(profile))
+    assert again.columns["x"].infinite == 1
+    times = again.columns["at"]
+    assert (times.rows, times.missing, times.low, times.lags) == (2, 1, INSTANT, None)
+    assert times.bin_counts.tolist() == profile.columns["at"].bin_counts.tolist()
+
+
+def test_unchanged_dates_that_move_with_the_calendar_are_not_far() -> None:
+    rng = np.random.default_rng(42)
+    trained = INSTANT + rng.integers(0, 60, 1_000) * DAY
+    signed_up = pd.Series(trained - rng.integers(0, 900, 1_000) * DAY)
+    for at in (None, trained):
+        reference = time_reference("x", signed_up, at)
+        for days in (30, 365, 1_000):
+            later = trained + days * DAY
+            window = time_window(
+                reference, pd.Series(later - rng.integers(0, 900, 1_000) * DAY), later
+            )
+            assert window.far == 0
+        wrong = pd.Series(trained // 1_000)
+        assert time_window(reference, wrong, trained).far == 1_000
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 40))
+def test_chance_beyond_the_range_is_that_of_two_of_the_spacings(n: int, m: int, k: int) -> None:
+    """A beta-binomial: the range of m values leaves out two of the m + 1 spacings."""
+    if m < 2:
+        return
+    expected = stats.betabinom(n, 2, m - 1).sf(k - 1)
+    assert RangeChance(n, m).p_value(k / n) == pytest.approx(expected, abs=1e-9)
+
+
+def test_chance_beyond_the_range_holds_for_heavy_tails() -> None:
+    rng = np.random.default_rng(43)
+    limit = RangeChance(500, 1_000).limit(0.01)
+    over = 0
+    for _ in range(2_000):
+        a, b = rng.standard_t(2, 1_000), rng.standard_t(2, 500)
+        over += ((b < a.min()) | (b > a.max())).mean() > limit
+    assert over <= 35  # at most 1 % and its own chance
+
+
+def test_chance_of_a_constant_is_fishers() -> None:
+    chance = all_equal_chance(40, 60, 8)
+    table = [[8, 0], [40, 20]]
+    expected = stats.fisher_exact(table, alternative="greater").pvalue
+    assert chance.p_value(1.0) == pytest.approx(expected)
+    assert chance.p_value(0.0) == 1
+
+
+def test_unchanged_columns_seldom_warn_and_do_not_fail_on_data_quality() -> None:
+    statuses: Counter[str] = Counter()
+    for seed, name in enumerate(("normal", "lognormal", "t with 2 degrees", "mostly zero")):
+        for n, m in ((200, 1_000), (1_000, 1_000), (1_000, 10_000), (20_000, 1_000)):
+            drawn = columns(SHAPES[name], SHAPES[name], n, m, 12, seed)
+            statuses += drawn.statuses
+    assert statuses["fail"] <= 1
+    assert statuses["warn"] <= 6
+
+
+def test_blank_texts_are_missing_and_others_unreadable() -> None:
+    numbers = read_numbers(pd.Series(["1", "", "NA", "x", None, " null "], dtype=object))
+    assert (numbers.values.tolist(), numbers.missing, numbers.unreadable) == ([1.0], 4, 1)
+    assert numbers.example == "x"
+    times = read_times(pd.Series(["2024-01-01", "", None, "x"], dtype=object))
+    assert (times.values[0], times.missing, times.unreadable) == (INSTANT, 2, 1)
+    assert number_reference("x", pd.Series([1.0, math.inf])).infinite == 1
