@@ -34,7 +34,10 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "report": ("report", "id"),
     "job": ("job", "id"),
     "schedule": ("pipelines", "schedule"),
+    "retraining": ("deployment", "name"),
 }
+# What else the page of a kind needs in its address.
+EXTRA: Mapping[str, Mapping[str, str]] = {"retraining": {"deployment_view": "retraining"}}
 
 ICONS: Mapping[str, str] = {
     "dataset": ":material/table_view:",
@@ -52,6 +55,7 @@ ICONS: Mapping[str, str] = {
     "report": ":material/lab_profile:",
     "job": ":material/manufacturing:",
     "schedule": ":material/schedule:",
+    "retraining": ":material/model_training:",
 }
 
 
@@ -72,7 +76,7 @@ class PageAddress:
 def address(kind: str, ref: str) -> PageAddress:
     """The page of an object; an unknown kind leads to Activity, filtered by its ref."""
     page, param = PAGES.get(kind, ("activity", "activity_q"))
-    return PageAddress(page, {param: ref})
+    return PageAddress(page, {param: ref, **EXTRA.get(kind, {})})
 
 
 def screen(page: str, **params: str) -> PageAddress:

@@ -64,11 +64,15 @@ COLOURS: dict[str, Colour] = {
     "conflict": "orange",
     "skipped": "gray",
     "noted": "blue",
+    "started": "green",
+    "asked": "orange",
+    "held": "gray",
+    "declined": "gray",
     "recovered": "gray",
 }
 
 TITLES = {"fail": "Failing", "warn": "Warning", "crash_loop": "Crash loop", "ok": "OK",
-         "none": "No stage"}  # fmt: skip
+         "none": "No stage", "held": "Held back"}  # fmt: skip
 
 
 def status_title(status: str) -> str:

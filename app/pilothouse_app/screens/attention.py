@@ -41,7 +41,7 @@ SCREEN = Screen(
     section="",
     order=10,
 )
-KINDS = ("promotion", "alert", "deployment", "job")
+KINDS = ("promotion", "retraining", "alert", "deployment", "job")
 VIEWS = ("waiting", "dismissed")
 COLUMNS = {
     "title": name_column("What", width=290),

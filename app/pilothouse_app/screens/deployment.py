@@ -41,6 +41,7 @@ from pilothouse_app.features.deployments.traffic import (
     traffic_tiles,
 )
 from pilothouse_app.features.deployments.try_it import try_it
+from pilothouse_app.features.pipelines.retraining import retraining_view
 from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ SCREEN = Screen(
     summary="One deployment with its traffic",
     parent="deployments",
 )
-EXTERNAL_VIEWS = ("predictions", "labels", "send", "revisions")
-VIEWS = ("traffic", "try_it", "predictions", "labels", "revisions", "log")
+EXTERNAL_VIEWS = ("predictions", "labels", "send", "retraining", "revisions")
+VIEWS = ("traffic", "try_it", "predictions", "labels", "retraining", "revisions", "log")
 
 
 def render() -> None:
@@ -99,13 +100,17 @@ def render() -> None:
         recent_predictions(deployment)
     elif view == "labels":
         labels_view(deployment)
+    elif view == "retraining":
+        retraining_view(name)
     else:
         revisions(deployment)
 
 
 def _bar(deployment: DeploymentInfo) -> tuple[str, str]:
     with filter_bar():
-        views = EXTERNAL_VIEWS if deployment.external else VIEWS
+        views = list(EXTERNAL_VIEWS if deployment.external else VIEWS)
+        if not deployment.model:
+            views.remove("retraining")  # no version is registered: there is nothing to retrain
         view = switch("deployment_view", views, "Show", format_func=title)
         span = "1 h"
         if view == "traffic":

@@ -1,9 +1,9 @@
 """What needs a person, read from what the other rooms keep.
 
-Nothing leaves the list by itself. A promotion leaves it when it is decided, a failed job when it
-was tried again, an alert when a person resolved it, a crash loop when a person changed the
-deployment; the rest stays until somebody dismisses it. What is dismissed comes back when it occurs
-again.
+Nothing leaves the list by itself. A promotion and a retraining that a trigger asks for leave it
+when they are decided, a failed job when it was tried again, an alert when a person resolved it, a
+crash loop when a person changed the deployment; the rest stays until somebody dismisses it. What is
+dismissed comes back when it occurs again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from pilothouse.deployments.replica_states import CRASH_LOOP, CRASH_LOOPED
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.jobs.tables import FAILED, Job
 from pilothouse.monitoring.tables import RESOLVED, Alert
+from pilothouse.pipelines.retraining_decisions import ASKED
+from pilothouse.pipelines.tables import RetrainingDecision
 from pilothouse.registry.tables import PENDING, Promotion
 
 RECOVERED = "recovered"
@@ -67,6 +69,7 @@ def items(session: Session) -> list[Item]:
     """Every item, the newest first; those that were dismissed carry who did it."""
     sources: Sequence[Callable[[Session], Iterator[Item]]] = (
         _promotions,
+        _retrainings,
         _alerts,
         _crash_loops,
         _failed_jobs,
@@ -94,6 +97,22 @@ def _promotions(session: Session) -> Iterator[Item]:
             state=PENDING,
             message=row.reason,
             at=row.requested_at,
+        )
+
+
+def _retrainings(session: Session) -> Iterator[Item]:
+    """Retrainings that a trigger asks for and that wait until a person starts or declines them."""
+    query = select(RetrainingDecision).where(RetrainingDecision.outcome == ASKED)
+    for row in session.exec(query):
+        yield Item(
+            kind="retraining",
+            ref=row.deployment,
+            key=row.id,
+            occurrence="",
+            title=f"Retrain {row.deployment}?",
+            state=ASKED,
+            message=row.reason,
+            at=row.at,
         )
 
 

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.output import Output
+from pilothouse.cli.options import PAIR, PluginName, scalars
+from pilothouse.cli.output import Output, text_of
+from pilothouse.kit.errors import Invalid
 from pilothouse.pipelines.api import Pipelines
+from pilothouse.pipelines.retraining_policy import MODES, RetrainingPolicy
+from pilothouse.pipelines.triggers import triggers
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pilothouse.workspace import Workspace
 
 pipelines = Group("pipelines", help="Retraining and evaluation, as jobs for the worker.")
@@ -25,8 +31,8 @@ deployment_argument = click.argument("deployment")
     example='pilothouse pipelines retrain churn --weeks 8 --reason "drift in March"',
 )
 @deployment_argument
-@click.option("--weeks", type=int, default=8, show_default=True)
-def _retrain(ws: Workspace, deployment: str, weeks: int, reason: str) -> Output:
+@click.option("--weeks", type=int, default=None, help="In place of the rows of its policy.")
+def _retrain(ws: Workspace, deployment: str, weeks: int | None, reason: str) -> Output:
     """It needs a --reason."""
     job = ws.pipelines.retrain(deployment, reason, weeks=weeks)
     return Output({"job": job}, f"job {job}: a running worker retrains {deployment}")
@@ -44,3 +50,108 @@ def _evaluate(ws: Workspace, deployment: str) -> Output:
 def _monitor(ws: Workspace, deployment: str) -> Output:
     ws.pipelines.monitor(deployment)
     return Output({"deployment": deployment}, f"{deployment} is monitored")
+
+
+@verb(
+    pipelines,
+    Pipelines.retraining_policy,
+    name="policy",
+    example="pilothouse pipelines policy churn --json",
+)
+@deployment_argument
+def _policy(ws: Workspace, deployment: str) -> Output:
+    return _policy_output(ws.pipelines.retraining_policy(deployment))
+
+
+@verb(
+    pipelines,
+    Pipelines.set_retraining_policy,
+    name="set-policy",
+    writes=True,
+    reason=True,
+    example=(
+        "pilothouse pipelines set-policy churn --mode propose --trigger alert "
+        "--trigger schedule --param schedule.days=28 --set cooldown_days=14"
+    ),
+)
+@deployment_argument
+@click.option("--mode", type=click.Choice(MODES), default=None, help="Who starts a retraining.")
+@click.option(
+    "--trigger", "names", type=PluginName(triggers), multiple=True, help="Repeatable; all of them."
+)
+@click.option(
+    "--param", "params", type=PAIR, multiple=True, metavar="TRIGGER.NAME=VALUE", help="Repeatable."
+)
+@click.option(
+    "--set", "settings", type=PAIR, multiple=True, metavar="SETTING=VALUE",
+    help="Any other setting of the policy, such as weeks=12; null for none. Repeatable.",
+)  # fmt: skip
+def _set_policy(
+    ws: Workspace,
+    deployment: str,
+    mode: str | None,
+    names: tuple[str, ...],
+    params: tuple[tuple[str, str], ...],
+    settings: tuple[tuple[str, str], ...],
+    reason: str,
+) -> Output:
+    """With --trigger all of them are given: those that are not named are removed."""
+    changes = scalars(settings) | ({"mode": mode} if mode else {})
+    by_trigger: dict[str, list[tuple[str, str]]] = {name: [] for name in names}
+    for key, value in params:
+        trigger, _, name = key.partition(".")
+        if trigger not in by_trigger:
+            raise Invalid(f"--param {key} is for a trigger that is not given with --trigger.")
+        by_trigger[trigger].append((name, value))
+    if by_trigger:
+        changes["triggers"] = {name: scalars(pairs) for name, pairs in by_trigger.items()}
+    return _policy_output(ws.pipelines.set_retraining_policy(deployment, reason, **changes))
+
+
+def _policy_output(policy: RetrainingPolicy) -> Output:
+    settings = policy.to_json()
+    chosen = [
+        " ".join([name, *(f"{key}={value}" for key, value in params.items())])
+        for name, params in settings["triggers"].items()
+    ]
+    return Output(settings, text_of({**settings, "triggers": ", ".join(chosen)}))
+
+
+@verb(
+    pipelines,
+    Pipelines.retraining_decisions,
+    name="decisions",
+    example="pilothouse pipelines decisions churn",
+)
+@click.argument("deployment", default="")
+@click.option("--size", type=int, default=20, show_default=True, help="At most so many.")
+def _decisions(ws: Workspace, deployment: str, size: int) -> pd.DataFrame:
+    return ws.pipelines.retraining_decisions(deployment, size=size)
+
+
+@verb(
+    pipelines,
+    Pipelines.approve_retraining,
+    name="approve",
+    writes=True,
+    reason=True,
+    example='pilothouse pipelines approve churn --reason "labels of March are in"',
+)
+@deployment_argument
+def _approve(ws: Workspace, deployment: str, reason: str) -> Output:
+    job = ws.pipelines.approve_retraining(deployment, reason)
+    return Output({"job": job}, f"job {job}: a running worker retrains {deployment}")
+
+
+@verb(
+    pipelines,
+    Pipelines.decline_retraining,
+    name="decline",
+    writes=True,
+    reason=True,
+    example='pilothouse pipelines decline churn --reason "the source is being repaired"',
+)
+@deployment_argument
+def _decline(ws: Workspace, deployment: str, reason: str) -> Output:
+    ws.pipelines.decline_retraining(deployment, reason)
+    return Output({"deployment": deployment}, f"the retraining of {deployment} is declined")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
 
-from pilothouse.activity import record
 from pilothouse.data import versions as data_versions
 from pilothouse.deployments import commands
 from pilothouse.deployments.scoring import check_described
@@ -14,12 +14,16 @@ from pilothouse.jobs import submit
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.kit.names import DATASET
-from pilothouse.pipelines import auto_monitor
+from pilothouse.pipelines import auto_monitor, automatic_retraining, retraining_decisions
 from pilothouse.pipelines.batch_prediction import carried_columns, prediction_name
 from pilothouse.pipelines.demos import DEMOS, FLIGHTS, Demo, demo
 from pilothouse.pipelines.labelled_rows import check_inputs, label_column
+from pilothouse.pipelines.retraining_policy import RetrainingPolicy, policy_for, set_policy
 from pilothouse.registry import versions
 from pilothouse.storage.service import Service
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_WEEKS = 52
 
@@ -27,45 +31,66 @@ MAX_WEEKS = 52
 class Pipelines(Service):
     """Workflows that join the rooms of a workspace."""
 
-    def retrain(self, deployment: str, reason: str, *, weeks: int = 8) -> str:
-        """Ask for a retraining on the last labelled weeks and return the job's id.
+    def retrain(self, deployment: str, reason: str, *, weeks: int | None = None) -> str:
+        """Ask for a retraining, by default on the rows of its policy, and return the job's id.
 
         Raises Invalid without a reason, NotFound without the deployment, Conflict while another
-        retraining of it is under way.
+        retraining of it is under way, and when its policy allows none by hand.
         """
         if not reason.strip():
             raise Invalid("a retraining needs a reason.", fields={"reason": "needed"})
-        if not 1 <= weeks <= MAX_WEEKS:
+        if weeks is not None and not 1 <= weeks <= MAX_WEEKS:
             raise Invalid(f"{weeks} weeks is no window.", fields={"weeks": f"1 to {MAX_WEEKS}"})
 
         with self._store.write() as session:
             commands.require(session, deployment)
-            under_way = select(Job.id).where(
-                Job.kind == "retrain",
-                Job.subject_ref == deployment,
-                col(Job.status).in_(("queued", "running")),
-            )
-            if session.exec(under_way).first():
+            if automatic_retraining.under_way(session, deployment):
                 raise Conflict(f"a retraining of {deployment!r} is under way already.")
-            job = submit(
-                session,
-                self._store,
-                "retrain",
-                {"deployment": deployment, "reason": reason, "weeks": weeks},
-                title=f"Retrain {deployment}",
-                subject=("deployment", deployment),
+            automatic_retraining.require_by_hand(session, deployment)
+            return automatic_retraining.start_by_hand(
+                session, self._store, deployment, reason, weeks
             )
-            about = {"job": job, "weeks": weeks}
-            record(
-                session,
-                self._store,
-                "asked to retrain",
-                "deployment",
-                deployment,
-                after=about,
-                reason=reason,
-            )
-            return job
+
+    def retraining_policy(self, deployment: str) -> RetrainingPolicy:
+        """When and on which rows a deployment's model is retrained. Raises NotFound."""
+        with self._store.read() as session:
+            commands.require(session, deployment)
+            return policy_for(session, deployment)
+
+    def set_retraining_policy(
+        self, deployment: str, reason: str = "", **settings: Any
+    ) -> RetrainingPolicy:
+        """Change settings of a deployment's `RetrainingPolicy`; the others stay as they are.
+
+        Raises NotFound without the deployment or a trigger, Invalid that names wrong settings.
+        """
+        with self._store.write() as session:
+            return set_policy(session, self._store, deployment, settings, reason)
+
+    def retraining_decisions(self, deployment: str = "", *, size: int = 50) -> pd.DataFrame:
+        """What triggers have led to, newest first: a frame of `retraining_decisions.COLUMNS`.
+
+        Of every deployment when none is named. Raises NotFound.
+        """
+        with self._store.read() as session:
+            if deployment:
+                commands.require(session, deployment)
+            return retraining_decisions.frame(session, deployment, size)
+
+    def approve_retraining(self, deployment: str, reason: str = "") -> str:
+        """Start the retraining that waits for an answer; the job's id. Raises NotFound.
+
+        Raises Conflict while another one is under way.
+        """
+        with self._store.write() as session:
+            if automatic_retraining.under_way(session, deployment):
+                raise Conflict(f"a retraining of {deployment!r} is under way already.")
+            return automatic_retraining.approve(session, self._store, deployment, reason)
+
+    def decline_retraining(self, deployment: str, reason: str = "") -> None:
+        """Decline the retraining that waits for an answer. Raises NotFound."""
+        with self._store.write() as session:
+            automatic_retraining.decline(session, self._store, deployment, reason)
 
     def reason_not_retrained(self, deployment: str) -> str:
         """Why a deployment's model cannot be retrained; empty when it can, with enough labels.

@@ -16,7 +16,13 @@ from pilothouse.jobs import Progress
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Invalid
 from pilothouse.pipelines.recipes.runs import JOB_TAG, recipe_of_run
-from pilothouse.pipelines.retraining_proposal import newest_rows, newest_share, propose_retrained
+from pilothouse.pipelines.retraining_policy import RetrainingPolicy
+from pilothouse.pipelines.retraining_proposal import (
+    EVENT_TIME,
+    newest_rows,
+    newest_share,
+    propose_retrained,
+)
 from pilothouse.pipelines.tables import Recipe
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.info import VersionInfo
@@ -57,15 +63,27 @@ def _recipe_for(session: Session, model: str) -> Recipe | None:
 
 
 def recipe_snapshot(
-    store: Store, deployment: str, champion: VersionInfo, recipe: str, rows: pd.DataFrame, at: str
+    store: Store,
+    deployment: str,
+    champion: VersionInfo,
+    recipe: str,
+    rows: pd.DataFrame,
+    policy: RetrainingPolicy,
 ) -> dict[str, Any]:
-    """Dataset versions of labelled rows: those for the code, and the newest by the column `at`.
+    """Dataset versions of labelled rows: those for the code, and the newest by their event time.
 
-    Raises Invalid when one of the two would be empty.
+    Raises Invalid when one of the two would be empty, and when the policy weighs rows: how much a
+    row counts is the code's own business, and one more column might become an input.
     """
+    if policy.half_life_days is not None:
+        raise Invalid(
+            f"the code of the recipe {recipe} cannot be told to weigh rows by their age.",
+            hint="Remove half_life_days from the retraining policy, or weigh rows in the code.",
+        )
     target = champion.signature.target
     columns = [*champion.signature.names, target]
-    newest = _newest(rows[at])
+    at = EVENT_TIME
+    newest = _newest(rows[at], policy.held_out_days)
     older = rows.loc[~newest, columns].reset_index(drop=True)
     newer = rows.loc[newest, columns].reset_index(drop=True)
     if older.empty or newer.empty:
@@ -128,9 +146,9 @@ def propose_version(
     return propose_retrained(store, f"{model}@{version}", evidence, challenger["run"], reason)
 
 
-def _newest(times: pd.Series[Any]) -> pd.Series[Any]:
-    """Which rows are of the last week, or of the newest twentieth to half when that is too few."""
-    return times > times.quantile(1 - newest_share(times))
+def _newest(times: pd.Series[Any], days: int) -> pd.Series[Any]:
+    """Which rows are of the last days, or of the newest twentieth to half when that is too few."""
+    return times > times.quantile(1 - newest_share(times, days))
 
 
 def _parameters(store: Store, champion: VersionInfo) -> dict[str, Any]:

@@ -20,7 +20,13 @@ from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 from pilothouse.pipelines.recipe_retraining import recipe_of, recipe_snapshot
-from pilothouse.pipelines.retraining_proposal import newest_rows, newest_share, propose_retrained
+from pilothouse.pipelines.retraining_policy import OFF, WEEKS, RetrainingPolicy, policy_for
+from pilothouse.pipelines.retraining_proposal import (
+    EVENT_TIME,
+    newest_rows,
+    newest_share,
+    propose_retrained,
+)
 from pilothouse.registry import Registry
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.info import VersionInfo
@@ -31,41 +37,50 @@ if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
-MIN_ROWS = 500
-EVENT_TIME = "event_at"
 SPEC = "spec.json"
 
 
 def snapshot(
-    store: Store, progress: Progress, *, deployment: str, weeks: int, until_ms: int | None
+    store: Store, progress: Progress, *, deployment: str, weeks: int | None, until_ms: int | None
 ) -> dict[str, Any]:
-    """Make a dataset version of the labelled predictions of the last weeks, and say what to train.
+    """Make a dataset version of the labelled predictions that the policy asks for; what to train.
 
-    Raises Invalid when there are too few labelled rows. The answer names the dataset, the champion,
+    `weeks`, where they are given, go before the policy's rows. Raises Invalid when there are too
+    few labelled rows, Conflict when the policy is off. The answer names the dataset, the champion,
     the arguments of `check_contract`, and a spec whose newest days are held out; of a version that
     a recipe's code made, the arguments of its run and of the evaluations instead.
     """
+    policy = _policy(store, deployment, weeks)
     champion = _champion(store, deployment)
     recipe = recipe_of(store, champion)
     spec = None if recipe else _champion_spec(store, champion)
     progress(0.1, "reading labelled predictions")
-    rows = _labelled(store, deployment, champion, weeks, until_ms)
-    if len(rows) < MIN_ROWS:
-        raise Invalid(
-            f"{deployment!r} has {len(rows)} labelled predictions in these {weeks} weeks; "
-            f"{MIN_ROWS} are needed.",
-            hint="Post labels, or choose a longer window.",
-        )
-
+    rows = _labelled(store, deployment, champion, policy, until_ms)
     if spec is None:
         return recipe_snapshot(
-            store, deployment, champion, recipe, as_trained(rows, champion.signature), EVENT_TIME
+            store, deployment, champion, recipe, as_trained(rows, champion.signature), policy
         )
-    return _spec_snapshot(store, deployment, champion, spec, rows)
+    return _spec_snapshot(store, deployment, champion, spec, rows, policy)
+
+
+def _policy(store: Store, deployment: str, weeks: int | None) -> RetrainingPolicy:
+    """The deployment's policy, with these weeks in the place of its rows where they are given."""
+    with store.read() as session:
+        policy = policy_for(session, deployment)
+    if policy.mode == OFF:
+        raise Conflict(
+            f"retraining of {deployment!r} is off.", hint="Change its retraining policy first."
+        )
+    return replace(policy, rows=WEEKS, weeks=weeks) if weeks else policy
 
 
 def _spec_snapshot(
-    store: Store, deployment: str, champion: VersionInfo, spec: TrainingSpec, rows: pd.DataFrame
+    store: Store,
+    deployment: str,
+    champion: VersionInfo,
+    spec: TrainingSpec,
+    rows: pd.DataFrame,
+    policy: RetrainingPolicy,
 ) -> dict[str, Any]:
     first, last = rows[EVENT_TIME].min(), rows[EVENT_TIME].max()
     columns = [*_inputs(champion), spec.target, EVENT_TIME]
@@ -86,7 +101,8 @@ def _spec_snapshot(
         groups=None,  # the log holds no other columns than the inputs
         split="time",
         time_column=EVENT_TIME,
-        test_share=newest_share(rows[EVENT_TIME]),
+        test_share=newest_share(rows[EVENT_TIME], policy.held_out_days),
+        half_life_days=policy.half_life_days,
         trials=0,
         name=f"retrained-{last:%Y-%m-%d}",
         note=f"retrained on {version.ref} after {champion.ref}",
@@ -214,16 +230,21 @@ def _inputs(version: VersionInfo) -> list[str]:
 
 
 def _labelled(
-    store: Store, deployment: str, champion: VersionInfo, weeks: int, until_ms: int | None
+    store: Store,
+    deployment: str,
+    champion: VersionInfo,
+    policy: RetrainingPolicy,
+    until_ms: int | None,
 ) -> pd.DataFrame:
     """Predictions of the window that have a label: the inputs, the target and the event time.
 
     Labels are what the champion's task reads of them: a deployment's log may hold a number as text.
+    Raises Invalid when they are fewer than the policy asks for.
     """
     deployments, signature = Deployments(store), champion.signature
     labels = deployments.labels(deployment)[["prediction_id", "label"]].dropna()
     until = from_ms(until_ms) if until_ms is not None else _end(store, deployment, labels)
-    rows = deployments.predictions(deployment, until - timedelta(weeks=weeks), until)
+    rows = deployments.predictions(deployment, policy.start(until), until)
     named = {log.feature_column(name): name for name in signature.names}
     columns = ["prediction_id", EVENT_TIME, *named]
     inputs = rows[list(dict.fromkeys(columns))].rename(columns=named)
@@ -233,7 +254,24 @@ def _labelled(
     )
     target = inputs["prediction_id"].map(meanings.infer_objects())
     joined = inputs.assign(**{signature.target: target}).dropna(subset=[signature.target])
+    _check_enough(deployment, policy, len(joined), len(inputs))
     return joined.sort_values([EVENT_TIME, "prediction_id"])
+
+
+def _check_enough(deployment: str, policy: RetrainingPolicy, labelled: int, rows: int) -> None:
+    hint = "Post labels, or change the rows of the retraining policy."
+    if labelled < policy.min_rows:
+        raise Invalid(
+            f"{deployment!r} has {labelled} labelled predictions in {policy.rows_text}; "
+            f"{policy.min_rows} are needed.",
+            hint=hint,
+        )
+    if labelled < policy.min_labelled_share * rows:
+        raise Invalid(
+            f"{labelled / rows:.0%} of the predictions of {deployment!r} in {policy.rows_text} "
+            f"have a label; {policy.min_labelled_share:.0%} are needed.",
+            hint=hint,
+        )
 
 
 def _end(store: Store, deployment: str, labels: pd.DataFrame) -> datetime:

@@ -14,13 +14,13 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-NEWEST_SPAN = timedelta(days=7)
+EVENT_TIME = "event_at"  # of a prediction, in the log
 LEAST_NEWEST, MOST_NEWEST = 0.05, 0.5  # of all rows
 
 
-def newest_share(times: pd.Series[Any]) -> float:
-    """The share of the rows of the last week, between a twentieth and half."""
-    newest = times > times.max() - NEWEST_SPAN
+def newest_share(times: pd.Series[Any], days: int) -> float:
+    """The share of the rows of the last days, between a twentieth and half."""
+    newest = times > times.max() - timedelta(days=days)
     return min(max(float(newest.mean()), LEAST_NEWEST), MOST_NEWEST)
 
 

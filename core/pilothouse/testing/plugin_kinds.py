@@ -12,6 +12,7 @@ from pilothouse.models.formats import formats
 from pilothouse.models.tasks import tasks
 from pilothouse.monitoring.drift import drift_tests
 from pilothouse.monitoring.rules import rule_kinds
+from pilothouse.pipelines.triggers import triggers
 from pilothouse.registry.gates import gates
 from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
@@ -20,6 +21,7 @@ from pilothouse.testing.gates import check_gate
 from pilothouse.testing.rules import check_rule_kind
 from pilothouse.testing.tasks import check_task
 from pilothouse.testing.trainers import check_trainer
+from pilothouse.testing.triggers import check_trigger
 from pilothouse.testing.workflows import check_workflow
 from pilothouse.training.trainers import trainers
 from pilothouse.workspace.checks import checks
@@ -41,6 +43,7 @@ KINDS = (
     Kind(rule_kinds, check_rule_kind, "Compares a result of a window with an alert rule's limit."),
     Kind(drift_tests, check_drift_test, "Weighs one column of a window against the reference's."),
     Kind(trainers, check_trainer, "A kind of model: its parameter space and its pipeline."),
+    Kind(triggers, check_trigger, "Says why a deployment's model is to be retrained now."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
     Kind(checks, check_check, "What `pilothouse doctor` asks of a workspace; it changes nothing."),
 )

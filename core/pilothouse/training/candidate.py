@@ -17,7 +17,6 @@ from typing import Any
 
 import joblib
 import numpy as np
-import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
@@ -38,6 +37,7 @@ from pilothouse.training.training_data import TrainingData
 MODEL_PATH = "model/model.joblib"
 EXAMPLE_ROWS = 3
 DEFAULT_THRESHOLD = 0.5
+MS_PER_DAY = 86_400_000
 FOLD_METRICS = 4  # of the task's metrics, the first so many are computed on each fold
 log = logging.getLogger(__name__)
 
@@ -149,18 +149,36 @@ def _fit(
     )
     y = training_data.y[split.train]
     with _log_convergence_warnings():
-        pipeline.fit(training_data.frame.iloc[split.train], y, **_weights(spec, pipeline, y))
+        weights = row_weights(training_data, split)
+        name = f"{pipeline.steps[-1][0]}__sample_weight"
+        arguments = {} if weights is None else {name: weights}
+        pipeline.fit(training_data.frame.iloc[split.train], y, **arguments)
     rows = training_data.frame.iloc[split.test]
     return pipeline, predict_raw(pipeline, training_data.target.signature, rows)
 
 
-def _weights(spec: TrainingSpec, pipeline: Pipeline, y: npt.NDArray[Any]) -> dict[str, Any]:
-    """The argument of `fit` that weighs rows by the inverse of their class's share, if asked."""
-    if spec.class_weight != BALANCED:
-        return {}
-    from sklearn.utils.class_weight import compute_sample_weight
+def row_weights(training_data: TrainingData, split: Split) -> Floats | None:
+    """How much each row fitted on counts; None when all count the same.
 
-    return {f"{pipeline.steps[-1][0]}__sample_weight": compute_sample_weight(BALANCED, y)}
+    "balanced" is the inverse of its class's share, a half-life 0.5 ** (age / half-life), where the
+    newest row fitted on has the age 0. Raises Invalid for a half-life of rows without a time.
+    """
+    spec, weights = training_data.spec, None
+    if spec.class_weight == BALANCED:
+        from sklearn.utils.class_weight import compute_sample_weight
+
+        weights = compute_sample_weight(BALANCED, training_data.y[split.train])
+    if spec.half_life_days is None:
+        return weights
+    if training_data.at is None:
+        raise Invalid(
+            "rows cannot be weighed by their age: not every row has an event time.",
+            fields={"half_life_days": "needs an event time"},
+        )
+    at = training_data.at[split.train]
+    age = (at.max() - at) / MS_PER_DAY
+    recency: Floats = 0.5 ** (age / spec.half_life_days)
+    return recency if weights is None else weights * recency
 
 
 @contextmanager

@@ -190,6 +190,7 @@ def _task_settings(spec: TrainingSpec) -> dict[str, Any]:
         "levels": ", ".join(f"{level:g}" for level in spec.levels),
         "class_weight": "" if spec.class_weight == "none" else spec.class_weight,
         "groups": spec.groups,
+        "half_life_days": spec.half_life_days,
     }
     return {"task": spec.task} | {key: value for key, value in optional.items() if value}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -33,7 +34,8 @@ class TrainingSpec:
     The split "auto" is by time where the data has an event time and both sides would hold every
     class, and else the same share of each class, or at random. `groups` is a column whose rows of
     one value are never on both sides. `cv_rows` bounds the rows that folds use (0: all).
-    `time_column` None means the dataset's own event time.
+    `time_column` None means the dataset's own event time. With `half_life_days`, a row that is so
+    much older than the newest one fitted on weighs half as much.
     """
 
     dataset: str
@@ -60,6 +62,7 @@ class TrainingSpec:
     unit: str = ""
     class_weight: str = "none"
     groups: str | None = None
+    half_life_days: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, which `from_json` reads back to an equal spec."""
@@ -110,6 +113,7 @@ class TrainingSpec:
             ("groups", "is the target" if self.target == self.groups else ""),
             ("threshold", "" if _is_share(self.threshold) else "must be within 0 and 1"),
             ("levels", "" if all(map(_is_share, self.levels)) else "must be within 0 and 1"),
+            ("half_life_days", "" if _is_positive(self.half_life_days) else "must be above 0"),
             (
                 "class_weight",
                 "" if self.class_weight in CLASS_WEIGHTS else f"must be {_any_of(CLASS_WEIGHTS)}",
@@ -127,6 +131,10 @@ class TrainingSpec:
 
 def _is_share(value: float | None) -> bool:
     return value is None or 0 < value < 1
+
+
+def _is_positive(value: float | None) -> bool:
+    return value is None or 0 < value < math.inf
 
 
 def _any_of(choices: tuple[str, ...]) -> str:

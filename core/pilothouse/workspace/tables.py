@@ -33,6 +33,8 @@ TABLE_NOUNS = {
     "monitoring_rule": "alert rule",
     "monitoring_window": "window",
     "pipelines_recipe": "recipe",
+    "pipelines_retraining_decision": "retraining decision",
+    "pipelines_retraining_policy": "retraining policy of",
     "registry_alias": "alias",
     "registry_code_approval": "approval of the code of",
     "registry_gate_policy": "gate policy before",

@@ -16,7 +16,7 @@ from sklearn import metrics as oracle
 
 from pilothouse.deployments.prediction_log.stored_columns import MARK, output_column
 from pilothouse.kit.clock import FixedClock, to_ms
-from pilothouse.kit.errors import Invalid
+from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.kit.ids import uuid7s
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import primary_metric, task_of
@@ -152,6 +152,41 @@ def test_the_champion_answers_the_rows_that_the_run_held_out(
     recorded = workspace.experiments.run(data["run"]).metrics["mae"].last
     assert compared["challenger"] == pytest.approx(recorded, abs=1e-9)
     assert compared["rows"] == len(rows)
+
+
+def test_the_policy_says_which_rows_are_learned_from(
+    workspace: Workspace, clock: FixedClock, answering: None
+) -> None:
+    serve(workspace, "price")
+    log(workspace, clock, "price")
+    start, step = clock.now() - timedelta(days=28), timedelta(hours=1)
+
+    def snapshot(weeks: int | None = None, **settings: Any) -> dict[str, Any]:
+        workspace.pipelines.set_retraining_policy(NAME, min_rows=10, **settings)
+        return retraining.snapshot(
+            workspace.store, PROGRESS, deployment=NAME, weeks=weeks, until_ms=None
+        )
+
+    last, count = clock.now(), 28 * 24 + 1  # what claims to be later is not counted
+    for settings, first in (
+        ({"rows": "weeks", "weeks": 2}, last - timedelta(days=14) + step),
+        ({"rows": "since", "since": start + timedelta(days=3)}, start + timedelta(days=3)),
+        ({"rows": "all", "half_life_days": 21, "held_out_days": 7}, start),
+    ):
+        data = snapshot(**settings)
+        times = workspace.data.frame(data["dataset"])["event_at"]
+        assert (times.min(), times.max()) == (first, last), settings
+        assert len(times) == round((last - first) / step) + 1
+    assert data["spec"]["half_life_days"] == 21
+    assert data["spec"]["test_share"] == pytest.approx(7 * 24 / count, abs=1e-9)
+    assert snapshot(weeks=1)["rows"] == 7 * 24
+
+    workspace.pipelines.set_retraining_policy(NAME, min_rows=10_000)
+    with pytest.raises(Invalid, match="10000 are needed"):
+        retraining.snapshot(workspace.store, PROGRESS, deployment=NAME, weeks=1, until_ms=None)
+    workspace.pipelines.set_retraining_policy(NAME, mode="off")
+    with pytest.raises(Conflict, match="is off"):
+        retraining.snapshot(workspace.store, PROGRESS, deployment=NAME, weeks=1, until_ms=None)
 
 
 def test_a_run_that_answers_something_else_is_not_compared(

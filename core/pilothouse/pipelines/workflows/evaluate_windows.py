@@ -9,7 +9,7 @@ from pilothouse.jobs import JobContext, workflows
 from pilothouse.kit.clock import from_ms
 from pilothouse.kit.parameters import Parameter
 from pilothouse.monitoring.evaluate import due_job
-from pilothouse.pipelines.evaluation import evaluate
+from pilothouse.pipelines.evaluation import ask_triggers, evaluate
 
 
 @workflows.register("evaluate_windows")
@@ -17,7 +17,10 @@ class EvaluateWindowsWorkflow:
     """The evaluation of a deployment, on demand or by a schedule."""
 
     title = "Evaluation"
-    description = "Evaluates the due windows one by one, and reacts to alerts that fire."
+    description = (
+        "Evaluates the due windows one by one, reacts to alerts that fire, and asks the triggers "
+        "of the retraining policy."
+    )
     parameters = (Parameter("deployment", "text", required=True, help="The deployment's name."),)
 
     @staticmethod
@@ -38,5 +41,6 @@ class EvaluateWindowsWorkflow:
                     end_ms=end_ms,
                 )
             )
+        job.compute("ask what triggers a retraining", ask_triggers, deployment=deployment)
         fired = sum(len(result["fired"]) for result in results)
         return {"windows": len(results), "fired": fired}

@@ -15,7 +15,6 @@ from pilothouse.pipelines.version_evaluation import evaluate_version
 from pilothouse.pipelines.workflows.run_recipe import run_recipe
 from pilothouse.training.job_functions import train_one
 
-WEEKS = 8
 SIDES = ("challenger", "champion")
 
 
@@ -31,7 +30,12 @@ class RetrainWorkflow:
     parameters = (
         Parameter("deployment", "text", required=True, help="The deployment's name."),
         Parameter("reason", "text", "", help="Why, as shown with the proposal."),
-        Parameter("weeks", "integer", WEEKS, unit="weeks", help="Length of the labelled window."),
+        Parameter(
+            "weeks",
+            "integer",
+            unit="weeks",
+            help="Length of the labelled window; None is the rows of the retraining policy.",
+        ),
         Parameter("until_ms", "integer", unit="ms", help="End of the window; None is the newest."),
     )
 
@@ -40,7 +44,7 @@ class RetrainWorkflow:
         job: JobContext,
         deployment: str,
         reason: str = "",
-        weeks: int = WEEKS,
+        weeks: int | None = None,
         until_ms: int | None = None,
     ) -> dict[str, Any]:
         """Each part is a step; runs of a retraining that stops for good are closed."""
@@ -50,7 +54,7 @@ class RetrainWorkflow:
 
 
 def _retrain(
-    job: JobContext, deployment: str, reason: str, weeks: int, until_ms: int | None
+    job: JobContext, deployment: str, reason: str, weeks: int | None, until_ms: int | None
 ) -> dict[str, Any]:
     job.span(0.0, 0.15)
     data = job.compute(
