@@ -27,6 +27,7 @@ from pilothouse.experiments.api import Experiments
 from pilothouse.interop.importing.api import Imports
 from pilothouse.jobs.api import Jobs
 from pilothouse.monitoring.api import Monitoring
+from pilothouse.monitoring.notifications.notifications import Notifications
 from pilothouse.pipelines.api import Pipelines
 from pilothouse.pipelines.recipes.recipes import Recipes
 from pilothouse.registry.api import Registry
@@ -38,7 +39,7 @@ LEAVES = {leaf.name: leaf for leaf in leaves()}
 PROCESSES = ("up", "app", "server", "worker", "completion")
 APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
-    *(Monitoring, Pipelines, Recipes, Registry, Training, Environments),
+    *(Monitoring, Notifications, Pipelines, Recipes, Registry, Training, Environments),
 )
 
 # Methods that no command calls, each with the reason.
@@ -108,7 +109,7 @@ NAMES_NOTHING = {
     *("completion", "datasets preview", "datasets register", "experiments create"),
     *("experiments describe-metric", "experiments save-view", "models gates", "models set-gates"),
     *("runs param-importance", "runs start", "schedules add", "environments build"),
-    "recipes add",
+    *("recipes add", "channels add", "alerts silences add"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1"}
 NEEDED = {

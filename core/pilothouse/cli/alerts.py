@@ -11,9 +11,12 @@ from pilothouse.cli.command import Group, options_of, verb
 from pilothouse.cli.explanations import explanation_output
 from pilothouse.cli.options import PluginName
 from pilothouse.cli.output import Output, text_of
+from pilothouse.cli.silences import silences
 from pilothouse.monitoring.alert_rules import ACTIONS, SEVERITIES, AlertRuleSpec
 from pilothouse.monitoring.api import Monitoring
 from pilothouse.monitoring.checks import SIGNALS
+from pilothouse.monitoring.notifications.inbox import SHOW
+from pilothouse.monitoring.notifications.notifications import Notifications
 from pilothouse.monitoring.rules import rule_kinds
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 alerts = Group("alerts", help="Alerts of monitoring, and the rules that raise them.")
 rules = Group("rules", help="Alert rules: which results are watched, and when they alert.")
 alerts.add_command(rules)
+alerts.add_command(silences)
 alert_argument = click.argument("alert")
 note_option = click.option("--note", default="", help="Kept with the alert.")
 CHOICES = {
@@ -50,8 +54,23 @@ def _list(ws: Workspace, state: str | None, deployment: str | None) -> pd.DataFr
 
 @verb(
     alerts,
+    Notifications.inbox,
+    name="inbox",
+    example="pilothouse alerts inbox --show open",
+    own_help=True,
+)
+@click.option("--show", type=click.Choice(SHOW), default=None, help="A part of it only.")
+@click.option("--deployment", default=None, help="Of this deployment only.")
+def _inbox(ws: Workspace, show: str | None, deployment: str | None) -> pd.DataFrame:
+    """Alerts by deployment, the most severe first, with what mutes them."""
+    return ws.notifications.inbox(show, deployment=deployment)
+
+
+@verb(
+    alerts,
     Monitoring.alert,
     Monitoring.alert_events,
+    Notifications.view,
     name="show",
     example="pilothouse alerts show ALERT",
     own_help=True,
@@ -60,7 +79,11 @@ def _list(ws: Workspace, state: str | None, deployment: str | None) -> pd.DataFr
 def _show(ws: Workspace, alert: str) -> Output:
     """One alert with its transitions."""
     info, events = ws.monitoring.alert(alert), ws.monitoring.alert_events(alert)
-    return Output({**asdict(info), "events": events}, f"{text_of(info)}\n\n{text_of(events)}")
+    view = ws.notifications.view(alert)
+    text = f"{text_of(info)}\nnotified as: {view.severity}"
+    text += f"\n{view.muted}: {view.reason}" if view.muted else ""
+    value = {**asdict(info), "events": events, "notification": view}
+    return Output(value, f"{text}\n\n{text_of(events)}")
 
 
 @verb(alerts, Monitoring.explain, example="pilothouse alerts explain ALERT")

@@ -29,6 +29,7 @@ COMMANDS = {
     "environments": ("pilothouse.cli.environments", "environments", "Environments of models."),
     "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),
     "alerts": ("pilothouse.cli.alerts", "alerts", "Alerts and alert rules."),
+    "channels": ("pilothouse.cli.channels", "channels", "Where alerts are delivered to."),
     "pipelines": ("pilothouse.cli.pipelines", "pipelines", "Retraining and evaluation."),
     "recipes": ("pilothouse.cli.recipes", "recipes", "Training code of your own, run as jobs."),
     "jobs": ("pilothouse.cli.jobs", "jobs", "Jobs: durable work of the worker."),

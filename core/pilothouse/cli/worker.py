@@ -1,4 +1,4 @@
-"""The worker's loop: durable work, the deployment controller, and tidying of logs and histories."""
+"""The worker's loop: durable work, deployments, notifications, tidying of logs and histories."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ DEPLOYMENT_TICK_S = 0.5
 COMPACTION_TICK_S = 10.0
 HISTORIES_TICK_S = 10.0
 WATCH_TICK_S = 5.0
+NOTIFICATIONS_TICK_S = 1.0
 LOCK_SECONDS = 10.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.deployments.controller.controller import Controller
     from pilothouse.experiments.metrics.packed_history import compact_waiting
     from pilothouse.jobs.engine import Engine
+    from pilothouse.monitoring.notifications.sender import tick as notify
     from pilothouse.pipelines.auto_monitor import monitor_new
 
     controller = Controller(store)
@@ -62,6 +64,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
         heart.start(stop),
         _every(DEPLOYMENT_TICK_S, _beating(heart, controller.tick, "tick"), stop, "deployments"),
         _every(WATCH_TICK_S, lambda: monitor_new(store), stop, "watching"),
+        _every(NOTIFICATIONS_TICK_S, lambda: notify(store), stop, "notifications"),
         _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),
         _every(HISTORIES_TICK_S, lambda: compact_waiting(store), stop, "histories"),
     ]

@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     environment_offline: bool = Field(
         default=False, description="Whether environments are built from the cache alone."
     )
+    public_url: str = Field(
+        default="",
+        description="Where people open the app, for links in notifications; empty: on loopback.",
+    )
     webhook_private_addresses: bool = Field(
         default=False,
         description="Whether webhooks may call addresses of inner networks and of this machine.",

@@ -21,6 +21,7 @@ from pilothouse.monitoring import (
 from pilothouse.monitoring.alert_rules import AlertRuleSpec, RuleInfo
 from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.monitor_config import MonitorInfo
+from pilothouse.monitoring.notifications import outbox
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage.service import Service
 
@@ -141,6 +142,7 @@ class Monitoring(Service):
             row = window_store.require(session, window)
             window_store.remove(session, self._store, row, reason)
             alerts.reevaluate_without_window(session, self._store, row)
+            outbox.queue(session, self._store, row.deployment)
 
     def results(self, window: str) -> pd.DataFrame:
         """Every result of a window's newest revision; columns as in `frames.RESULTS`."""
@@ -217,6 +219,7 @@ class Monitoring(Service):
         with self._store.write() as session:
             row = alert_rules.switch(session, self._store, rule, enabled=False, reason=reason)
             alerts.resolve_for_rule(session, self._store, row, reason or "the rule was paused")
+            outbox.queue(session, self._store, row.deployment)
 
     def resume_rule(self, rule: str, reason: str = "") -> None:
         """Resume a paused rule, from the next window on. Raises NotFound."""
@@ -263,6 +266,7 @@ class Monitoring(Service):
         """End an open alert by hand. Raises NotFound, or Conflict when it has ended."""
         with self._store.write() as session:
             alerts.resolve(session, self._store, alert, note)
+            outbox.queue(session, self._store, alerts.require(session, alert).deployment)
 
     def request_report(self, window: str) -> str:
         """Ask for Evidently's report of a window and return the report's id. Raises NotFound."""

@@ -18,6 +18,7 @@ from pilothouse.monitoring import alerts, baselines, monitors, window_data, wind
 from pilothouse.monitoring.alert_rules import RETRAIN
 from pilothouse.monitoring.assessment import assess
 from pilothouse.monitoring.monitor_config import MonitorConfig
+from pilothouse.monitoring.notifications import outbox
 from pilothouse.monitoring.performance import (
     MinimumRows,
     compute_performance,
@@ -65,7 +66,9 @@ def evaluate_job(
     progress(0.9, f"{len(frame):,} rows judged")
 
     with store.write() as session:
-        return _result(session, [_store(session, store, window, restore) for window in evaluated])
+        windows = [_store(session, store, window, restore) for window in evaluated]
+        outbox.queue(session, store, deployment)
+        return _result(session, windows)
 
 
 def evaluate_window(

@@ -1,4 +1,4 @@
-"""The rows of monitoring: monitors, references, windows, results, rules, alerts, reports."""
+"""The rows of monitoring: from monitors and windows to alerts, reports and notifications."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 PENDING, FIRING, ACKNOWLEDGED, RESOLVED = "pending", "firing", "acknowledged", "resolved"
 OPEN = (PENDING, FIRING, ACKNOWLEDGED)
+# States of a delivery; and its kinds, beside those of a transition to firing or resolved.
+QUEUED, SENT, FAILED = "queued", "sent", "failed"
+REPEAT, TEST = "repeat", "test"
 
 
 # Columns of an alert that every evaluation may move without a change of its state.
@@ -259,3 +262,77 @@ class DriftReport(Table, table=True):
     requested_by: str
     created_at: datetime = Field(sa_type=Utc)
     made_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class Channel(Table, table=True):
+    """Where notifications go; `address` says where its secret URL is, and is never that URL."""
+
+    __tablename__ = "monitoring_channel"
+    seal: ClassVar[Seal | None] = Seal()
+    __table_args__ = (
+        Index(
+            "ix_monitoring_channel_one_name",
+            "name",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    name: str
+    address: str
+    enabled: bool = True
+    severities: list[str] = Field(sa_type=Json)
+    deployments: list[str] = Field(sa_type=Json)
+    repeat_hours: float
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    removed_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class NotificationDelivery(Table, table=True):
+    """One notification to one channel; its text is written when it is queued."""
+
+    __tablename__ = "monitoring_delivery"
+    __table_args__ = (Index(None, "status", "next_at"),)
+
+    id: str = Field(primary_key=True)
+    channel_id: str = Field(foreign_key="monitoring_channel.id", index=True)
+    kind: str
+    deployment: str
+    severity: str
+    title: str
+    body: str
+    status: str = QUEUED
+    attempts: int = 0
+    next_at: datetime = Field(sa_type=Utc)
+    error: str = ""
+    created_at: datetime = Field(sa_type=Utc)
+    ended_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class DeliveryAlert(Table, table=True):
+    """An alert that a notification is about."""
+
+    __tablename__ = "monitoring_delivery_alert"
+
+    delivery_id: str = Field(primary_key=True, foreign_key="monitoring_delivery.id")
+    alert_id: str = Field(primary_key=True, foreign_key="monitoring_alert.id", index=True)
+
+
+class Silence(Table, table=True):
+    """Who muted which alerts until when, and why; the matchers are globs."""
+
+    __tablename__ = "monitoring_silence"
+    seal: ClassVar[Seal | None] = Seal()
+
+    id: str = Field(primary_key=True)
+    deployment: str
+    rule: str
+    severity: str
+    reason: str
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    ends_at: datetime = Field(sa_type=Utc, index=True)
+    ended_by: str = ""

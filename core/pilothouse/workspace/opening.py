@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments import Experiments
     from pilothouse.interop.importing.api import Imports
     from pilothouse.monitoring import Monitoring
+    from pilothouse.monitoring.notifications.notifications import Notifications
     from pilothouse.pipelines import Pipelines
     from pilothouse.pipelines.recipes.recipes import Recipes
     from pilothouse.registry import Registry
@@ -119,6 +120,13 @@ class Workspace:
         from pilothouse.monitoring import Monitoring
 
         return Monitoring(self.store)
+
+    @cached_property
+    def notifications(self) -> Notifications:
+        """Channels that alerts are delivered to, silences, and the inbox of alerts."""
+        from pilothouse.monitoring.notifications.notifications import Notifications
+
+        return Notifications(self.store)
 
     @cached_property
     def attention(self) -> Attention:

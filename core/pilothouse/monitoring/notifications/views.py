@@ -1,0 +1,212 @@
+"""How an alert is seen: its severity after harm, and whether a silence or a cause mutes it.
+
+Muted is a view, never a state: the alert moves on, and who is notified of it waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from sqlmodel import Session, col, select
+
+from pilothouse.monitoring.checks import DATA_QUALITY, FAIL, NOT_EVALUATED, PERFORMANCE
+from pilothouse.monitoring.notifications.severity import (
+    DRIFT,
+    ESTIMATED_PERFORMANCE,
+    harm_of,
+    notified_severity,
+)
+from pilothouse.monitoring.tables import (
+    ACKNOWLEDGED,
+    FIRING,
+    RESOLVED,
+    Alert,
+    AlertRule,
+    CheckResult,
+    Silence,
+    Window,
+)
+
+SILENCED, INHIBITED = "silenced", "inhibited"
+SCHEMA = (
+    "schema"  # the check of data quality that fails when columns are missing or of another type
+)
+WATCHED = (PERFORMANCE, ESTIMATED_PERFORMANCE, DATA_QUALITY)
+
+
+@dataclass(frozen=True)
+class AlertView:
+    """How an alert is notified.
+
+    `muted` is "", "silenced" or "inhibited", with its reason; `until` is the end of a silence.
+    `cause` is the alert that stands for this one. `severity` is that of a notification.
+    """
+
+    severity: str
+    muted: str = ""
+    reason: str = ""
+    until: datetime | None = None
+    cause: str = ""
+
+
+@dataclass
+class Facts:
+    """What the views of some alerts rest on, read with a query for each kind of row."""
+
+    now: datetime
+    rules: dict[str, AlertRule] = field(default_factory=dict)
+    windows: dict[str, Window] = field(default_factory=dict)
+    newest: dict[str, Window] = field(default_factory=dict)
+    results: dict[str, list[CheckResult]] = field(default_factory=dict)
+    performance: list[Alert] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
+
+
+def views(session: Session, alerts: Sequence[Alert], now: datetime) -> dict[str, AlertView]:
+    """The view of each alert, by its id."""
+    if not alerts:
+        return {}
+    facts = _read(session, alerts, now)
+    return {alert.id: _view(alert, facts) for alert in alerts}
+
+
+def active_silences(session: Session, now: datetime) -> list[Silence]:
+    """The silences that hold now, the one that ends last first."""
+    query = select(Silence).where(col(Silence.ends_at) > now)
+    return list(session.exec(query.order_by(col(Silence.ends_at).desc())))
+
+
+def matches(silence: Silence, alert: Alert) -> bool:
+    """Whether a silence is about an alert: by deployment, rule, and the rule's severity."""
+    return all(
+        fnmatchcase(value, pattern)
+        for value, pattern in (
+            (alert.deployment, silence.deployment),
+            (alert.name, silence.rule),
+            (alert.severity, silence.severity),
+        )
+    )
+
+
+def _view(alert: Alert, facts: Facts) -> AlertView:
+    signal = facts.rules[alert.rule_id].signal
+    results = facts.results.get(alert.last_window, [])
+    severity = notified_severity(signal, alert.severity, harm_of(results))
+    for silence in facts.silences:
+        if matches(silence, alert):
+            reason = f"silenced by {silence.created_by}: {silence.reason}"
+            return AlertView(severity, SILENCED, reason, silence.ends_at)
+    if alert.state != RESOLVED:
+        reason, cause = _inhibition(alert, signal, facts)
+        if reason:
+            return AlertView(severity, INHIBITED, reason, cause=cause)
+    return AlertView(severity)
+
+
+def _inhibition(alert: Alert, signal: str, facts: Facts) -> tuple[str, str]:
+    """Why another fact explains the alert, and the alert that stands for it; empty when none."""
+    if signal in DRIFT and (reason := _broken_data(alert, facts)):
+        return reason, ""
+    if signal in (*DRIFT, ESTIMATED_PERFORMANCE):
+        for other in facts.performance:
+            if _shares_windows(alert, other, facts):
+                return f"one cause: the alert {other.name} is about the same windows", other.id
+    if signal == ESTIMATED_PERFORMANCE and _is_realised(facts.results.get(alert.last_window, [])):
+        return "labels have come: the realised performance of this window counts", ""
+    return "", ""
+
+
+def _broken_data(alert: Alert, facts: Facts) -> str:
+    """Why the drift of a deployment says nothing: its newest data are missing or broken."""
+    newest = facts.newest.get(alert.deployment)
+    if newest is not None and newest.rows == 0:
+        return f"no rows came in the window from {newest.start:%Y-%m-%d}"
+    windows = dict.fromkeys((alert.last_window, newest.id if newest is not None else ""))
+    for window in windows:
+        if any(_breaks_schema(result) for result in facts.results.get(window, [])):
+            return f"the schema is broken in the window from {facts.windows[window].start:%Y-%m-%d}"
+    return ""
+
+
+def _breaks_schema(result: CheckResult) -> bool:
+    return result.signal == DATA_QUALITY and result.check == SCHEMA and result.status == FAIL
+
+
+def _is_realised(results: Iterable[CheckResult]) -> bool:
+    return any(
+        result.signal == PERFORMANCE and result.primary and result.status not in NOT_EVALUATED
+        for result in results
+    )
+
+
+def _shares_windows(alert: Alert, other: Alert, facts: Facts) -> bool:
+    """Whether the windows of both alerts overlap in time; labels let performance lag behind."""
+    if alert.deployment != other.deployment:
+        return False
+    one, two = _span(alert, facts), _span(other, facts)
+    return one[0] < two[1] and two[0] < one[1]
+
+
+def _span(alert: Alert, facts: Facts) -> tuple[datetime, datetime]:
+    return facts.windows[alert.first_window].start, facts.windows[alert.last_window].end
+
+
+def _read(session: Session, alerts: Sequence[Alert], now: datetime) -> Facts:
+    deployments = {alert.deployment for alert in alerts}
+    rules = session.exec(select(AlertRule).where(col(AlertRule.deployment).in_(deployments)))
+    facts = Facts(now, {rule.id: rule for rule in rules})
+    facts.silences = active_silences(session, now)
+    facts.performance = _performance_alerts(session, deployments)
+    facts.newest = _newest_windows(session, deployments)
+    _read_windows(session, alerts, facts)
+    return facts
+
+
+def _performance_alerts(session: Session, deployments: Iterable[str]) -> list[Alert]:
+    """Alerts on realised performance that fire, or that somebody handles."""
+    query = (
+        select(Alert)
+        .join(AlertRule, col(AlertRule.id) == col(Alert.rule_id))
+        .where(
+            col(Alert.deployment).in_(deployments),
+            col(Alert.state).in_((FIRING, ACKNOWLEDGED)),
+            AlertRule.signal == PERFORMANCE,
+        )
+    )
+    return list(session.exec(query.order_by(col(Alert.id))))
+
+
+def _newest_windows(session: Session, deployments: Iterable[str]) -> dict[str, Window]:
+    """Of each deployment the window that began last; of one span, the busiest version's."""
+    newest = {}
+    for deployment in deployments:
+        query = select(Window).where(
+            Window.deployment == deployment, col(Window.removed_at).is_(None)
+        )
+        query = query.order_by(col(Window.start).desc(), col(Window.rows).desc())
+        window = session.exec(query.limit(1)).first()
+        if window is not None:
+            newest[deployment] = window
+    return newest
+
+
+def _read_windows(session: Session, alerts: Sequence[Alert], facts: Facts) -> None:
+    alerts = (*alerts, *facts.performance)
+    ids = {alert.last_window for alert in alerts} | {alert.first_window for alert in alerts}
+    ids |= {window.id for window in facts.newest.values()}
+    windows = session.exec(select(Window).where(col(Window.id).in_(ids)))
+    facts.windows = {window.id: window for window in windows}
+    query = (
+        select(CheckResult)
+        .join(
+            Window,
+            (col(Window.id) == col(CheckResult.window_id))
+            & (col(Window.revision) == col(CheckResult.revision)),
+        )
+        .where(col(Window.id).in_(ids), col(CheckResult.signal).in_(WATCHED))
+    )
+    for result in session.exec(query):
+        facts.results.setdefault(result.window_id, []).append(result)
