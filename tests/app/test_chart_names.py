@@ -87,12 +87,17 @@ DIFFERENCES = pd.DataFrame(
     }
 )
 WIDE = pd.DataFrame({"label": PAIR, "word": PAIR, "value": [1.0, 2.0]})
+TREND = DRIFT.assign(status=["ok", "fail"], standard_error=[0.1, None], reference=[0.2, 0.2])
+EVENTS = pd.DataFrame({"at": DAYS, "kind": ["alert", "deployment"], "text": PAIR})
 LINES = {
     "type": "line", "title": A, "x_title": A, "y_title": B,
     "lines": [{"name": A, "x": [1, 2], "y": [0.1, 0.2]}, {"name": B, "x": [1, 2], "y": [1.0, 2.0]}],
 }  # fmt: skip
 # What each chart function is called with: names of people wherever it takes one.
 CALLS: Mapping[str, Mapping[str, Any]] = {
+    "annotated.annotated_timeline": {
+        "metric": TREND, "drift": TREND, "events": EVENTS, "estimate": TREND, "title": A,
+    },
     "bars.ranked": {"frame": LABELLED, "label": "label", "value": "value", "title": A},
     "bars.two_distributions": {"frame": BINS, "names": (A, B), "title": A},
     "bars.grouped": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -88,6 +89,40 @@ def test_a_firing_alert_can_be_acknowledged_and_resolved(tour, served, alert):
     assert "Acknowledge" not in buttons(tour("alert", id=alert))
     served.monitoring.resolve(alert, "done")
     assert "Resolve" not in buttons(tour("alert", id=alert))
+
+
+def test_an_alert_says_what_changed_and_shows_it(tour, served, alert):
+    page = tour("alert", id=alert)
+    explanation = served.monitoring.explain(alert)
+    text = shown(page).replace("\\", "")
+    for sentence in explanation.sentences:
+        assert sentence in text
+    ranked = page.dataframe[0].value
+    assert ranked["title"].iloc[0] == explanation.columns[0].column == "temp"
+    assert re.search(r"Mean: \d+\.\d+ → 2\d\.\d+", text)
+    assert "No deployment, data version, promotion or retraining." in shown(page)
+    assert len(page.get("plotly_chart")) == 2  # both distributions, and the timeline
+    assert "Drift report" in buttons(page)
+
+
+def retrain_dialog(alert: str) -> None:
+    """The dialog open at every run, as a browser keeps it open."""
+    from pilothouse_app.features.pipelines import start
+
+    start._retrain("late", alert)
+
+
+def test_a_retraining_acknowledges_the_alert_that_asked_for_it(tour, served, alert, monkeypatch):
+    monkeypatch.setattr(type(served.pipelines), "reason_not_retrained", lambda *_: "")
+    monkeypatch.setattr("pilothouse_app.features.pipelines.start.go", lambda _to: None)
+    page = AppTest.from_function(retrain_dialog, args=(alert,), default_timeout=30).run()
+    assert page.checkbox(key="retrain_acknowledges").value
+    page.text_input(key="retrain_why").set_value("temp has changed").run()
+    page.button(key="retrain_go").click().run()
+    assert not page.exception
+    assert served.monitoring.alert(alert).state == "acknowledged"
+    assert served.monitoring.alert_events(alert)["note"].iloc[-1] == "temp has changed"
+    assert list(served.jobs.jobs()["kind"]) == ["retrain"]
 
 
 def test_the_page_of_an_alert_outlives_its_windows(tour, served, alert):

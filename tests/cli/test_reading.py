@@ -150,6 +150,8 @@ READS = {
     "monitors window WINDOW": "rows: 300",
     "monitors results WINDOW": "size",
     "monitors drift WINDOW": "town",
+    "monitors explain WINDOW": "expected",
+    "monitors timeline shop": "",
     "monitors distributions WINDOW size": "",
     "monitors documents WINDOW": "",
     "monitors metrics shop": "roc_auc",

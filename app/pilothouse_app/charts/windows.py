@@ -44,7 +44,7 @@ def status_over_time(
     rows = frame[frame[value].notna()]
     chart = empty_figure(dark, legend=False)
     if error and rows[error].notna().any():
-        _band(chart, rows[rows[error].notna()], value, error, colours.reference)
+        band(chart, rows[rows[error].notna()], value, error, colours.reference)
 
     chart.add_scatter(
         x=rows["start"],
@@ -66,7 +66,7 @@ def status_over_time(
     return chart.update_yaxes(tickformat=tickformat, title=literal(unit) if unit else None)
 
 
-def _band(chart: go.Figure, rows: pd.DataFrame, value: str, error: str, colour: str) -> None:
+def band(chart: go.Figure, rows: pd.DataFrame, value: str, error: str, colour: str) -> None:
     """Where the true value lies with 95 %: the value less and plus 1.96 standard errors."""
     for sign, fill in ((-1, None), (1, "tonexty")):
         chart.add_scatter(
@@ -77,6 +77,7 @@ def _band(chart: go.Figure, rows: pd.DataFrame, value: str, error: str, colour: 
             fill=fill,
             fillcolor=with_opacity(colour, 0.18),
             hoverinfo="skip",
+            showlegend=False,
         )
 
 

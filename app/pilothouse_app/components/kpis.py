@@ -8,6 +8,8 @@ from typing import Literal
 
 import streamlit as st
 
+from pilothouse_app.components.layout import covered_by_link
+from pilothouse_app.components.links import PageAddress, link
 from pilothouse_app.components.markdown import literal
 
 
@@ -16,7 +18,8 @@ class Kpi:
     """One tile: label, value, a muted context, and optionally its recent trend.
 
     `change` is a number (0 is grey and has no arrow) or text that begins with its sign; `better`
-    says which direction is good news.
+    says which direction is good news. A tile `to` somewhere is a link as a whole; an `alarming` one
+    has its value in red.
     """
 
     label: str
@@ -27,6 +30,8 @@ class Kpi:
     # Only a line: Streamlit's bars and areas in a metric begin at the least value, not at zero.
     trend: Sequence[float] = field(default_factory=tuple)
     help: str | None = None
+    to: PageAddress | None = None
+    alarming: bool = False
 
 
 _COLOURS: dict[str, Literal["normal", "inverse", "off"]] = {
@@ -40,15 +45,20 @@ def kpi_row(kpis: Sequence[Kpi], *, columns: int = 0) -> None:
     """The tiles side by side; all get the same parts, so that their heights agree."""
     courses = any(len(kpi.trend) for kpi in kpis)
     with st.grid(columns or len(kpis), min_column_width=128, gap="small"):
-        for kpi in kpis:
-            _tile(kpi, courses)
+        for index, kpi in enumerate(kpis):
+            if kpi.to is None:
+                _tile(kpi, courses)
+                continue
+            with covered_by_link(f"tile_{index}"):
+                _tile(kpi, courses)
+                link(kpi.to, f"{kpi.label}: {kpi.value}", width="stretch")
 
 
 def _tile(kpi: Kpi, courses: bool) -> None:
     course = [float(value) for value in kpi.trend] or [0.0, 0.0]
     st.metric(
         literal(kpi.label),
-        literal(kpi.value),
+        f":red[{literal(kpi.value)}]" if kpi.alarming else literal(kpi.value),
         delta=kpi.change,
         delta_color=_COLOURS[kpi.better],
         delta_description=literal(kpi.context) or " ",

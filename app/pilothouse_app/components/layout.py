@@ -121,6 +121,23 @@ def styled_as_button(key: str) -> Iterator[None]:
 
 
 @contextmanager
+def covered_by_link(key: str) -> Iterator[None]:
+    """A block whose last element, a link, covers it: a press anywhere on the block follows it."""
+    block, cover = (
+        f".st-key-{key}",
+        "[data-testid=stElementContainer]:has([data-testid=stPageLink])",
+    )
+    st.html(
+        f"<style>{block}{{position:relative}}"
+        f"{block} {cover}{{position:absolute!important;inset:0;height:100%!important;z-index:1}}"
+        f"{block} {cover} :is(div,a){{width:100%;height:100%}}"
+        f"{block} [data-testid=stPageLink] a>*{{opacity:0}}</style>"
+    )
+    with st.container(key=key, height="stretch"):
+        yield
+
+
+@contextmanager
 def sticky(key: str) -> Iterator[None]:
     """A block that stays at the top of the window while a longer one beside it is scrolled."""
     st.html(

@@ -11,26 +11,36 @@ import streamlit as st
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring.alert_rules import rule_title
 from pilothouse.monitoring.check_titles import check_title
+from pilothouse.monitoring.checks import DRIFTED_SHARE, PRIMARY
 from pilothouse_app.charts.windows import status_over_time
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import ago, number, title, when
 from pilothouse_app.components.header import facts, header, section
-from pilothouse_app.components.links import address, link, query_param, screen
+from pilothouse_app.components.links import address, go, link, query_param, screen
 from pilothouse_app.components.live import refresh_when_changed
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.records import records
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.status import badge_text
+from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import alert_buttons, alert_sentence
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
+from pilothouse_app.features.monitoring.explanation import (
+    cause_note,
+    deployment_timeline,
+    events_before,
+    explanation_sentences,
+)
 from pilothouse_app.features.monitoring.rules import rule_sentence
 from pilothouse_app.features.monitoring.windows import span_text
 from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:
     from pilothouse.monitoring.api import AlertInfo, WindowInfo
+    from pilothouse.monitoring.explanation import Explanation
 
 SCREEN = Screen(
     title="Alert",
@@ -52,11 +62,13 @@ def render() -> None:
         return
 
     alert = workspace().monitoring.alert(alert_id)
+    explanation = _explanation(alert_id)
     with header(
         f"{alert.deployment}: {rule_title(alert.name)}", status=alert.state, back=("Alerts", inbox)
     ):
+        _report_button(explanation)
         if alert.state != "resolved":
-            retrain_button(alert.deployment)
+            retrain_button(alert.deployment, alert=alert.id if alert.state == "firing" else "")
         alert_buttons(alert)
 
     refresh_when_changed(
@@ -65,20 +77,48 @@ def render() -> None:
         message="This alert has changed elsewhere",
     )
 
-    st.markdown(f"**{literal(alert_sentence(alert.message))}**")
+    if explanation is not None:
+        explanation_sentences(explanation)
     _facts(alert)
-    windows = _windows(alert)
-    _links(alert, windows)
+    _links(alert, _windows(alert))
+    _why(explanation)
+    deployment_timeline(alert.deployment, key="alert")
     left, right = st.columns([58, 42], gap="medium")
     with left:
         _trend(alert)
     with right:
         _events(alert)
-    section("What drifted in its last window")
-    if alert.last_window in windows:
-        ranking_and_distributions(alert.last_window, key="alert")
-    else:
+
+
+def _explanation(alert_id: str) -> Explanation | None:
+    """Why the alert was raised; None when the window that says so was removed."""
+    with suppress(NotFound):
+        return cached(
+            f"explanation of {alert_id}", lambda: workspace().monitoring.explain(alert_id)
+        )
+    return None
+
+
+def _why(explanation: Explanation | None) -> None:
+    """The columns by harm with both distributions, and the events before the change."""
+    if explanation is None:
         st.markdown(":gray[The window was removed.]")
+        return
+    notes = {cause.column: cause_note(cause) for cause in explanation.columns}
+    ranking_and_distributions(explanation.window, key="alert", notes=notes)
+    events_before(explanation)
+
+
+def _report_button(explanation: Explanation | None) -> None:
+    if explanation is not None and st.button(
+        "Drift report",
+        icon=":material/lab_profile:",
+        help="Evidently's report of the window that is explained, made by a job and kept",
+        key="alert_report",
+    ):
+        report = workspace().monitoring.request_report(explanation.window)
+        toast_next("The report is being made")
+        go(address("report", report))
 
 
 def _windows(alert: AlertInfo) -> dict[str, WindowInfo]:
@@ -126,6 +166,9 @@ def _trend(alert: AlertInfo) -> None:
 
     rule = matching[0]
     section("Breaches when", literal(rule_sentence(rule)))
+    st.markdown(literal(alert_sentence(alert.message)))
+    if str(rule["check"]) in (PRIMARY, DRIFTED_SHARE):
+        return  # the timeline has it
     trend = monitoring.trend(alert.deployment, str(rule["check"]), signal=str(rule["signal"]))
     if trend.empty or trend["column"].nunique() > 1:
         return

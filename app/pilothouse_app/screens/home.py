@@ -14,7 +14,7 @@ from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import ago, compact, number, plural
 from pilothouse_app.components.header import header, section
 from pilothouse_app.components.kpis import Kpi, kpi_row
-from pilothouse_app.components.links import link, screen
+from pilothouse_app.components.links import PageAddress, address, link, screen
 from pilothouse_app.components.live import live
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import (
@@ -114,13 +114,26 @@ def _tiles(now: Overview, span: str) -> list[Kpi]:
             "–" if now.p95_ms is None else f"{number(now.p95_ms, 1)} ms",  # noqa: RUF001
             "latest minutes" if now.p95_ms is not None else "no traffic yet",
         ),
-        Kpi("Open alerts", str(len(now.alerts)), f"{firing} firing" if firing else "none firing"),
+        Kpi(
+            "Open alerts",
+            str(len(now.alerts)),
+            f"{firing} firing" if firing else "none firing",
+            to=_alerts_address(now),
+            alarming=bool(firing),
+        ),
         Kpi(
             "Waiting for a decision",
             str(len(now.promotions)),
             f"{newest['model']} {newest['version']}" if newest else "nothing",
         ),
     ]
+
+
+def _alerts_address(now: Overview) -> PageAddress:
+    """The only open alert, else the inbox."""
+    if len(now.alerts) == 1:
+        return address("alert", str(now.alerts[0]["id"]))
+    return screen("monitoring", monitoring_view="Alerts")
 
 
 def _traffic(now: Overview, span: str) -> None:

@@ -238,6 +238,13 @@ def _trend(
     return ws.monitoring.trend(deployment, check, column, signal=signal)
 
 
+@verb(monitors, Monitoring.timeline, example="pilothouse monitors timeline churn")
+@deployment_argument
+def _timeline(ws: Workspace, deployment: str) -> pd.DataFrame:
+    ws.monitoring.monitor_info(deployment)
+    return ws.monitoring.timeline(deployment)
+
+
 @verb(monitors, example="pilothouse monitors performance churn --metric accuracy")
 @deployment_argument
 @click.option(

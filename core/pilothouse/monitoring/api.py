@@ -16,6 +16,7 @@ from pilothouse.monitoring import (
     frames,
     monitors,
     report_requests,
+    timeline,
     window_store,
 )
 from pilothouse.monitoring.alert_rules import AlertRuleSpec, RuleInfo
@@ -158,6 +159,14 @@ class Monitoring(Service):
         """
         with self._store.read() as session:
             return frames.trend(session, deployment, check, column, signal)
+
+    def timeline(self, deployment: str) -> pd.DataFrame:
+        """Events over a deployment's windows, oldest first; columns as in `timeline.TIMELINE`.
+
+        Deployments, data versions, promotions, retrainings, and when alerts fired and cleared.
+        """
+        with self._store.read() as session:
+            return timeline.timeline(session, deployment)
 
     def drift_ranking(self, window: str) -> pd.DataFrame:
         """Features by harm, the share of rows that changed times the importance of the column.

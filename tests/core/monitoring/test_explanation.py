@@ -20,6 +20,7 @@ from pilothouse.monitoring.explanation_text import (
     span_phrase,
 )
 from pilothouse.monitoring.tables import Window
+from pilothouse.monitoring.timeline import TIMELINE
 
 ROWS = 1_500
 WEEK = timedelta(days=7)
@@ -162,6 +163,22 @@ def test_data_counts_when_the_model_was_trained_on_it(desk: Any) -> None:
     assert explanation.sentences[1].endswith(
         "a version of the data was registered (trips@2) on 17 March 2013."
     )
+
+
+def test_the_timeline_joins_events_and_alerts_on_the_windows_time(story: Any) -> None:
+    desk, _ = story
+    for number in (5, 6):
+        week(desk, number)
+    frame = desk.monitoring.timeline("late")
+    assert tuple(frame.columns) == TIMELINE
+    assert frame["at"].is_monotonic_increasing
+    rows = frame[["at", "kind", "text"]].values.tolist()
+    assert rows == [
+        [desk.week(2) - timedelta(days=2), "deployment", "the deployment was rolled back (late@1)"],
+        [desk.week(3), "alert", "Performance firing"],
+        [desk.week(6), "cleared", "Performance resolved"],
+    ]
+    assert desk.monitoring.timeline("another").empty
 
 
 def test_what_is_not_there_is_not_explained(desk: Any) -> None:

@@ -42,8 +42,13 @@ RANKING = {
 }
 
 
-def ranking_and_distributions(window: str, *, key: str) -> None:
-    """The ranking at the left; ticking a column shows it at the right."""
+def ranking_and_distributions(
+    window: str, *, key: str, notes: Mapping[str, str] | None = None
+) -> None:
+    """The ranking at the left; ticking a column shows it at the right.
+
+    `notes` are by column, as Markdown, and stand above its distributions.
+    """
     ranking = workspace().monitoring.drift_ranking(window)
     if ranking.empty:
         empty(
@@ -68,7 +73,8 @@ def ranking_and_distributions(window: str, *, key: str) -> None:
         )  # fmt: skip
 
     with right:
-        _distributions(window, selected_column(list(ranking["column"]), ticked), ranking, key=key)
+        column = selected_column(list(ranking["column"]), ticked)
+        _distributions(window, column, ranking, (notes or {}).get(column, ""), key=key)
 
 
 def selected_column(columns: Sequence[str], ticked: Sequence[str]) -> str:
@@ -76,9 +82,11 @@ def selected_column(columns: Sequence[str], ticked: Sequence[str]) -> str:
     return next((name for name in reversed(ticked) if name in columns), columns[0])
 
 
-def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str) -> None:
+def _distributions(window: str, column: str, ranking: pd.DataFrame, note: str, *, key: str) -> None:
     row = ranking[ranking["column"] == column].iloc[0]
     section(literal(column), drift_note(row))
+    if note:
+        st.markdown(note)
     column_quality(workspace().monitoring.results(window), column)
     try:
         frame = workspace().monitoring.distributions(window, column)

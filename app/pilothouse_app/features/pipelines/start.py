@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
+from pilothouse.kit.errors import Conflict
 from pilothouse.pipelines.demos import FLIGHTS, INSTALL, demo
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
@@ -76,14 +79,17 @@ def demos_dialog() -> None:
         run_or_show_error(lambda: start_demo(chosen.name))
 
 
-def retrain_button(deployment: str = "") -> None:
-    """The button that retrains a deployment's model and proposes the result."""
+def retrain_button(deployment: str = "", *, alert: str = "") -> None:
+    """The button that retrains a deployment's model and proposes the result.
+
+    With a firing `alert` the dialog offers to acknowledge it with the same reason.
+    """
     if st.button("Retrain", icon=":material/model_training:", key="start_retrain"):
-        _retrain(deployment)
+        _retrain(deployment, alert)
 
 
 @st.dialog("Retrain", icon=":material/model_training:")
-def _retrain(deployment: str) -> None:
+def _retrain(deployment: str, alert: str) -> None:
     deployments = workspace().deployments.deployments()
     names = list(deployments[deployments["model"] != ""]["name"])  # others have nothing to train
     if not names:
@@ -107,12 +113,19 @@ def _retrain(deployment: str) -> None:
         st.info(literal(obstacle), title="It cannot be retrained", icon=":material/info:")
         return
     reason = reason_input("retrain_why")
+    acknowledges = bool(alert) and st.checkbox(
+        "Acknowledge the alert", value=True, key="retrain_acknowledges"
+    )
     missing = "" if reason else "Give a reason first"
     if dialog_buttons("Retrain", "retrain", missing=missing):
-        run_or_show_error(lambda: _start_retraining(chosen, reason))
+        run_or_show_error(lambda: _start_retraining(chosen, reason, alert if acknowledges else ""))
 
 
-def _start_retraining(deployment: str, reason: str) -> None:
+def _start_retraining(deployment: str, reason: str, alert: str) -> None:
+    """Start it, then acknowledge the alert: a retraining that is refused handles nothing."""
     job = workspace().pipelines.retrain(deployment, reason)
+    if alert:
+        with suppress(Conflict):  # somebody else has acknowledged it since
+            workspace().monitoring.acknowledge(alert, reason)
     toast_next("Retraining started")
     go(address("job", job))
