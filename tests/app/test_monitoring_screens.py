@@ -9,7 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from harness.task_windows import CASES, NAME, begin, draw
+from pilothouse.monitoring.notifications.channels import ChannelSpec
+from pilothouse.monitoring.notifications.silences import SilenceSpec
 from pilothouse.workspace import Workspace
+from pilothouse_app.components.table import table_key
 from pilothouse_app.features.monitoring.alerts import alert_sentence
 from pilothouse_app.features.monitoring.windows import span_text
 
@@ -20,6 +23,13 @@ def shown(page) -> str:
 
 def buttons(page) -> list[str]:
     return [each.label for each in page.button]
+
+
+def tick(page: AppTest, table: str, row: str) -> None:
+    """Tick the only row of a table."""
+    key = table_key(table, [row])
+    page.session_state[key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    page.run()
 
 
 @pytest.fixture
@@ -78,6 +88,58 @@ def test_results_are_filtered_by_the_address(tour, window):
 def test_alerts_are_filtered_by_the_address(tour):
     page = tour("monitoring", monitoring_view="Alerts", alerts_state="Acknowledged")
     assert "No alerts match" in shown(page)
+
+
+def test_the_inbox_says_who_handles_an_alert_and_what_mutes_it(tour, served, alert):
+    served.monitoring.acknowledge(alert, "seen")
+    rows = tour("monitoring", monitoring_view="Alerts").dataframe[0].value
+    assert "acknowledged by ada" in list(rows["note"])
+    until = served.store.now() + timedelta(hours=1)
+    served.notifications.add_silence(SilenceSpec("sensor", until))
+    page = tour("monitoring", monitoring_view="Alerts", alerts_state="Muted")
+    assert "Silenced: silenced by ada: sensor" in list(page.dataframe[0].value["note"])
+    page = tour("alert", id=alert)
+    (info,) = page.info
+    assert info.value.replace("\\", "") == "Silenced by ada: sensor. Until 1 Mar 2026, 13:00 UTC."
+
+
+def test_a_silence_begins_with_the_alert_and_asks_for_a_reason(tour, served, alert):
+    page = tour("alert", id=alert)
+    page.button(key="silence_add").click().run()
+    assert not page.exception
+    fields = [page.text_input(key=f"silence_{name}").value for name in ("deployment", "rule")]
+    assert fields == ["late", served.monitoring.alert(alert).name]
+    assert page.button(key="silence_go").disabled
+
+
+def test_a_channel_is_tested_and_its_deliveries_are_listed(tour, served, alert):
+    page = tour("monitoring", monitoring_view="Notifications")
+    assert "Nobody is notified yet" in shown(page)
+    page.button(key="no_channels_action").click().run()
+    assert page.button(key="channel_go").disabled
+    address = "json://127.0.0.1:9/secret-token"
+    channel = served.notifications.add_channel(ChannelSpec("on-call", address))
+
+    page = tour("monitoring", monitoring_view="Notifications")
+    tick(page, "channels", channel)
+    assert {"Send a test", "Edit", "Pause", "Remove"} <= set(buttons(page))
+    page.button(key="channel_test").click().run()
+    assert not page.exception
+    assert list(page.dataframe[-1].value["title"]) == ["[test] Pilothouse"]
+    assert not any("secret-token" in frame.value.to_string() for frame in page.dataframe)
+    page.button(key="channel_edit").click().run()
+    assert page.text_input(key="channel_address").value == ""
+    assert page.text_input(key="channel_name").value == "on-call"
+
+
+def test_silences_that_hold_are_listed_and_can_be_ended(tour, served):
+    until = served.store.now() + timedelta(hours=1)
+    silence = served.notifications.add_silence(SilenceSpec("sensor", until, deployment="late"))
+    page = tour("monitoring", monitoring_view="Notifications")
+    tick(page, "silences", silence)
+    assert list(page.dataframe[0].value["reason"]) == ["sensor"]
+    page.button(key="silence_end").click().run()
+    assert "notified at once" in shown(page)
 
 
 def test_a_firing_alert_can_be_acknowledged_and_resolved(tour, served, alert):

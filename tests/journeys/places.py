@@ -214,6 +214,9 @@ PLACES: Mapping[str, Place] = {
     "monitoring-windows": Place(
         "monitoring", view={"monitoring_view": "Windows"}, shows=("Windows",)
     ),
+    "monitoring-notifications": Place(
+        "monitoring", view={"monitoring_view": "Notifications"}, shows=("Silences",)
+    ),
     "monitoring-alerts": Place("monitoring", view={"monitoring_view": "Alerts"}, shows=("Alerts",)),
     "monitoring-rules": Place(
         "monitoring", view={"monitoring_view": "Rules"}, shows=("Alert rules",)

@@ -12,6 +12,7 @@ Colour = Literal["green", "blue", "orange", "red", "gray", "violet"]
 
 COLOURS: dict[str, Colour] = {
     "finished": "green",
+    "sent": "green",
     "succeeded": "green",
     "ready": "green",
     "serving": "green",

@@ -26,7 +26,7 @@ from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.status import badge_text
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.monitoring.alerts import alert_buttons, alert_sentence
+from pilothouse_app.features.monitoring.alerts import alert_buttons, alert_sentence, notified_as
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
 from pilothouse_app.features.monitoring.explanation import (
     cause_note,
@@ -34,6 +34,7 @@ from pilothouse_app.features.monitoring.explanation import (
     events_before,
     explanation_sentences,
 )
+from pilothouse_app.features.monitoring.notifications import deliveries_of_alert
 from pilothouse_app.features.monitoring.rules import rule_sentence
 from pilothouse_app.features.monitoring.windows import span_text
 from pilothouse_app.features.pipelines.start import retrain_button
@@ -79,6 +80,8 @@ def render() -> None:
 
     if explanation is not None:
         explanation_sentences(explanation)
+    if alert.state != "resolved":
+        notified_as(workspace().notifications.view(alert_id), alert.severity)
     _facts(alert)
     _links(alert, _windows(alert))
     _why(explanation)
@@ -88,6 +91,7 @@ def render() -> None:
         _trend(alert)
     with right:
         _events(alert)
+        deliveries_of_alert(alert.id)
 
 
 def _explanation(alert_id: str) -> Explanation | None:
@@ -139,6 +143,7 @@ def _facts(alert: AlertInfo) -> None:
             "Windows in breach": str(alert.breaches),
             "Opened": ago(alert.opened_at),
             "Fired": ago(alert.fired_at) if alert.fired_at else "",
+            "Acknowledged by": literal(alert.acknowledged_by),
             "Action": "retrain" if alert.action == "retrain" else "",
         }
     )

@@ -22,6 +22,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import inbox
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
 from pilothouse_app.features.monitoring.metrics import monitored_metrics
+from pilothouse_app.features.monitoring.notifications import notifications_view
 from pilothouse_app.features.monitoring.rules import add_rule_button, rules_view
 from pilothouse_app.features.monitoring.settings import change_settings_button, settings_view
 from pilothouse_app.features.monitoring.trends import latest_metrics, trends
@@ -40,7 +41,7 @@ SCREEN = Screen(
     section="Operate",
     order=20,
 )
-VIEWS = ("overview", "drift", "windows", "alerts", "rules", "settings")
+VIEWS = ("overview", "drift", "windows", "alerts", "notifications", "rules", "settings")
 KINDS = ("evaluate_windows", "retrain", "drift_report")
 
 
@@ -74,6 +75,8 @@ def render() -> None:
 
     if view == "alerts":
         inbox(name)
+    elif view == "notifications":
+        notifications_view(name)
     elif view == "rules":
         rules_view(name)
     elif view == "settings":

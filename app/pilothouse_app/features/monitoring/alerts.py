@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from pilothouse.experiments.metrics.kinds import METRICS
 from pilothouse.monitoring.alert_rules import rule_title
-from pilothouse.monitoring.tables import ACKNOWLEDGED, FIRING, PENDING, RESOLVED
+from pilothouse.monitoring.notifications.inbox import SHOW
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty, nothing_found
-from pilothouse_app.components.filters import choose_many, filter_bar
-from pilothouse_app.components.status import status_title
+from pilothouse_app.components.filters import choose_many, filter_bar, switch
+from pilothouse_app.components.formats import title, when
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.records import records
 from pilothouse_app.components.table import (
     name_column,
     number_column,
@@ -24,27 +26,36 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.silences import silence_button
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.monitoring.api import AlertInfo
+    from pilothouse.monitoring.notifications.views import AlertView
 
-# Those that need somebody come first.
-STATES = (FIRING, PENDING, ACKNOWLEDGED, RESOLVED)
 COLUMNS = {
     "title": name_column("Alert", width=190),
     "state": status_column("State", width=112),
     "severity": status_column("Severity", width=92),
-    "message": text_column("Message"),
+    "message": text_column("Message", width=310),
+    "note": text_column("Handled or muted", width=180),
     "breaches": number_column("Windows", 0, width=74, help="Windows in breach"),
     "opened_at": when_column("Opened", width=104),
 }
+NOTE_ICON = ":material/notifications_paused:"
+ONE, ALL = "this", "all"
+SCOPES = {ONE: "This deployment", ALL: "All deployments"}
 
 
-def inbox(deployment: str = "") -> None:
-    """The alerts, those that need somebody first; of one deployment or of all."""
-    alerts = workspace().monitoring.alerts(deployment=deployment or None)
+def inbox(deployment: str) -> None:
+    """Alerts by deployment, the most severe first; of one deployment or of all."""
+    with filter_bar():
+        scope = switch(
+            "alerts_scope", tuple(SCOPES), "Of", default=ONE, format_func=SCOPES.__getitem__
+        )
+        parts = choose_many("alerts_state", SHOW, "State", format_func=title)
+    alerts = workspace().notifications.inbox(deployment=None if scope == ALL else deployment)
     if alerts.empty:
         empty(
             "No alert has been raised",
@@ -54,9 +65,7 @@ def inbox(deployment: str = "") -> None:
         )
         return
 
-    with filter_bar():
-        states = choose_many("alerts_state", STATES, "State", format_func=status_title)
-    chosen = alerts[alerts["state"].isin(states)] if states else alerts
+    chosen = alerts[alerts["show"].isin(parts)] if parts else alerts
     if chosen.empty:
         nothing_found("alerts")
         return
@@ -67,12 +76,34 @@ def inbox(deployment: str = "") -> None:
 
 
 def _display_frame(alerts: pd.DataFrame) -> pd.DataFrame:
-    urgent = alerts.sort_values("state", key=lambda states: states.map(STATES.index), kind="stable")
-    names = zip(urgent["deployment"], urgent["name"], strict=True)
-    return urgent.assign(
-        message=[alert_sentence(message) for message in urgent["message"]],
+    names = zip(alerts["deployment"], alerts["name"], strict=True)
+    return alerts.assign(
+        message=[alert_sentence(message) for message in alerts["message"]],
         title=[f"{deployment}: {rule_title(name)}" for deployment, name in names],
+        note=[_note(row) for row in records(alerts)],
     )
+
+
+def _note(row: Any) -> str:
+    """Who handles an alert, or why it is muted."""
+    if row["muted"]:
+        return f"{title(row['muted'])}: {row['reason']}"
+    return f"acknowledged by {row['acknowledged_by']}" if row["acknowledged_by"] else ""
+
+
+def notified_as(view: AlertView, severity: str) -> None:
+    """One line when an alert is muted, or less severe than its rule says; else nothing."""
+    if view.muted:
+        until = f" Until {when(view.until)}." if view.until else ""
+        reason = view.reason[:1].upper() + view.reason[1:]
+        st.info(f"{literal(reason)}.{until}", title=title(view.muted), icon=NOTE_ICON)
+    elif view.severity != severity:
+        st.info(
+            f"The rule says *{severity}*. No loss of performance is known in its window, so it is "
+            f"notified as *{view.severity}*.",
+            title="Informs, and wakes nobody" if view.severity == "info" else "Less severe",
+            icon=NOTE_ICON,
+        )
 
 
 def alert_sentence(message: str) -> str:
@@ -96,6 +127,9 @@ def alert_buttons(alert: AlertInfo) -> None:
             command=lambda note: monitoring.acknowledge(alert.id, note),
             done="The alert is acknowledged",
         )
+
+    if alert.state != "resolved":
+        silence_button(alert.deployment, alert.name)
 
     if alert.state != "resolved" and st.button(
         "Resolve", icon=":material/task_alt:", key="alert_resolve"
