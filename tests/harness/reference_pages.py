@@ -104,8 +104,10 @@ def _details(plugin: Any) -> Iterator[str]:
         menu = f"in the menu under {screen.section}" if screen.section else "in the menu"
         yield "reached by links" if screen.hidden else menu
     elif hasattr(plugin, "limits"):
-        yield f"columns of {' and '.join(sorted(plugin.kinds))}"
-        yield f"warns above {plugin.limits.warn:g}, fails above {plugin.limits.fail:g}"
+        if hasattr(plugin, "kinds"):
+            yield f"columns of {' and '.join(sorted(plugin.kinds))}"
+        side, limits = plugin.limits.direction, plugin.limits
+        yield f"warns {side} {limits.warn:g}, fails {side} {limits.fail:g}"
     elif hasattr(plugin, "file_names"):
         yield ", ".join(f"`{name}`" for name in plugin.file_names.split(", "))
         yield f"needs {', '.join(plugin.libraries)}; versions: {plugin.versions}"

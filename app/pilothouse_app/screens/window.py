@@ -32,6 +32,7 @@ from pilothouse_app.features.monitoring.metrics import (
     monitored_metrics,
 )
 from pilothouse_app.features.monitoring.performance import performance_view
+from pilothouse_app.features.monitoring.quality import window_quality
 from pilothouse_app.features.monitoring.reports import report_frame, report_table
 from pilothouse_app.features.monitoring.trends import summary_kpi
 from pilothouse_app.features.monitoring.windows import span_text
@@ -99,6 +100,7 @@ def render() -> None:
             )
 
     if view == "drift":
+        window_quality(workspace().monitoring.results(window.id))
         ranking_and_distributions(window.id, key="window")
         output_distributions(window.id, key="window")
     elif view == "performance":

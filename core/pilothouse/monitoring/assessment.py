@@ -18,6 +18,7 @@ from pilothouse.monitoring.checks import (
     INSUFFICIENT,
     NO_REFERENCE,
     NOT_EVALUATED,
+    OK,
     PERFORMANCE,
     PREDICTION_DRIFT,
     WARN,
@@ -51,8 +52,11 @@ from pilothouse.monitoring.profiles import (
     not_numbers,
     number_window,
 )
+from pilothouse.monitoring.quality import WindowFacts
 from pilothouse.monitoring.reference_profile import ReferenceProfile, output_columns
 from pilothouse.monitoring.time_profiles import TimeReference, TimeWindow, time_window
+from pilothouse.monitoring.traffic import Traffic
+from pilothouse.monitoring.window_checks import window_checks
 from pilothouse.monitoring.window_rows import WindowRows
 
 if TYPE_CHECKING:
@@ -93,9 +97,8 @@ class Assessment:
         none could.
         """
         share = [check.status for check in self.checks if check.check == DRIFTED_SHARE]
-        others = [check.status for check in self.checks if _counts(check)]
-        softened = [WARN if status == FAIL else status for status in others]
-        return worst(status for status in (*softened, *share) if status != INSUFFICIENT)
+        others = [_weight(check) for check in self.checks if _counts(check)]
+        return worst(status for status in (*others, *share) if status != INSUFFICIENT)
 
     @property
     def performance_status(self) -> str:
@@ -114,17 +117,30 @@ def _counts(check: Check) -> bool:
     return check.signal == DATA_QUALITY or (check.primary and check.signal != PERFORMANCE)
 
 
+def _weight(check: Check) -> str:
+    """What a check makes of the window: a column that fails warns, a window that fails fails.
+
+    That there is enough traffic does not say that anything could be judged.
+    """
+    if check.column:
+        return WARN if check.status == FAIL else check.status
+    return INSUFFICIENT if check.status == OK else check.status
+
+
 def assess(
     reference: ReferenceProfile,
     rows: WindowRows,
     config: MonitorConfig,
     signature: Signature,
     performance: Performance,
+    traffic: Traffic | None = None,
+    unexpected: tuple[str, ...] = (),
 ) -> Assessment:
     """Assess a window. A column that cannot be read gives one check of status error."""
     faults: list[Check] = []
     scored: list[ScoredCheck] = []
     columns: dict[str, Any] = {}
+    all_differ = False
     informative = {column.name for column in output_columns(signature)[DECIDING_OUTPUTS:]}
     times = {field.name for field in signature.inputs if field.type == "time"}
     for signal, column, pair in _columns(reference, rows, signature):
@@ -136,8 +152,14 @@ def assess(
             continue
         scored += score_column(signal, column, pair, config, decides)
         columns[f"{signal}/{column}"] = column_profile(pair)
+        # PERF: a pair is not kept, its merged samples are large.
+        all_differ = all_differ or (signal == FEATURE_DRIFT and _all_differ(pair))
 
     checks = [*faults, *judge_together(scored, config.false_discovery_rate)]
+    absent = tuple(name for name in reference.columns if name not in rows.features)
+    checks += window_checks(
+        WindowFacts(reference, rows, absent, unexpected, all_differ, traffic), config
+    )
     if reference.columns or reference.faults:  # outputs alone may be known
         checks.append(_share(checks, config, reference.rows, len(rows)))
     checks += performance_checks(
@@ -250,6 +272,13 @@ def _pair(reference: ColumnReference, column: pd.Series[Any], at: Times | None) 
     if isinstance(reference, TimeReference):
         return TimePair(reference, time_window(reference, column, at))
     return CategoryPair(reference, category_window(reference, column))
+
+
+def _all_differ(pair: Pair) -> bool:
+    """Whether a number is another one in each row, as its sorted values show at once."""
+    if not isinstance(pair, NumberPair) or pair.window.rows - pair.window.present > 1:
+        return False
+    return bool((pair.values[1:] > pair.values[:-1]).all())
 
 
 def _deciding_features(checks: Sequence[Check]) -> tuple[Check, ...]:

@@ -38,9 +38,12 @@ class WatchableCheck:
 def check_title(check: str) -> str:
     """The label of a check: of a drift test its own, of a metric the metric's title."""
     from pilothouse.monitoring.drift import drift_tests  # loads numpy: only when a title is shown
+    from pilothouse.monitoring.quality import quality_checks
 
     if check in OTHERS:
         return OTHERS[check]
+    if check in quality_checks.names():
+        return quality_checks.get(check).label
     if check in drift_tests.names():
         return drift_tests.get(check).label
     return metric_kind(check).title
@@ -49,20 +52,25 @@ def check_title(check: str) -> str:
 def check_phrase(check: str) -> str:
     """A check within a sentence: "the share of drifted columns"."""
     from pilothouse.monitoring.drift import drift_tests
+    from pilothouse.monitoring.quality import quality_checks
 
     if check in OTHERS:
         return f"the {OTHERS[check][0].lower()}{OTHERS[check][1:]}"
+    if check in quality_checks.names():
+        return quality_checks.get(check).phrase
     if check in drift_tests.names():
         return drift_tests.get(check).phrase
     return metric_kind(check).title
 
 
 def watchable_checks(metrics: Mapping[str, str]) -> list[WatchableCheck]:
-    """What a new rule may watch: metrics, the share of drifted columns, every drift test.
+    """What a new rule may watch: metrics, the share of drifted columns, every drift test and
+    check of data quality.
 
     `metrics` are the titles, by key, of those that the deployment is held to.
     """
     from pilothouse.monitoring.drift import drift_tests
+    from pilothouse.monitoring.quality import quality_checks
 
     defaults = MonitorConfig()
     watched = {PRIMARY: OTHERS[PRIMARY]} if metrics else {}
@@ -75,6 +83,11 @@ def watchable_checks(metrics: Mapping[str, str]) -> list[WatchableCheck]:
         WatchableCheck(title, FEATURE_DRIFT, DRIFTED_SHARE, "above", defaults.drifted_share)
     )
 
+    for name, check in quality_checks.items():
+        limits = check.limits
+        checks.append(
+            WatchableCheck(check.label, DATA_QUALITY, name, limits.direction, limits.fail)
+        )
     for name, test in drift_tests.items():
         subject = test.label if test.signal == DATA_QUALITY else f"Drift ({test.label})"
         of_column = f"{subject} of any column"

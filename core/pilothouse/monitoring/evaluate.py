@@ -27,6 +27,8 @@ from pilothouse.monitoring.performance import (
 from pilothouse.monitoring.reference_profile import ReferenceProfile
 from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import Window
+from pilothouse.monitoring.traffic import Traffic
+from pilothouse.monitoring.traffic_history import read_traffic, sent_before
 from pilothouse.monitoring.window_store import EvaluatedWindow
 from pilothouse.monitoring.windows import Span, span_of_ms
 from pilothouse.storage import Store
@@ -60,8 +62,13 @@ def evaluate_job(
     frame = window_data.observe(store, deployment, span)
     groups = window_data.by_version(frame) if len(frame) else [(*serving, frame)]
     received_until = window_data.received_until(frame)
+    # Traffic is the deployment's: the version that predicted most answers for it.
+    traffic = read_traffic(store, deployment, span, frame)
     evaluated = [
-        evaluate_window(store, deployment, span, config, *group, received_until) for group in groups
+        evaluate_window(
+            store, deployment, span, config, *group, received_until, None if index else traffic
+        )
+        for index, group in enumerate(groups)
     ]
     progress(0.9, f"{len(frame):,} rows judged")
 
@@ -80,6 +87,7 @@ def evaluate_window(
     version: int,
     frame: pd.DataFrame,
     received_until: datetime | None = None,
+    traffic: Traffic | None = None,
 ) -> EvaluatedWindow:
     """Evaluate one version's rows of a window; its profile is stored as an artifact."""
     baseline = baselines.baseline(store, deployment, model, version, config.reference_rows)
@@ -96,22 +104,29 @@ def evaluate_window(
 
     profile = baseline.profile
     if _is_external(store, deployment):
-        profile = sent_columns(profile, frame)
+        before = sent_before(store, (deployment, model, version), span)
+        profile = sent_columns(profile, frame, before)
     settings = json.dumps(asdict(config), sort_keys=True)
     content = window_data.content_digest(frame, rows, baseline.digest, settings)
-    assessment = assess(profile, rows, config, signature, performance)
+    unexpected = window_data.unexpected_columns(frame, signature)
+    assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
     digest = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
     return EvaluatedWindow(
         deployment, model, version, span, content, digest, assessment, received_until
     )
 
 
-def sent_columns(profile: ReferenceProfile, frame: pd.DataFrame) -> ReferenceProfile:
-    """The profile without the inputs that a deployment elsewhere does not send: it need not."""
+def sent_columns(
+    profile: ReferenceProfile, frame: pd.DataFrame, before: frozenset[str] = frozenset()
+) -> ReferenceProfile:
+    """The profile without the inputs that a deployment elsewhere does not send: it need not.
+
+    Those that it sent in the window before stay: an input that disappears is found once.
+    """
     if frame.empty:
         return profile
     names = {*profile.columns, *profile.faults}
-    sent = {name for name in names if log.feature_column(name) in frame}
+    sent = {name for name in names if log.feature_column(name) in frame or name in before}
     return replace(
         profile,
         columns={name: part for name, part in profile.columns.items() if name in sent},

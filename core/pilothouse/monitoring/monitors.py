@@ -139,9 +139,13 @@ def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfi
 
 def _check_tests(config: MonitorConfig) -> None:
     from pilothouse.monitoring.drift import drift_tests
+    from pilothouse.monitoring.quality import quality_checks
 
     for name, limits in config.limits.items():
-        read_params(f"the drift test {name}", drift_tests.get(name).parameters, limits)
+        if name in quality_checks.names():
+            read_params(f"the check {name}", quality_checks.get(name).parameters, limits)
+        else:
+            read_params(f"the drift test {name}", drift_tests.get(name).parameters, limits)
     for kind, name in config.primary.items():
         if kind not in drift_tests.get(name).kinds:
             raise Invalid(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ from pilothouse.monitoring.profiles import (
     category_reference,
     number_reference,
 )
+from pilothouse.monitoring.repeated_rows import RepeatedRows, repeated_rows
 from pilothouse.monitoring.time_profiles import TimeReference, time_reference
 from pilothouse.monitoring.window_rows import WindowRows
 
@@ -56,7 +57,8 @@ class ReferenceProfile:
     `summary` is what the labels are like, `documents` are the task's. `origin` says whether the
     rows were held out or served; `labels_from` names the window whose metrics these are, when the
     rows themselves have none. `waiting` says what a reference that is not complete waits for.
-    `errors` are the standard errors of the metrics; profiles from before have none.
+    `errors` are the standard errors of the metrics, `repeated` the rows that are equal in every
+    input; profiles from before have none.
     """
 
     rows: int
@@ -71,6 +73,7 @@ class ReferenceProfile:
     labels_from: str = ""
     waiting: str = ""
     errors: Mapping[str, float] = field(default_factory=dict)
+    repeated: RepeatedRows | None = None
 
 
 def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferenceProfile:
@@ -130,6 +133,7 @@ def _profile(rows: WindowRows, signature: Signature, performance: Performance) -
         summary=performance.summary,
         documents=performance.documents,
         errors=_errors(performance),
+        repeated=repeated_rows(rows.features, tuple(columns)),
     )
 
 
@@ -211,6 +215,7 @@ def to_bytes(profile: ReferenceProfile) -> bytes:
         "documents": plain_json(profile.documents),
         "origin": profile.origin,
         "labels_from": profile.labels_from,
+        "repeated": profile.repeated and asdict(profile.repeated),
     }
     arrays["words"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
@@ -238,7 +243,15 @@ def from_bytes(data: bytes) -> ReferenceProfile:
         documents=header.get("documents", {}),
         origin=header.get("origin", "held_out"),
         labels_from=header.get("labels_from", ""),
+        repeated=_read_repeated(header.get("repeated")),
     )
+
+
+def _read_repeated(stored: Mapping[str, Any] | None) -> RepeatedRows | None:
+    if stored is None:
+        return None
+    groups = tuple((size, count) for size, count in stored["groups"])
+    return RepeatedRows(tuple(stored["columns"]), stored["rows"], groups)
 
 
 def read_documents(data: bytes) -> dict[str, Any]:

@@ -70,6 +70,20 @@ def rows_of(frame: pd.DataFrame, signature: Signature, names: Sequence[str]) -> 
     return WindowRows(features, outputs, truth(frame[LABEL], signature), _times(frame))
 
 
+def unexpected_columns(frame: pd.DataFrame, signature: Signature) -> tuple[str, ...]:
+    """The logged columns with values that are neither an input nor of the log itself.
+
+    Columns of other versions are there too, without a value in these rows.
+    """
+    if not signature.inputs:
+        return ()
+    inputs = {log.feature_column(name) for name in signature.names}
+    own = {*log.PREDICTION_COLUMNS, LABEL, LABEL_AT, *inputs}
+    others = [str(name) for name in frame if name not in own]
+    features = [name for name in others if not log.is_output_column(name)]
+    return tuple(name for name in features if frame[name].notna().any())
+
+
 def _times(frame: pd.DataFrame) -> npt.NDArray[np.int64] | None:
     """Event times in milliseconds; None where the frame has none."""
     if "event_at" not in frame or not len(frame):

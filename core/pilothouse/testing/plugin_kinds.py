@@ -11,6 +11,7 @@ from pilothouse.kit.plugins import Plugins
 from pilothouse.models.formats import formats
 from pilothouse.models.tasks import tasks
 from pilothouse.monitoring.drift import drift_tests
+from pilothouse.monitoring.quality import quality_checks
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.pipelines.triggers import triggers
 from pilothouse.registry.gates import gates
@@ -18,6 +19,7 @@ from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
+from pilothouse.testing.quality import check_quality_check
 from pilothouse.testing.rules import check_rule_kind
 from pilothouse.testing.tasks import check_task
 from pilothouse.testing.trainers import check_trainer
@@ -42,6 +44,7 @@ KINDS = (
     Kind(gates, check_gate, "Judges a promotion: a pure function from Evidence to a Verdict."),
     Kind(rule_kinds, check_rule_kind, "Compares a result of a window with an alert rule's limit."),
     Kind(drift_tests, check_drift_test, "Weighs one column of a window against the reference's."),
+    Kind(quality_checks, check_quality_check, "Checks the rows and the traffic of a window."),
     Kind(trainers, check_trainer, "A kind of model: its parameter space and its pipeline."),
     Kind(triggers, check_trigger, "Says why a deployment's model is to be retrained now."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),

@@ -93,10 +93,13 @@ class Desk:
     def as_version(self, number: int) -> Desk:
         return replace(self, number=number)
 
-    def log(self, frame: pd.DataFrame, start: datetime, *, labelled: float = 1.0) -> list[str]:
+    def log(
+        self, frame: pd.DataFrame, start: datetime, *, labelled: float = 1.0, days: int = 7
+    ) -> list[str]:
         """Log rows as answered evenly over the week, with labels for the first share of them."""
         ids = uuid7s(len(frame), to_ms(start))
-        spread = pd.to_timedelta(np.linspace(0, 7 * 24 * 3600 - 1, max(len(frame), 1)), unit="s")
+        seconds = np.linspace(0, days * 24 * 3600 - 1, max(len(frame), 1))
+        spread = pd.to_timedelta(seconds, unit="s")
         now = pd.Timestamp(self.store.now())
         logged = frame.drop(columns=["late"], errors="ignore").assign(
             prediction_id=ids,

@@ -18,6 +18,7 @@ from pilothouse.monitoring.chance import RangeChance, all_equal_chance
 from pilothouse.monitoring.column_values import read_numbers, read_times
 from pilothouse.monitoring.profiles import number_reference
 from pilothouse.monitoring.reference_profile import from_bytes, profile_reference, to_bytes
+from pilothouse.monitoring.repeated_rows import repeated_rows, share_in_draw
 from pilothouse.monitoring.time_profiles import DAY, time_reference, time_window
 
 INSTANT = 1_704_067_200_000  # 2024-01-01 in milliseconds
@@ -40,7 +41,7 @@ def test_a_date_that_goes_missing_fails_and_ranks_by_its_importance(desk: Any) -
     results, window = judged(desk, frame)
     row = results.loc[("missing", "planned")]
     assert (row["status"], row["score"]) == ("fail", 0.5)
-    assert row["message"] == "50.0% of the rows, 0.0% in the reference"
+    assert row["message"] == "50.0 % of the rows, 0.0 % in the reference"
     assert window.status == "warn"
     ranking = desk.monitoring.drift_ranking(window.id).set_index("column")
     assert ranking.loc["planned", ["check", "status"]].tolist() == ["missing", "fail"]
@@ -259,3 +260,129 @@ def test_blank_texts_are_missing_and_others_unreadable() -> None:
     times = read_times(pd.Series(["2024-01-01", "", None, "x"], dtype=object))
     assert (times.values[0], times.missing, times.unreadable) == (INSTANT, 2, 1)
     assert number_reference("x", pd.Series([1.0, math.inf])).infinite == 1
+
+
+def of_window(results: pd.DataFrame, check: str) -> tuple[float, str]:
+    """Score and status of a check of all rows."""
+    row = results.loc[(check, "")]
+    return row["score"], row["status"]
+
+
+def test_a_fall_of_the_volume_is_found_once_there_are_four_windows(desk: Any) -> None:
+    for week in range(5):
+        results, window = judged(desk, desk.draw(400 + 40 * week, seed=50 + week), week)
+        assert ("volume", "") not in results.index
+        assert window.drift_status in ("ok", "warn")
+    results, window = judged(desk, desk.draw(250, seed=55), 5)
+    assert of_window(results, "volume") == (pytest.approx(250 / 500), "ok")  # median of 440 to 560
+    results, window = judged(desk, desk.draw(60, seed=56), 6)
+    score, status = of_window(results, "volume")
+    assert (score, status) == (pytest.approx(60 / 480), "fail")
+    message = results.loc[("volume", ""), "message"]
+    assert message == "60 predictions; 480 is the median of 5 earlier windows"
+    assert window.drift_status == "fail"
+    empty = desk.monitoring.window(desk.evaluate(desk.week(7))["window"])
+    assert (empty.rows, empty.status) == (0, "fail")
+
+
+def test_traffic_that_varies_that_much_is_no_fall(desk: Any) -> None:
+    for week, rows in enumerate((500, 500, 80, 600, 70, 500)):
+        judged(desk, desk.draw(rows, seed=60 + week), week)
+    results, _ = judged(desk, desk.draw(75, seed=66), 6)
+    assert of_window(results, "volume") == (pytest.approx(75 / 500), "ok")
+
+
+def test_a_window_that_ends_in_silence_is_stale_unless_that_is_usual(desk: Any) -> None:
+    def silent_from_day(day: int, week: int) -> tuple[float, str]:
+        frame = desk.draw(400, seed=70 + week)
+        ids_at = desk.week(week)
+        desk.log(frame, ids_at, days=day)
+        window = desk.evaluate(ids_at)["window"]
+        return of_window(
+            desk.monitoring.results(window).set_index(["check", "column"]), "freshness"
+        )
+
+    for week in range(5):
+        score, status = silent_from_day(5, week)  # it rests on Saturdays and Sundays
+        assert (score, status) == (pytest.approx(2 / 7, abs=1e-5), "ok")
+    assert silent_from_day(5, 5)[1] == "ok"
+    assert silent_from_day(2, 6) == (pytest.approx(5 / 7, abs=1e-5), "fail")
+
+
+def test_event_times_in_the_future_are_found_when_they_are_received(desk: Any) -> None:
+    received = pd.Timestamp(desk.week(0)) + pd.Timedelta(days=3)
+    desk.clock.advance(received - pd.Timestamp(desk.store.now()))
+    desk.log(desk.draw(900, seed=80), desk.week(0), days=2)  # before their receipt
+    desk.log(desk.draw(100, seed=81), desk.week(52))  # a year ahead
+    results = desk.monitoring.results(desk.evaluate(desk.week(0))["window"])
+    indexed = results.set_index(["check", "column"])
+    assert of_window(indexed, "future_events") == (pytest.approx(0.1), "fail")
+    assert "100 predictions are dated after their receipt" in indexed["message"].to_list()
+    later = desk.evaluate(desk.week(52))["window"]
+    indexed = desk.monitoring.results(later).set_index(["check", "column"])
+    assert of_window(indexed, "future_events") == (1, "fail")
+    assert desk.monitoring.window(later).drift_status == "fail"
+
+
+def test_a_batch_that_was_sent_twice_is_repeated_rows(desk: Any) -> None:
+    frame = desk.draw(500, seed=82)
+    results, window = judged(desk, pd.concat([frame, frame], ignore_index=True))
+    score, status = of_window(results, "duplicate_rows")
+    assert (score, status) == (pytest.approx(0.5), "fail")
+    assert results.loc[("duplicate_rows", ""), "message"] == "50.0 % of the rows repeat another one"
+    assert window.drift_status == "fail"
+    results, _ = judged(desk, desk.draw(800, seed=83), 1)
+    assert of_window(results, "duplicate_rows") == (0, "ok")
+
+
+def test_columns_that_the_signature_lacks_and_inputs_that_are_gone_are_named(desk: Any) -> None:
+    frame = desk.draw(500, seed=84).drop(columns=["temp"]).assign(colour="red", unused=None)
+    results, window = judged(desk, frame)
+    assert of_window(results, "unexpected_columns")[1] == "warn"
+    assert results.loc[("unexpected_columns", ""), "message"] == "the model has no input colour"
+    assert of_window(results, "absent_inputs") == (pytest.approx(1 / 7), "warn")
+    assert results.loc[("absent_inputs", ""), "message"] == "no row has temp"
+    assert window.status == "error"
+
+
+def test_enough_traffic_does_not_make_a_window_ok_that_could_not_be_judged(desk: Any) -> None:
+    results, window = judged(desk, desk.draw(60, seed=85))
+    assert of_window(results, "absent_inputs") == (0, "ok")
+    assert window.drift_status == "insufficient"
+
+
+@given(st.lists(st.integers(0, 6), min_size=2, max_size=60), st.integers(1, 60))
+def test_repeated_rows_in_a_draw_are_those_of_many_draws(values: list[int], size: int) -> None:
+    frame = pd.DataFrame({"x": np.array(values) / 2, "c": [f"c{v % 3}" for v in values]})
+    repeated = repeated_rows(frame, ["c", "x"])
+    assert share_in_draw(repeated, len(values)) == pytest.approx(1 - len(set(values)) / len(values))
+    size = min(size, len(values))
+    rng = np.random.default_rng(1)
+    drawn = [len(set(rng.choice(values, size, replace=False).tolist())) for _ in range(300)]
+    assert share_in_draw(repeated, size) == pytest.approx(1 - np.mean(drawn) / size, abs=0.08)
+
+
+def test_repeated_rows_see_missing_values_and_signed_zeros_as_equal() -> None:
+    frame = pd.DataFrame({"x": [0.0, -0.0, np.nan, np.nan, 1.0], "c": ["a", "a", None, None, "a"]})
+    assert repeated_rows(frame, ["x", "c"]).groups == ((2, 2),)
+    assert repeated_rows(frame, []).groups == ()
+
+
+def test_a_limit_of_a_window_is_a_setting(desk: Any) -> None:
+    config = desk.monitoring.monitor("late", limits={"duplicate_rows": {"fail": 0.9}}).config
+    assert config.limits == {"duplicate_rows": {"fail": 0.9}}
+    frame = desk.draw(500, seed=86)
+    results, _ = judged(desk, pd.concat([frame, frame], ignore_index=True))
+    assert of_window(results, "duplicate_rows")[1] == "warn"
+
+
+def test_a_rule_on_the_volume_fires(desk: Any) -> None:
+    from pilothouse.monitoring.alert_rules import AlertRuleSpec
+
+    rule = AlertRuleSpec("traffic", "data_quality", "volume", "below", 0.3, for_windows=1)
+    desk.monitoring.add_rule("late", rule)
+    for week in range(5):
+        judged(desk, desk.draw(400, seed=90 + week), week)
+    assert desk.monitoring.alerts("firing").empty
+    judged(desk, desk.draw(40, seed=95), 5)
+    assert desk.monitoring.alerts("firing")["name"].tolist() == ["traffic"]

@@ -9,6 +9,7 @@ import streamlit as st
 from pilothouse.monitoring.check_titles import check_title
 from pilothouse.monitoring.checks import DATA_QUALITY
 from pilothouse_app.components.formats import number, plural
+from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.status import colour, status_title
@@ -32,10 +33,24 @@ def column_quality(results: pd.DataFrame, column: str) -> None:
         st.markdown(f":small[:gray[{plural(judged, 'check')} of its data: ok]]")
 
 
+def window_quality(results: pd.DataFrame) -> None:
+    """The checks of the window as a whole that breach: traffic, schema, repeated rows."""
+    chosen = results[(results["signal"] == DATA_QUALITY) & (results["column"] == "")]
+    breaches = records(chosen[chosen["status"].isin(BREACHES)])
+    if breaches:
+        section("Data of the window", "traffic, schema, and rows as a whole")
+    for row in breaches:
+        st.markdown(quality_line(row))
+
+
 def quality_line(row: Mapping[str, Any]) -> str:
     """A breach in Markdown: its status, the check, what it is about, and the limit."""
     status = str(row["status"])
     badge = f":{colour(status)}-badge[{status_title(status)}]"
-    about = literal(str(row["message"] or number(row["score"])))
+    about = literal(str(row["message"]))
+    if status == "error":
+        return f"{badge} **{check_title(str(row['check']))}**: {about}"
     limit = number(row["threshold" if status == "fail" else "warn"], 2)
-    return f"{badge} **{check_title(str(row['check']))}**: {about} :gray[(limit {limit})]"
+    score = number(row["score"], 3)
+    note = f":gray[(score {score}, limit {limit})]"
+    return f"{badge} **{check_title(str(row['check']))}**: {about} {note}"

@@ -32,6 +32,7 @@ from pilothouse.deployments.prediction_log.stored_columns import (
     LABEL_COLUMNS,
     PREDICTION_COLUMNS,
     feature_column,
+    is_output_column,
     output_column,
     output_columns,
     present_name,
@@ -59,6 +60,7 @@ __all__ = [
     "REQUESTS",
     "TREES",
     "feature_column",
+    "is_output_column",
     "joined",
     "output_column",
     "output_columns",
@@ -121,6 +123,19 @@ def predictions(
             frame[name] = None
 
     return frame if requested is None else frame[requested]
+
+
+def dated_from(workspace: Path, deployment: str, start: datetime) -> pd.DataFrame:
+    """Id, event time and time of receipt of predictions from an instant on, each id once.
+
+    An id that was sent with two event times counts with the one that lies in this range.
+    """
+    columns = ["prediction_id", "event_at", "received_at"]
+    table = _union(workspace, deployment, PREDICTIONS, LogQuery(start, columns=columns))
+    if table is None:
+        return _empty(columns)
+    frame: pd.DataFrame = _between(table, "event_at", start, None).to_pandas()
+    return frame.drop_duplicates("prediction_id", ignore_index=True)
 
 
 def _first_received(workspace: Path, deployment: str, ids: pd.Series[str]) -> pd.Series[Any]:

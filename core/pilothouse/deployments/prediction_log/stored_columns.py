@@ -33,6 +33,11 @@ def output_column(name: str) -> str:
     return SCORE if name == SCORE else f"{OUTPUT}{name}"
 
 
+def is_output_column(name: str) -> bool:
+    """Whether a column of the log is an output."""
+    return name == SCORE or name.startswith(OUTPUT)
+
+
 def output_columns(signature: Signature) -> dict[str, str]:
     """The logged outputs of a model: the column in the log by the output's name."""
     outputs = task_of(signature).columns(signature)

@@ -21,7 +21,11 @@ def explain(pair: Pair) -> str:
     """Both shares, where they differ."""
     before = pair.reference.missing / pair.reference.rows
     after = pair.window.missing / pair.window.rows
-    return f"{after:.1%} of the rows, {before:.1%} in the reference" if after != before else ""
+    return (
+        f"{100 * after:.1f} % of the rows, {100 * before:.1f} % in the reference"
+        if after != before
+        else ""
+    )
 
 
 drift_tests.register("missing")(

@@ -1,0 +1,140 @@
+"""Reads what a deployment sends: its predictions in a window, and what earlier windows had."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import Session, col, select
+
+from pilothouse.deployments.prediction_log import log
+from pilothouse.monitoring.checks import ERROR
+from pilothouse.monitoring.tables import CheckResult, Window
+from pilothouse.monitoring.traffic import MAX_EARLIER, MIN_EARLIER, Traffic
+from pilothouse.monitoring.windows import DAY, Span
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FRESHNESS = "freshness"
+AHEAD = timedelta(minutes=10)  # clocks differ by seconds; a wrong time zone by half an hour or more
+SAME_LENGTH = 1.2  # a month is as long as another one
+
+
+def read_traffic(store: Store, deployment: str, span: Span, frame: pd.DataFrame) -> Traffic:
+    """The traffic of a window; `frame` are the predictions of all versions in it."""
+    with store.read() as session:
+        earlier = _comparable(_earlier_windows(session, deployment, span), span)
+        silence = _silence(session, deployment, earlier)
+    ahead, received = _ahead(store, deployment, span, frame)
+    newest = frame["event_at"].max().to_pydatetime() if len(frame) else None
+    return Traffic(
+        rows=len(frame),
+        silent_share=None if newest is None else (span.end - newest) / (span.end - span.start),
+        ahead=ahead,
+        received=received,
+        has_ended=span.end <= store.now(),
+        earlier_rows=tuple(rows for _, rows in earlier),
+        earlier_silence=silence,
+    )
+
+
+def _earlier_windows(session: Session, deployment: str, span: Span) -> list[tuple[datetime, int]]:
+    """Start and rows of all versions of earlier windows of that length, the newest first.
+
+    The first window of the deployment is left out: it hardly ever is a whole one.
+    """
+    query = select(Window.start, Window.end, Window.rows).where(
+        Window.deployment == deployment,
+        Window.start < span.start,
+        col(Window.removed_at).is_(None),
+    )
+    length = span.end - span.start
+    rows: dict[datetime, int] = defaultdict(int)
+    first = None
+    for start, end, count in session.exec(query):
+        first = start if first is None else min(first, start)
+        if length / SAME_LENGTH <= end - start <= length * SAME_LENGTH:
+            rows[start] += count
+    return sorted(((at, n) for at, n in rows.items() if at != first), reverse=True)
+
+
+def _comparable(
+    earlier: Sequence[tuple[datetime, int]], span: Span
+) -> Sequence[tuple[datetime, int]]:
+    """The windows to compare with: of a day, the same day of the week; None until there are four.
+
+    Saturday's traffic says little about Sunday's, and less about Monday's.
+    """
+    if span.end - span.start < 7 * DAY:
+        earlier = [(at, n) for at, n in earlier if at.weekday() == span.start.weekday()]
+    return earlier[:MAX_EARLIER] if len(earlier) >= MIN_EARLIER else ()
+
+
+def _silence(
+    session: Session, deployment: str, earlier: Sequence[tuple[datetime, int]]
+) -> tuple[float, ...]:
+    """The silence at the end of those windows that had predictions."""
+    query = (
+        select(CheckResult.score)
+        .join(
+            Window,
+            (col(Window.id) == col(CheckResult.window_id))
+            & (col(Window.revision) == col(CheckResult.revision)),
+        )
+        .where(
+            Window.deployment == deployment,
+            CheckResult.check == FRESHNESS,
+            col(Window.removed_at).is_(None),
+            col(Window.start).in_([at for at, _ in earlier]),
+        )
+        .order_by(col(Window.start).desc())
+    )
+    return tuple(score for score in session.exec(query) if score is not None)
+
+
+def sent_before(store: Store, answered: tuple[str, str, int], span: Span) -> frozenset[str]:
+    """The inputs that the last window before one had, of a deployment, model and version."""
+    deployment, model, version = answered
+    with store.read() as session:
+        windows = select(Window).where(
+            Window.deployment == deployment,
+            Window.model == model,
+            Window.version == version,
+            Window.start < span.start,
+            Window.rows > 0,
+            col(Window.removed_at).is_(None),
+        )
+        last = session.exec(windows.order_by(col(Window.start).desc())).first()
+        if last is None:
+            return frozenset()
+        names = select(CheckResult.column).where(
+            CheckResult.window_id == last.id,
+            CheckResult.revision == last.revision,
+            CheckResult.check == "missing",
+            CheckResult.status != ERROR,
+        )
+        return frozenset(session.exec(names))
+
+
+def _ahead(store: Store, deployment: str, span: Span, frame: pd.DataFrame) -> tuple[int, int]:
+    """How many predictions are dated after their receipt, and of how many.
+
+    Those of a later window that were received by the end of this one count here, where they are
+    missing. PERF: without any prediction that was received in time there are none, as in a replay.
+    """
+    ahead = _is_ahead(frame)
+    count, received = int(ahead.sum()), len(frame)
+    if len(frame) and frame["received_at"].min() >= span.end:
+        return count, received
+    later = log.dated_from(store.folder, deployment, span.end)
+    later = later[(later["received_at"] >= span.start) & (later["received_at"] < span.end)]
+    later_ahead = int(_is_ahead(later).sum())
+    return count + later_ahead, received + later_ahead
+
+
+def _is_ahead(frame: pd.DataFrame) -> pd.Series[Any]:
+    return frame["event_at"] > frame["received_at"] + AHEAD
