@@ -213,3 +213,15 @@ def _pause(ws: Workspace, rule: str, reason: str) -> Output:
 def _resume(ws: Workspace, rule: str, reason: str) -> Output:
     ws.monitoring.resume_rule(rule, reason)
     return Output({"rule": rule, "enabled": True}, f"rule {rule} is in use again")
+
+
+@verb(
+    rules,
+    Monitoring.prometheus_rules,
+    name="export",
+    example="pilothouse alerts rules export > pilothouse-rules.yml",
+)
+@click.option("--deployment", default=None, help="Of this deployment only.")
+def _export(ws: Workspace, deployment: str | None) -> Output:
+    text = ws.monitoring.prometheus_rules(deployment)
+    return Output({"rules": text}, text.rstrip("\n"))

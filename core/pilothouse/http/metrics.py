@@ -1,4 +1,4 @@
-"""The gateway's counters as Prometheus text (exposition format 0.0.4)."""
+"""Metrics as Prometheus text (exposition format 0.0.4): of the gateway, and of monitoring."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pilothouse
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.metrics import BUCKETS_MS, Histogram
+from pilothouse.storage import Store
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 LATENCY = "pilothouse_request_duration_seconds"
@@ -19,6 +20,14 @@ def exposition(gateway: Gateway, ingest_fallbacks: int = 0) -> bytes:
     `ingest_fallbacks` is how many batches of MLflow's requests were written one by one.
     """
     return ("\n".join(_lines(gateway, ingest_fallbacks)) + "\n").encode()
+
+
+def monitored(store: Store) -> bytes:
+    """The metrics of newest windows and of alerts; it reads the database."""
+    from pilothouse.monitoring.prometheus import exposition as of_monitoring
+
+    with store.read() as session:
+        return of_monitoring(session, store.now()).encode()
 
 
 def _lines(gateway: Gateway, ingest_fallbacks: int) -> Iterator[str]:

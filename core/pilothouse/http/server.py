@@ -22,7 +22,7 @@ import pilothouse
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.http import links
-from pilothouse.http.metrics import CONTENT_TYPE, exposition
+from pilothouse.http.metrics import CONTENT_TYPE, exposition, monitored
 from pilothouse.interop.mlflow import paths
 from pilothouse.kit import hosts
 from pilothouse.kit.asgi import Receive, Response, Scope, Send, error_response, respond
@@ -78,7 +78,9 @@ class Server:
             await (await self._mlflow_app())(scope, receive, send)
         elif self.gateway.owns(path):
             await self.gateway(scope, receive, send)
-        elif path in ("/healthz", "/readyz", "/metrics"):
+        elif path == "/metrics":
+            await respond(send, await self._metrics())
+        elif path in ("/healthz", "/readyz"):
             await respond(send, self._probe(path))
         elif links.owns(path) and scope["method"] == "GET":
             query = scope["query_string"].decode("latin-1")
@@ -96,10 +98,13 @@ class Server:
             Refused(message, hint="Use 127.0.0.1 and the port of this server.") if message else None
         )
 
+    async def _metrics(self) -> Response:
+        """The gateway's counters, and what monitoring has found, which is read in a thread."""
+        body = exposition(self.gateway, self._ingest_fallbacks())
+        body += await asyncio.to_thread(monitored, self.store)
+        return Response(200, body, content_type=CONTENT_TYPE)
+
     def _probe(self, path: str) -> Response:
-        if path == "/metrics":
-            body = exposition(self.gateway, self._ingest_fallbacks())
-            return Response(200, body, content_type=CONTENT_TYPE)
         ready = path == "/healthz" or self.routes.loaded
         return Response(
             200 if ready else 503, b'{"status":"ok"}' if ready else b'{"status":"wait"}'

@@ -15,6 +15,7 @@ from pilothouse.monitoring import (
     explain,
     frames,
     monitors,
+    prometheus,
     report_requests,
     timeline,
     window_store,
@@ -234,6 +235,14 @@ class Monitoring(Service):
         """Resume a paused rule, from the next window on. Raises NotFound."""
         with self._store.write() as session:
             alert_rules.switch(session, self._store, rule, enabled=True, reason=reason)
+
+    def prometheus_rules(self, deployment: str | None = None) -> str:
+        """The enabled alert rules as a rule file for Prometheus, in YAML.
+
+        They ask for the metrics of `GET /metrics`. Raises NotFound when nobody monitors it.
+        """
+        with self._store.read() as session:
+            return prometheus.rule_file(session, deployment)
 
     def alerts(self, state: str | None = None, *, deployment: str | None = None) -> pd.DataFrame:
         """Alerts, newest first; columns as in `frames.ALERTS`."""

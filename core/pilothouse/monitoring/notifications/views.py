@@ -31,9 +31,8 @@ from pilothouse.monitoring.tables import (
 )
 
 SILENCED, INHIBITED = "silenced", "inhibited"
-SCHEMA = (
-    "schema"  # the check of data quality that fails when columns are missing or of another type
-)
+# The check of data quality that fails when columns are missing or of another type.
+SCHEMA = "schema"
 WATCHED = (PERFORMANCE, ESTIMATED_PERFORMANCE, DATA_QUALITY)
 
 
@@ -160,7 +159,7 @@ def _read(session: Session, alerts: Sequence[Alert], now: datetime) -> Facts:
     facts = Facts(now, {rule.id: rule for rule in rules})
     facts.silences = active_silences(session, now)
     facts.performance = _performance_alerts(session, deployments)
-    facts.newest = _newest_windows(session, deployments)
+    facts.newest = newest_windows(session, deployments)
     _read_windows(session, alerts, facts)
     return facts
 
@@ -179,7 +178,7 @@ def _performance_alerts(session: Session, deployments: Iterable[str]) -> list[Al
     return list(session.exec(query.order_by(col(Alert.id))))
 
 
-def _newest_windows(session: Session, deployments: Iterable[str]) -> dict[str, Window]:
+def newest_windows(session: Session, deployments: Iterable[str]) -> dict[str, Window]:
     """Of each deployment the window that began last; of one span, the busiest version's."""
     newest = {}
     for deployment in deployments:
