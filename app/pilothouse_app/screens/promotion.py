@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.comparison.agreement import DIFFERS, SAME, compare_values
+from pilothouse.pipelines.paired_interval import interval_text
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, ago, when
 from pilothouse_app.components.header import facts, header, section
@@ -132,6 +133,10 @@ def _evidence(promotion: PromotionInfo) -> None:
         section("On the same rows", literal(str(compared["rows"])))
         table = _metric_table(compared["candidate"], compared["champion"], promotion)
         st.table(table, border="horizontal", hide_index=True, alt="Metrics on same rows")
+        if interval := compared.get("interval"):
+            st.markdown(
+                f"{metric_title(str(interval['metric']))}: {literal(interval_text(interval))}"
+            )
     candidate, champion = _sides(promotion)
     metrics = champion.get("metrics") or {}
     section("On their own held-out rows", "as their runs measured them")

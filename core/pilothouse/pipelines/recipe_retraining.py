@@ -85,16 +85,24 @@ def recipe_snapshot(
     at = EVENT_TIME
     newest = _newest(rows[at], policy.held_out_days)
     older = rows.loc[~newest, columns].reset_index(drop=True)
-    newer = rows.loc[newest, columns].reset_index(drop=True)
+    # With their event times, by which the comparison knows the rows of one day.
+    newer = rows.loc[newest, list(dict.fromkeys([*columns, at]))].reset_index(drop=True)
     if older.empty or newer.empty:
         raise Invalid("all labelled predictions are of one instant: none can be kept for judging.")
     span = f"labelled predictions of {deployment}, {rows[at].min():%Y-%m-%d} to {{}}"
     data, parent = Data(store), champion.dataset or None
     trained_on, judged_on = (
-        data.register(name, part, origin=span.format(end), parent=parent, on_breach="accept")
-        for name, part, end in (
-            (f"{deployment}-live", older, f"{rows.loc[~newest, at].max():%Y-%m-%d}"),
-            (f"{deployment}-newest", newer, f"{rows[at].max():%Y-%m-%d}"),
+        data.register(
+            name,
+            part,
+            origin=span.format(end),
+            parent=parent,
+            on_breach="accept",
+            event_time=event_time,
+        )
+        for name, part, end, event_time in (
+            (f"{deployment}-live", older, f"{rows.loc[~newest, at].max():%Y-%m-%d}", None),
+            (f"{deployment}-newest", newer, f"{rows[at].max():%Y-%m-%d}", at),
         )
     )
     return {
@@ -134,14 +142,24 @@ def propose_version(
     champion: int,
     evaluations: dict[str, dict[str, Any]],
     reason: str,
+    dataset: str = "",
 ) -> dict[str, Any]:
-    """Leave the promotion of a version, with both evaluations, to a person."""
+    """Leave the promotion of a version, with both evaluations, to a person.
+
+    `dataset` is what both were evaluated on: its event times give the difference an interval.
+    """
+    from pilothouse.pipelines.champion_comparison import compare_evaluations
+
     challenger = evaluations["challenger"]
+    interval = compare_evaluations(
+        store, challenger["run"], evaluations["champion"]["run"], dataset
+    )
     evidence = ChampionComparison(
         against=f"{model}@{champion}",
         candidate=challenger["metrics"],
         champion=evaluations["champion"]["metrics"],
         rows=newest_rows(challenger["rows"]),
+        interval=interval,
     )
     return propose_retrained(store, f"{model}@{version}", evidence, challenger["run"], reason)
 

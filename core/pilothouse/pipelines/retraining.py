@@ -19,6 +19,7 @@ from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
+from pilothouse.pipelines.paired_interval import interval_text
 from pilothouse.pipelines.recipe_retraining import recipe_of, recipe_snapshot
 from pilothouse.pipelines.retraining_policy import OFF, WEEKS, RetrainingPolicy, policy_for
 from pilothouse.pipelines.retraining_proposal import (
@@ -147,17 +148,22 @@ def check_contract(
 
 
 def compare(
-    store: Store, progress: Progress, *, run: str, model: str, champion: int
+    store: Store, progress: Progress, *, run: str, model: str, champion: int, dataset: str = ""
 ) -> dict[str, Any]:
-    """Score the held-out (newest) rows with the champion too: the metrics of both on these rows."""
+    """Score the held-out (newest) rows with the champion too: the metrics of both on these rows.
+
+    `dataset` is what was trained on; with it the difference has an interval from whole days.
+    """
     from pilothouse.pipelines.champion_comparison import compare_with_champion
 
     version = Registry(store).version(model, champion)
-    compared = compare_with_champion(store, run, version, progress).to_json()
+    compared = compare_with_champion(store, run, version, progress, dataset).to_json()
     logger.info(
         "%(metric)s on %(rows)d newest rows: champion %(champion)s, challenger %(challenger)s",
         compared,
     )
+    if text := interval_text(compared["interval"]):
+        logger.info("%s: %s", compared["metric"], text)
     return compared
 
 
@@ -179,6 +185,7 @@ def propose(
         candidate=compared["metrics"]["challenger"],
         champion=compared["metrics"]["champion"],
         rows=newest_rows(compared["rows"]),
+        interval=compared.get("interval"),  # None in jobs of a release before
     )
     return propose_retrained(store, version.ref, evidence, run, reason)
 

@@ -84,13 +84,16 @@ class TaskFacts:
 class ChampionComparison:
     """Metrics of a candidate and of one other version, computed on the same rows.
 
-    `against` is the other's ref ("late@1"), `rows` says which rows they are.
+    `against` is the other's ref ("late@1"), `rows` says which rows they are. `interval` is that of
+    the difference of the metric that decides: `metric`, `delta` (candidate less champion), `low`,
+    `high`, `method`, the sample size `n` in `unit`, and a `note`; None where there is none.
     """
 
     against: str
     candidate: Mapping[str, float]
     champion: Mapping[str, float]
     rows: str
+    interval: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `from_json` reads back."""
@@ -105,6 +108,7 @@ class ChampionComparison:
                 candidate=dict(value["candidate"]),
                 champion=dict(value["champion"]),
                 rows=str(value["rows"]),
+                interval=value.get("interval"),
             )
         except KeyError as missing:
             raise Invalid(f"the comparison has no {missing.args[0]!r}.") from missing

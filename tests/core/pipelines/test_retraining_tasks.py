@@ -100,7 +100,7 @@ def retrain(workspace: Workspace) -> tuple[dict[str, Any], dict[str, Any], dict[
     data = retraining.snapshot(store, PROGRESS, deployment=NAME, weeks=8, until_ms=None)
     trained = train_job(store, PROGRESS, spec=data["spec"], job_id="a-job")
     subject = {"run": trained["run"], "model": NAME, "champion": 1}
-    compared = retraining.compare(store, PROGRESS, **subject)
+    compared = retraining.compare(store, PROGRESS, **subject, dataset=data["dataset"])
     proposal = retraining.propose(store, PROGRESS, **subject, compared=compared, reason="drift")
     return data | trained, compared, proposal
 
@@ -132,6 +132,13 @@ def test_the_challenger_is_judged_by_the_metric_of_its_task(
     frozen = ChampionComparison.from_json(promotion.evidence["comparison"])
     assert frozen.candidate[compared["metric"]] == compared["challenger"]
     assert frozen.champion[compared["metric"]] == compared["champion"]
+    assert frozen.interval is not None
+    assert frozen.interval["metric"] == compared["metric"]
+    assert frozen.interval["unit"] == "days"
+    assert 14 <= frozen.interval["n"] <= 15
+    better = compared["challenger"] - compared["champion"]
+    assert frozen.interval["delta"] == pytest.approx(better, abs=1e-6)
+    assert frozen.interval["low"] < better < frozen.interval["high"]
     verdict = next(v for v in promotion.verdicts if v.gate == "beats_champion")
     assert verdict.outcome == "passed", verdict.message
     assert verdict.figure == compared["challenger"]

@@ -34,7 +34,13 @@ MIN_UNITS = 10  # of fewer, the percentiles of a resample mean little
 FEW_COLUMNS = 100
 BLOCK = 40
 SEED = 20_130_301
-METHODS = {"rows": "bootstrap", "groups": "bootstrap_groups", "blocks": "bootstrap_blocks"}
+METHODS = {
+    "rows": "bootstrap",
+    "groups": "bootstrap_groups",
+    "blocks": "bootstrap_blocks",
+    "days": "bootstrap_days",
+}
+MS_PER_DAY = 86_400_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +60,12 @@ def groups_of(values: npt.NDArray[Any]) -> Clusters:
     """Clusters of rows with the same value."""
     codes = np.unique(values.astype(str), return_inverse=True)[1]
     return Clusters(codes.astype(np.int64), "groups")
+
+
+def days_of(at: Places) -> Clusters:
+    """Clusters of rows whose instants (milliseconds since the epoch) are of one day in UTC."""
+    codes = np.unique(at // MS_PER_DAY, return_inverse=True)[1]
+    return Clusters(codes.astype(np.int64), "days")
 
 
 def blocks_of(at: Places) -> Clusters:
@@ -77,12 +89,13 @@ def bootstrap(
     sampled: Sequence[Mapping[str, Callable[[], Any]]] | None = None,
     share: float = 1.0,
     clusters: Clusters | None = None,
+    min_units: int = MIN_UNITS,
 ) -> Mapping[str, list[TestResult]]:
     """For each metric, the difference of each later model to the first.
 
     `sampled` are the metrics on a sample of the rows, this `share` of all, where there are many;
     `clusters` are of the sample's rows. The draws have a fixed seed, so that results are
-    reproducible. Metrics of fewer than `MIN_UNITS` units have no result.
+    reproducible. Metrics of fewer than `min_units` units have no result.
     """
     whole = [{key: made[key]() for key in keys} for made in models]
     drawn = whole if sampled is None else [{key: made[key]() for key in keys} for made in sampled]
@@ -92,7 +105,8 @@ def bootstrap(
     for unit in units:
         of_unit = [key for key in keys if whole[0][key].unit == unit]
         in_rows = clusters if unit == "rows" else None
-        gaps = _gaps([{key: made[key] for key in of_unit} for made in drawn], of_unit, in_rows)
+        chosen = [{key: made[key] for key in of_unit} for made in drawn]
+        gaps = _gaps(chosen, of_unit, in_rows, min_units)
         if gaps is None:
             continue
         differences, count = gaps
@@ -116,13 +130,13 @@ def bootstrap(
 
 
 def _gaps(
-    models: Sequence[ByKey], keys: Sequence[str], clusters: Clusters | None
+    models: Sequence[ByKey], keys: Sequence[str], clusters: Clusters | None, min_units: int
 ) -> tuple[Floats, int] | None:
     """How far each draw's differences are from those of the rows once, and the units drawn."""
     columns = _ModelMeasures(models, keys)
     rows = columns.units
     count = clusters.count if clusters else rows
-    if count < MIN_UNITS:
+    if count < min_units:
         return None
     once = columns.metric_values(np.ones((1, rows), dtype=np.float32))[0]
     # BLAS threads wait for each other on busy cores

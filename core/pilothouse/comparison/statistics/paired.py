@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilothouse.comparison.statistics.bootstrap import Clusters, Places, bootstrap
+from pilothouse.comparison.statistics.bootstrap import MIN_UNITS, Clusters, Places, bootstrap
 from pilothouse.comparison.statistics.delong import delong
 from pilothouse.comparison.statistics.mcnemar import mcnemar
 from pilothouse.comparison.statistics.result import TestResult
@@ -30,6 +30,7 @@ def paired_tests(
     keys: Sequence[str],
     clusters: Clusters | None = None,
     sample: Sample | None = None,
+    min_units: int = MIN_UNITS,
 ) -> Mapping[str, list[TestResult]]:
     """For each of these metrics, the difference of each later model to the first.
 
@@ -59,6 +60,7 @@ def paired_tests(
         sampled=sample.models if sample else None,
         share=sample.share if sample else 1.0,
         clusters=in_sample,
+        min_units=min_units,
     )
     return {key: tested[key] for key in keys if key in tested}
 

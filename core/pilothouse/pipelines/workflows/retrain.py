@@ -75,7 +75,7 @@ def _retrain(
 
     job.span(0.75, 0.9)
     subject = {"run": trained["run"], "model": data["model"], "champion": data["champion"]}
-    compared = job.compute("compare with the champion", compare, **subject)
+    compared = job.compute("compare with the champion", compare, **subject, dataset=data["dataset"])
 
     job.span(0.9, 1.0)
     proposal = job.compute(
@@ -115,6 +115,7 @@ def _retrain_by_recipe(job: JobContext, data: dict[str, Any], reason: str) -> di
         version=version,
         champion=champion,
         evaluations=evaluations,
+        dataset=data["evaluation"]["dataset"],
         reason=reason,
     )
     return {"dataset": data["dataset"], "run": ran["runs"][-1], **proposal}
