@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.options import PAIR, PluginName, scalars
+from pilothouse.cli.options import JSON_VALUE, PAIR, PluginName, scalars
 from pilothouse.cli.output import Output, text_of
 from pilothouse.kit.errors import Invalid
 from pilothouse.pipelines.api import Pipelines
@@ -155,3 +155,49 @@ def _approve(ws: Workspace, deployment: str, reason: str) -> Output:
 def _decline(ws: Workspace, deployment: str, reason: str) -> Output:
     ws.pipelines.decline_retraining(deployment, reason)
     return Output({"deployment": deployment}, f"the retraining of {deployment} is declined")
+
+
+@verb(
+    pipelines,
+    Pipelines.backtest,
+    writes=True,
+    example=(
+        'pilothouse pipelines backtest churn --policies \'{"performance": {"triggers": ["alert"]}, '
+        '"every four weeks": {"triggers": {"schedule": {"days": 28}}}}\''
+    ),
+)
+@deployment_argument
+@click.option(
+    "--policies", type=JSON_VALUE, required=True, help="Settings of each policy by its name."
+)
+def _backtest(ws: Workspace, deployment: str, policies: dict[str, Any]) -> Output:
+    """Its job's result is printed by backtest-result."""
+    job = ws.pipelines.backtest(deployment, policies)
+    return Output({"job": job}, f"job {job}: a running worker replays {deployment}")
+
+
+@verb(pipelines, Pipelines.backtests, example="pilothouse pipelines backtests churn")
+@click.argument("deployment", default="")
+def _backtests(ws: Workspace, deployment: str) -> pd.DataFrame:
+    return ws.pipelines.backtests(deployment)
+
+
+@verb(
+    pipelines,
+    Pipelines.backtest_result,
+    example="pilothouse pipelines backtest-result JOB --json",
+)
+@click.argument("job")
+def _backtest_result(ws: Workspace, job: str) -> Output:
+    """Each policy, the retrainings, and with --json the metric of each window."""
+    result = ws.pipelines.backtest_result(job)
+    value = {
+        "deployment": result.deployment,
+        "metric": result.metric,
+        "policies": dict(result.policies),
+        "summary": result.summary,
+        "retrainings": result.retrainings,
+        "windows": result.windows,
+    }
+    text = f"{result.title} of {result.deployment}\n\n{text_of(result.summary)}"
+    return Output(value, f"{text}\n\n{text_of(result.retrainings)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
@@ -12,13 +12,20 @@ from pilothouse.deployments import commands
 from pilothouse.deployments.scoring import check_described
 from pilothouse.jobs import submit
 from pilothouse.jobs.tables import Job
-from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.kit.names import DATASET
 from pilothouse.pipelines import auto_monitor, automatic_retraining, retraining_decisions
+from pilothouse.pipelines.backtest_results import KIND as BACKTEST
+from pilothouse.pipelines.backtest_results import NEVER, Backtest, read_backtest
 from pilothouse.pipelines.batch_prediction import carried_columns, prediction_name
 from pilothouse.pipelines.demos import DEMOS, FLIGHTS, Demo, demo
 from pilothouse.pipelines.labelled_rows import check_inputs, label_column
-from pilothouse.pipelines.retraining_policy import RetrainingPolicy, policy_for, set_policy
+from pilothouse.pipelines.retraining_policy import (
+    RetrainingPolicy,
+    policy_for,
+    policy_of,
+    set_policy,
+)
 from pilothouse.registry import versions
 from pilothouse.storage.service import Service
 
@@ -91,6 +98,73 @@ class Pipelines(Service):
         """Decline the retraining that waits for an answer. Raises NotFound."""
         with self._store.write() as session:
             automatic_retraining.decline(session, self._store, deployment, reason)
+
+    def backtest(
+        self, deployment: str, policies: Mapping[str, Mapping[str, Any] | RetrainingPolicy]
+    ) -> str:
+        """Ask for a replay of a deployment's labelled history under policies; the job's id.
+
+        Each policy has a name and its settings, as for `set_retraining_policy`. Never retraining is
+        replayed too. Raises NotFound, Invalid without a policy or for wrong settings, Conflict for
+        a model that the trainers of Pilothouse did not make.
+        """
+        settings = {name.strip(): policy_of(policy) for name, policy in policies.items()}
+        if not settings or "" in settings or NEVER in settings:
+            raise Invalid(
+                "a backtest needs policies with a name of their own.",
+                hint=f"{NEVER!r} is replayed anyway.",
+                fields={"policies": "names are needed"},
+            )
+        with self._store.read() as session:
+            commands.require(session, deployment)
+        from pilothouse.pipelines.retraining import check_replayable
+
+        check_replayable(self._store, deployment)
+        with self._store.write() as session:
+            return submit(
+                session,
+                self._store,
+                BACKTEST,
+                {
+                    "deployment": deployment,
+                    "policies": {name: policy.to_json() for name, policy in settings.items()},
+                },
+                title=f"Backtest the retraining of {deployment}",
+                subject=("deployment", deployment),
+            )
+
+    def backtests(self, deployment: str = "") -> pd.DataFrame:
+        """The jobs of backtests, newest first: job, deployment, status, at, policies."""
+        import pandas as pd
+
+        query = select(Job).where(Job.kind == BACKTEST).order_by(col(Job.created_at).desc())
+        with self._store.read() as session:
+            if deployment:
+                commands.require(session, deployment)
+                query = query.where(Job.subject_ref == deployment)
+            rows = [
+                (
+                    job.id,
+                    job.subject_ref,
+                    job.status,
+                    job.created_at,
+                    ", ".join(job.args["policies"]),
+                )
+                for job in session.exec(query)
+            ]
+        return pd.DataFrame(rows, columns=["job", "deployment", "status", "at", "policies"])
+
+    def backtest_result(self, job: str) -> Backtest:
+        """What a backtest has found. Raises NotFound for a job that is none or has no result."""
+        with self._store.read() as session:
+            row = session.get(Job, job)
+            result = row.result if row is not None and row.kind == BACKTEST else None
+        if result is None:
+            raise NotFound(
+                f"there is no result of a backtest {job!r}.",
+                hint="Wait until its job has succeeded: `pilothouse jobs wait JOB`.",
+            )
+        return read_backtest(job, result)
 
     def reason_not_retrained(self, deployment: str) -> str:
         """Why a deployment's model cannot be retrained; empty when it can, with enough labels.

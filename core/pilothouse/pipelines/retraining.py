@@ -54,7 +54,7 @@ def snapshot(
     policy = _policy(store, deployment, weeks)
     champion = _champion(store, deployment)
     recipe = recipe_of(store, champion)
-    spec = None if recipe else _champion_spec(store, champion)
+    spec = None if recipe else champion_spec(store, champion)
     progress(0.1, "reading labelled predictions")
     rows = _labelled(store, deployment, champion, policy, until_ms)
     if spec is None:
@@ -207,10 +207,21 @@ def reason_against(store: Store, deployment: str) -> str:
     try:
         champion = _champion(store, deployment)
         if not recipe_of(store, champion):
-            _champion_spec(store, champion)
+            champion_spec(store, champion)
     except (Conflict, Invalid) as refused:
         return str(refused)
     return ""
+
+
+def check_replayable(store: Store, deployment: str) -> None:
+    """Raises Conflict unless the trainers of Pilothouse can train a deployment's model again."""
+    champion = _champion(store, deployment)
+    if recipe := recipe_of(store, champion):
+        raise Conflict(
+            f"a backtest trains with the trainers of Pilothouse; {champion.ref} was made by the "
+            f"recipe {recipe}.",
+        )
+    champion_spec(store, champion)
 
 
 def _champion(store: Store, deployment: str) -> VersionInfo:
@@ -219,7 +230,8 @@ def _champion(store: Store, deployment: str) -> VersionInfo:
     return registry.champion(served.model) or registry.version(served.model, served.version)
 
 
-def _champion_spec(store: Store, champion: VersionInfo) -> TrainingSpec:
+def champion_spec(store: Store, champion: VersionInfo) -> TrainingSpec:
+    """What a version was trained with. Raises Conflict when that is not known."""
     try:
         spec = Experiments(store).artifact(champion.run_id or "", SPEC)
     except NotFound as missing:

@@ -96,13 +96,15 @@ SETTINGS = tuple(item.name for item in fields(RetrainingPolicy))
 
 
 def policy_of(
-    settings: Mapping[str, Any], base: RetrainingPolicy | None = None
+    settings: Mapping[str, Any] | RetrainingPolicy, base: RetrainingPolicy | None = None
 ) -> RetrainingPolicy:
     """A checked policy: the base, or the defaults, with these settings.
 
     `since` may be an instant, a date (UTC) or ISO text, and `triggers` a list of names. Raises
     Invalid that names the wrong setting, NotFound for a trigger.
     """
+    if isinstance(settings, RetrainingPolicy):
+        settings = settings.to_json()
     if unknown := [name for name in settings if name not in SETTINGS]:
         raise Invalid(
             f"a retraining policy has no setting {', '.join(unknown)}.",

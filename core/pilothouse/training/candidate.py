@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -33,6 +33,9 @@ from pilothouse.training.spec import BALANCED, TrainingSpec
 from pilothouse.training.splits import Split, thin
 from pilothouse.training.trainers import Value, trainers
 from pilothouse.training.training_data import TrainingData
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MODEL_PATH = "model/model.joblib"
 EXAMPLE_ROWS = 3
@@ -57,6 +60,31 @@ class Candidate:
     files: Mapping[str, bytes]
 
 
+@dataclass(frozen=True)
+class FittedModel:
+    """The fit on all rows but the held-out ones, and its raw answers for those.
+
+    `fold_answers` are the answers of the folds' models for the rows that these held out.
+    """
+
+    data: TrainingData
+    params: Mapping[str, Value]
+    pipeline: Pipeline
+    signature: Signature
+    raw: Floats
+    seconds: float
+    fold_answers: list[Outputs]
+
+    @property
+    def truth(self) -> Floats:
+        """The labels of the held-out rows as numbers."""
+        return self.data.truth[self.data.split.test]
+
+    def answer(self, rows: pd.DataFrame) -> Outputs:
+        """The output columns for rows with its features."""
+        return output_columns(self.signature, predict_raw(self.pipeline, self.signature, rows))
+
+
 def fit_candidate(
     training_data: TrainingData, params: Mapping[str, Value], step: Step
 ) -> Candidate:
@@ -64,6 +92,13 @@ def fit_candidate(
 
     `step` is called at the start of each phase and may raise Cancelled.
     """
+    fit = fit_model(training_data, params, step)
+    step(evaluation_phase(len(training_data.split.test)))
+    return _evaluate(fit)
+
+
+def fit_model(training_data: TrainingData, params: Mapping[str, Value], step: Step) -> FittedModel:
+    """Fit one set of parameters, on the folds and on all rows but the held-out ones."""
     fold_answers = []
     sizes = [len(fold.train) for fold in training_data.folds]
     *fold_phases, final = fitting_phases(sizes, len(training_data.split.train))
@@ -78,41 +113,23 @@ def fit_candidate(
     started = time.perf_counter()
     pipeline, raw = _fit(training_data, params, training_data.split)
     seconds = time.perf_counter() - started
-
-    step(evaluation_phase(len(training_data.split.test)))
     signature = training_data.signature(pipeline[0], threshold)
-    return _evaluate(_Fit(training_data, params, pipeline, signature, raw, seconds), fold_answers)
+    return FittedModel(training_data, params, pipeline, signature, raw, seconds, fold_answers)
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """The fit on all rows but the held-out ones, and its raw answers for those."""
-
-    data: TrainingData
-    params: Mapping[str, Value]
-    pipeline: Pipeline
-    signature: Signature
-    raw: Floats
-    seconds: float
-
-    @property
-    def truth(self) -> Floats:
-        return self.data.truth[self.data.split.test]
-
-
-def _evaluate(fit: _Fit, fold_answers: list[Outputs]) -> Candidate:
+def _evaluate(fit: FittedModel) -> Candidate:
     """The candidate's metrics, and the files of its run."""
     data, spec = fit.data, fit.data.spec
     columns = output_columns(fit.signature, fit.raw)
     metrics = data.task.compute_metrics(fit.signature, columns, fit.truth)
     key = _required_metric(spec, metrics)
 
-    folds = _fold_metrics(data, fold_answers)
+    folds = _fold_metrics(data, fit.fold_answers)
     settled = _resolved_spec(data, fit.params)
     documents = _documents(fit, columns, folds) | {"spec.json": settled.to_json()}
     files = {path: _json(document) for path, document in documents.items()} | {
         MODEL_PATH: _dump(_labelled(fit.pipeline, fit.signature)),
-        REFERENCE_PATH: _reference(fit, columns),
+        REFERENCE_PATH: held_out_file(fit, columns),
     }
 
     values = folds.get(key, [])
@@ -223,7 +240,9 @@ def _spread(metric: str, values: list[float]) -> dict[str, float]:
     return {f"cv_{metric}_mean": float(np.mean(values)), f"cv_{metric}_std": float(np.std(values))}
 
 
-def _documents(fit: _Fit, columns: Outputs, folds: Mapping[str, list[float]]) -> dict[str, Any]:
+def _documents(
+    fit: FittedModel, columns: Outputs, folds: Mapping[str, list[float]]
+) -> dict[str, Any]:
     data, test = fit.data, fit.data.split.test
     at = None if data.at is None else data.at[test].tolist()
     rows, seed = data.frame.iloc[test], data.spec.seed
@@ -261,7 +280,7 @@ def _dump(pipeline: Pipeline) -> bytes:
     return buffer.getvalue()
 
 
-def _reference(fit: _Fit, columns: Outputs) -> bytes:
+def held_out_file(fit: FittedModel, columns: Outputs) -> bytes:
     """The held-out rows with labels and answers: the reference that later windows are compared to.
 
     A row's position is that in the dataset version.

@@ -177,6 +177,20 @@ def read_training_table(
     )
 
 
+def table_of_frame(name: str, frame: pd.DataFrame, event_time: str | None) -> TrainingTable:
+    """A frame as training would read it had it been registered; for trainings that leave no run."""
+    import pyarrow as pa
+
+    from pilothouse.data.canonical import canonical, schema_of
+    from pilothouse.data.profile import profile
+
+    table = canonical(pa.Table.from_pandas(frame, preserve_index=False))
+    types = {column.name: column.type for column in schema_of(table)}
+    return TrainingTable(
+        name, table.to_pandas(split_blocks=True), types, profile(table).columns, event_time
+    )
+
+
 def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
     """Determine labels, features, held-out rows and folds. Raises Invalid that names the field."""
     data_split = split_data(table, spec)
