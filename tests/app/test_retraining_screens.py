@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pilothouse.jobs.tables import Job
 from pilothouse.kit.clock import FixedClock
 from pilothouse.pipelines.automatic_retraining import consider
+from pilothouse.pipelines.backtest_results import summarise
 from pilothouse.workspace import Workspace
 
 
@@ -20,6 +23,12 @@ def policy_dialog() -> None:
     from pilothouse_app.features.pipelines.retraining import change_policy
 
     change_policy("late")
+
+
+def backtest_dialog() -> None:
+    from pilothouse_app.features.pipelines.backtests import run_backtest
+
+    run_backtest("late")
 
 
 def view(tour):
@@ -88,3 +97,64 @@ def test_a_request_is_listed_under_needs_a_person(tour, asked):
     page = tour("attention", attention_kind="Retraining")
     assert not page.exception
     assert list(page.dataframe[0].value["title"]) == ["Retrain late?"]
+
+
+def result_of_a_backtest() -> dict[str, Any]:
+    """What a job answers: two windows under one policy."""
+    week = 7 * 86_400_000
+
+    def windows(values: list[float]) -> list[dict[str, Any]]:
+        return [
+            {
+                "start": n * week,
+                "end": (n + 1) * week,
+                "rows": 100,
+                "labelled": 90,
+                "value": value,
+                "champion": "late@1",
+            }
+            for n, value in enumerate(values)
+        ]
+
+    retraining = {
+        "at": week, "trigger": "schedule", "reason": "7 days have passed", "rows": 500,
+        "champion": 0.6, "challenger": 0.7, "promoted": True, "cpu_seconds": 1.5, "message": "",
+    }  # fmt: skip
+    about = {"metric": "roc_auc", "title": "ROC AUC", "better": "higher", "held": {}}
+    results = [
+        {"policy": "never", "settings": None, "windows": windows([0.6, 0.5]),
+         "retrainings": [], **about},
+        {"policy": "weekly", "settings": {}, "windows": windows([0.6, 0.7]),
+         "retrainings": [retraining], **about},
+    ]  # fmt: skip
+    return summarise(None, None, deployment="late", results=results)  # type: ignore[arg-type]
+
+
+def test_a_backtest_is_started_from_its_form(tour, served, monkeypatch):
+    page = AppTest.from_function(backtest_dialog, default_timeout=30).run()
+    assert not page.exception
+    monkeypatch.setattr("pilothouse.pipelines.retraining.check_replayable", lambda *_: None)
+    page.button(key="backtest_go").click().run()
+    job = served.jobs.job(served.pipelines.backtests("late")["job"][0])
+    assert set(job.args["policies"]) == {"performance", "every four weeks"}
+    assert job.args["policies"]["performance"]["weeks"] == 8
+
+
+def test_a_backtest_is_a_chart_and_a_table(tour, served):
+    with served.store.write() as session:
+        session.add(
+            Job(
+                id="b1", kind="backtest_retraining", title="Backtest", status="succeeded",
+                args={"policies": {"weekly": {}}}, result=result_of_a_backtest(),
+                subject_kind="deployment", subject_ref="late", requested_by="ada",
+                created_at=served.store.now(),
+            )
+        )  # fmt: skip
+    page = view(tour)
+    rows = page.dataframe[-1].value
+    assert rows["policy"].tolist() == ["never", "weekly"]
+    assert rows["gain"].tolist() == ["", "+0.1000"]
+    assert rows["gain_per_retraining"].tolist()[1] == pytest.approx(0.1)
+    assert "ROC AUC by window under each policy" in shown(page)
+    page = tour("job", id="b1")
+    assert not page.exception

@@ -17,8 +17,10 @@ from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.parameter_form import parameter_fields, parameter_label
 from pilothouse_app.components.table import status_column, table, text_column, when_column
+from pilothouse_app.components.table_height import limited_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.pipelines.backtests import backtests_view
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,7 @@ MODE_TITLES = {
     "off": "Off",
 }
 ROWS_TITLES = {"weeks": "The last weeks", "since": "Everything since a date", "all": "Everything"}
+MAX_ROWS = 6  # of the decisions, before they scroll
 COLUMNS = {
     "at": when_column("When", width=110),
     "outcome": status_column("Outcome", width=96),
@@ -53,6 +56,7 @@ def retraining_view(deployment: str) -> None:
     facts(_policy_facts(policy))
     _triggers(policy)
     _decisions(deployment)
+    backtests_view(deployment)
 
 
 def _policy_facts(policy: RetrainingPolicy) -> dict[str, str]:
@@ -134,6 +138,7 @@ def _decisions(deployment: str) -> None:
     table(
         _display_frame(frame), COLUMNS, key="retraining_decisions",
         alt="Decisions on retrainings", opens=("", "address"),
+        height=limited_height(len(frame), MAX_ROWS),
     )  # fmt: skip
 
 
