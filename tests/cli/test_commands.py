@@ -116,6 +116,7 @@ NEEDED = {
     "deployments add-external": ["--model", "absent", "--version", "1"],
     "deployments predict": ["--record", '{"a": 1}'],
     "models decide": ["--reject", "--reason", "no"],
+    "pipelines backtest": ["--policies", '{"a": {}}'],
     "pipelines retrain": ["--reason", "drift"],
     "alerts rules add": [
         *("--signal", "feature_drift", "--check", "psi", "--condition", "above"),

@@ -40,12 +40,12 @@ MIN_WINDOWS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class LabelledHistory:
     """A deployment's predictions by event time, and the answers of the first version to each.
 
     `frame` has the inputs as they were trained on, the target as the task reads labels (missing
-    where none has come) and the event time. `at` are event times and `known` the instants from
-    which labels are known, in milliseconds. `windows` are those of its monitor.
+    where none has come) and the event time. `at` are event times, and from the instants
+    `labelled_at` on labels are known, both in milliseconds. `windows` are those of its monitor.
     """
 
     deployment: str
@@ -54,7 +54,7 @@ class History:
     frame: pd.DataFrame
     outputs: Outputs
     at: Integers
-    known: Integers
+    labelled_at: Integers
     windows: tuple[Span, ...]
 
     def rows_of(self, span: Span) -> slice:
@@ -68,7 +68,7 @@ class History:
         """The positions of rows from `start` to `now` whose label was known at `now`."""
         import numpy as np
 
-        is_known = (self.at < to_ms(now)) & (self.known <= to_ms(now))
+        is_known = (self.at < to_ms(now)) & (self.labelled_at <= to_ms(now))
         if start is not None:
             is_known &= self.at >= to_ms(start)
         return np.flatnonzero(is_known).astype(np.int64)
@@ -81,7 +81,7 @@ class History:
         return int(np.searchsorted(self.at, to_ms(now))) - low
 
 
-def read_history(store: Store, deployment: str, report: Report) -> History:
+def read_history(store: Store, deployment: str, report: Report) -> LabelledHistory:
     """Every prediction of a deployment, its label and when it was known.
 
     A label is known from the instant that was sent with it, which is when it was received unless
@@ -106,8 +106,8 @@ def read_history(store: Store, deployment: str, report: Report) -> History:
     frame[EVENT_TIME] = rows[EVENT_TIME]
     frame[signature.target] = meanings.iloc[codes].infer_objects().to_numpy()
     known_at = rows["prediction_id"].map(labels["label_at"])
-    known = _milliseconds(known_at)
-    known[(known_at.isna() | frame[signature.target].isna()).to_numpy()] = NEVER_MS
+    labelled_at = _milliseconds(known_at)
+    labelled_at[(known_at.isna() | frame[signature.target].isna()).to_numpy()] = NEVER_MS
 
     config = Monitoring(store).monitor_info(deployment).config
     windows = windows_between(
@@ -121,7 +121,7 @@ def read_history(store: Store, deployment: str, report: Report) -> History:
         )
     outputs = _first_answers(store, first, rows, frame, report)
     at = _milliseconds(rows[EVENT_TIME])
-    return History(deployment, first, config, frame, outputs, at, known, windows)
+    return LabelledHistory(deployment, first, config, frame, outputs, at, labelled_at, windows)
 
 
 def _milliseconds(times: pd.Series[Any]) -> Integers:

@@ -26,7 +26,7 @@ from pilothouse.models.tasks import TaskMetric, metric_of, primary_metric, task_
 from pilothouse.monitoring.alert_state import Verdict, evaluate
 from pilothouse.monitoring.checks import FAIL, INSUFFICIENT, NOT_EVALUATED
 from pilothouse.monitoring.windows import Span
-from pilothouse.pipelines.backtest_history import History, read_history
+from pilothouse.pipelines.backtest_history import NEVER_MS, LabelledHistory, read_history
 from pilothouse.pipelines.retraining import champion_spec
 from pilothouse.pipelines.retraining_policy import ALERT, RetrainingPolicy, policy_of
 from pilothouse.pipelines.retraining_proposal import EVENT_TIME, newest_share
@@ -87,7 +87,7 @@ class Replay:
     """One policy on its way through the history."""
 
     store: Store
-    history: History
+    history: LabelledHistory
     policy: RetrainingPolicy | None
     progress: Progress
     windows: list[dict[str, Any]] = field(default_factory=list)
@@ -149,7 +149,7 @@ class Replay:
 
         rows = self.history.rows_of(span)
         positions = np.arange(rows.start, rows.stop)
-        labelled = positions[self.history.known[rows] < 2**62]
+        labelled = positions[self.history.labelled_at[rows] < NEVER_MS]
         value = self._metric(self.champion, labelled) if len(labelled) else None
         self.windows.append(
             {
@@ -204,7 +204,7 @@ class Replay:
 
         history, champion, rows = self.history, self.champion, self.history.rows_of(span)
         truth = champion.truth[rows].copy()
-        truth[history.known[rows] > to_ms(now)] = np.nan
+        truth[history.labelled_at[rows] > to_ms(now)] = np.nan
         features = history.frame.iloc[rows].reset_index(drop=True)
         window = WindowRows(features, champion.outputs(rows), truth, history.at[rows])
         performance = compute_performance(
@@ -222,8 +222,8 @@ class Replay:
         return (f"performance failed in {ALERT_WINDOWS} windows in a row",) if begins else ()
 
     def _new_labels(self, now: datetime) -> int:
-        known = self.history.known
-        return int(((known > to_ms(self.trained_at)) & (known <= to_ms(now))).sum())
+        instants = self.history.labelled_at
+        return int(((instants > to_ms(self.trained_at)) & (instants <= to_ms(now))).sum())
 
     def _obstacle(self, policy: RetrainingPolicy, now: datetime) -> str:
         """What holds a retraining back; empty when nothing does."""
