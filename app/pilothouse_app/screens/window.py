@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse.monitoring.check_titles import check_title
+from pilothouse.monitoring.check_titles import signal_title
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_or_all, filter_bar, switch
@@ -50,7 +50,10 @@ SCREEN = Screen(
     parent="monitoring",
 )
 VIEWS = ("drift", "performance", "results", "reports")
-SIGNALS = ("feature_drift", "prediction_drift", "data_quality", "performance")
+SIGNALS = (
+    *("feature_drift", "prediction_drift", "data_quality"),
+    *("performance", "estimated_performance"),
+)
 RESULTS = {
     "what": text_column("Column", width=150),
     "status": status_column(width=104),
@@ -182,7 +185,10 @@ def _results(results: pd.DataFrame, signal: str) -> None:
 
     rows = chosen.assign(
         what=[str(column) if column else "All rows" for column in chosen["column"]],
-        check=[check_title(str(check)) for check in chosen["check"]],
+        check=[
+            signal_title(str(signal), str(check))
+            for signal, check in zip(chosen["signal"], chosen["check"], strict=True)
+        ],
     )
 
     with table_height("results", len(rows), reserve=24) as height:

@@ -21,7 +21,13 @@ from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import alert_rules
 from pilothouse.monitoring.alert_state import AlertState, Condition, Verdict, combine, evaluate
 from pilothouse.monitoring.check_titles import check_phrase
-from pilothouse.monitoring.checks import NOT_EVALUATED, PREDICTION_DRIFT, PRIMARY
+from pilothouse.monitoring.checks import (
+    ESTIMATED_PERFORMANCE,
+    NOT_EVALUATED,
+    PREDICTION_DRIFT,
+    PRIMARY,
+)
+from pilothouse.monitoring.observed_results import observed_where_judged
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.monitoring.tables import (
     ACKNOWLEDGED,
@@ -250,6 +256,8 @@ def _results(
         query = query.where(CheckResult.check == rule.check)
 
     results = [result for result in session.exec(query) if result.window_id in newest]
+    if rule.signal == ESTIMATED_PERFORMANCE:
+        results = observed_where_judged(session, results)
     if of_outputs and rule.check != PRIMARY:
         deciding = {(result.window_id, result.column) for result in results if result.primary}
         results = [
@@ -339,7 +347,7 @@ def _limit(rule: AlertRule, result: CheckResult) -> float | None:
 
 def breach_message(rule: AlertRule, result: CheckResult, window: Window) -> str:
     """The breach in a sentence."""
-    check = check_phrase(result.check)
+    check = check_phrase(result.check, result.signal)
     subject = f"{check} of {result.column}" if result.column else check
     score, reference = _compared(result, rule.condition)
     breach = rule_kinds.get(rule.condition).describe(score or 0.0, reference, rule.threshold)

@@ -13,6 +13,7 @@ from pilothouse.models.signature import Signature
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
     DRIFTED_SHARE,
+    ESTIMATED_PERFORMANCE,
     FAIL,
     FEATURE_DRIFT,
     INSUFFICIENT,
@@ -34,6 +35,8 @@ from pilothouse.monitoring.column_checks import (
 )
 from pilothouse.monitoring.column_values import Times
 from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair, TimePair
+from pilothouse.monitoring.estimation.estimated_checks import estimated_checks, estimated_status
+from pilothouse.monitoring.estimation.performance_estimator import estimate_performance
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import (
     MinimumRows,
@@ -62,6 +65,8 @@ from pilothouse.monitoring.window_rows import WindowRows
 if TYPE_CHECKING:
     import pandas as pd
 
+DRIFT = (FEATURE_DRIFT, PREDICTION_DRIFT)
+MEASURED = (PERFORMANCE, ESTIMATED_PERFORMANCE)
 DECIDING_OUTPUTS = 2  # the most telling ones: many columns of one answer are not many alarms
 
 
@@ -107,14 +112,18 @@ class Assessment:
 
     @property
     def status(self) -> str:
-        """The worse of drift and performance; drift alone where nothing is measured."""
+        """The worst of drift and performance; drift alone where nothing is measured.
+
+        What is estimated counts only where labels have not decided, and only when it warns.
+        """
         measured = any(check.signal == PERFORMANCE for check in self.checks)
-        return worst([self.drift_status, *([self.performance_status] if measured else [])])
+        performance = [self.performance_status] if measured else []
+        return worst([self.drift_status, *performance, *estimated_status(self.checks)])
 
 
 def _counts(check: Check) -> bool:
     """Whether a check decides on drift: the test of a column that does, and its data's quality."""
-    return check.signal == DATA_QUALITY or (check.primary and check.signal != PERFORMANCE)
+    return check.signal == DATA_QUALITY or (check.primary and check.signal in DRIFT)
 
 
 def _weight(check: Check) -> str:
@@ -162,21 +171,35 @@ def assess(
     )
     if reference.columns or reference.faults:  # outputs alone may be known
         checks.append(_share(checks, config, reference.rows, len(rows)))
-    checks += performance_checks(
-        performance,
-        reference.metrics,
-        monitored_metrics(signature, config.tolerances),
-        MinimumRows(config.min_labelled, config.min_coverage),
-        reference.rows,
-        _waiting_for_labels(reference),
-        reference.errors,
-    )
+    checks += _performance_checks(reference, rows, config, signature, performance)
     return Assessment(
         checks=tuple(_explained(checks, reference.waiting)),
         performance=performance,
         profile=_profile_json(columns, performance, reference),
         output_summary=_output_summary(rows.outputs, signature),
     )
+
+
+def _performance_checks(
+    reference: ReferenceProfile,
+    rows: WindowRows,
+    config: MonitorConfig,
+    signature: Signature,
+    performance: Performance,
+) -> list[Check]:
+    """The metrics on labelled rows, and those that are estimated for all rows."""
+    metrics = monitored_metrics(signature, config.tolerances)
+    observed = performance_checks(
+        performance,
+        reference.metrics,
+        metrics,
+        MinimumRows(config.min_labelled, config.min_coverage),
+        reference.rows,
+        _waiting_for_labels(reference),
+        reference.errors,
+    )
+    estimated = estimate_performance(reference.estimator, signature, rows)
+    return observed + estimated_checks(estimated, observed, metrics, reference, config.min_rows)
 
 
 def _waiting_for_labels(reference: ReferenceProfile) -> str:
@@ -192,7 +215,7 @@ def _explained(checks: list[Check], waiting: str) -> list[Check]:
         return checks
     return [
         replace(check, message=waiting)
-        if check.signal != PERFORMANCE and check.status == INSUFFICIENT
+        if check.signal not in MEASURED and check.status == INSUFFICIENT
         else check
         for check in checks
     ]

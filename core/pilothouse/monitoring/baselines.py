@@ -19,6 +19,7 @@ from pilothouse.deployments import commands
 from pilothouse.experiments.tables import RunArtifact
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring import served_rows
+from pilothouse.monitoring.estimation.performance_estimator import fit_estimator
 from pilothouse.monitoring.performance import Performance
 from pilothouse.monitoring.reference_profile import (
     ReferenceProfile,
@@ -73,7 +74,10 @@ def baseline(store: Store, deployment: str, model: str, version: int, rows: int)
         row = answered.reference(session)
         stored = row.digest if row is not None and row.source == source else None
     if stored:
-        return Baseline(signature, _load(store, stored), stored)
+        profile = _load(store, stored)
+        # One from before performance was estimated is profiled anew, as its rows are at hand.
+        if profile.is_estimator_fitted or source == SERVED:
+            return Baseline(signature, profile, stored)
 
     if source == SERVED:
         first = served_rows.first_rows(store, deployment, model, version, signature, rows)
@@ -86,11 +90,20 @@ def baseline(store: Store, deployment: str, model: str, version: int, rows: int)
 
 
 def adopt_performance(
-    store: Store, answered: Answered, old: Baseline, performance: Performance, span: Span
+    store: Store,
+    answered: Answered,
+    old: Baseline,
+    performance: Performance,
+    span: Span,
+    rows: WindowRows,
 ) -> Baseline:
-    """The baseline with a window's metrics as those that later windows are held against."""
+    """The baseline with a window's metrics as those that later windows are held against.
+
+    `rows` are the window's, which estimates of later performance learn from.
+    """
+    estimator = fit_estimator(old.signature, rows, performance.metrics)
     name = f"{span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}"
-    profile = with_performance(old.profile, performance, name)
+    profile = with_performance(old.profile, performance, name, estimator)
     return _store(store, answered, SERVED, Baseline(old.signature, profile, ""))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
     DRIFTED_SHARE,
+    ESTIMATED_PERFORMANCE,
     FEATURE_DRIFT,
     LABEL_COVERAGE,
     PERFORMANCE,
@@ -49,7 +50,7 @@ def check_title(check: str) -> str:
     return metric_kind(check).title
 
 
-def check_phrase(check: str) -> str:
+def check_phrase(check: str, signal: str = "") -> str:
     """A check within a sentence: "the share of drifted columns"."""
     from pilothouse.monitoring.drift import drift_tests
     from pilothouse.monitoring.quality import quality_checks
@@ -60,14 +61,25 @@ def check_phrase(check: str) -> str:
         return quality_checks.get(check).phrase
     if check in drift_tests.names():
         return drift_tests.get(check).phrase
-    return metric_kind(check).title
+    title = metric_kind(check).title
+    return f"estimated {title}" if signal == ESTIMATED_PERFORMANCE else title
 
 
-def watchable_checks(metrics: Mapping[str, str]) -> list[WatchableCheck]:
+def signal_title(signal: str, check: str) -> str:
+    """The label of a check where observed and estimated metrics stand together."""
+    if signal == ESTIMATED_PERFORMANCE:
+        return f"{check_title(check)}, estimated"
+    return check_title(check)
+
+
+def watchable_checks(
+    metrics: Mapping[str, str], estimated: Collection[str] = ()
+) -> list[WatchableCheck]:
     """What a new rule may watch: metrics, the share of drifted columns, every drift test and
     check of data quality.
 
-    `metrics` are the titles, by key, of those that the deployment is held to.
+    `metrics` are the titles, by key, of those that the deployment is held to, `estimated` the keys
+    of those that are estimated without labels too.
     """
     from pilothouse.monitoring.drift import drift_tests
     from pilothouse.monitoring.quality import quality_checks
@@ -77,6 +89,17 @@ def watchable_checks(metrics: Mapping[str, str]) -> list[WatchableCheck]:
     checks = [
         WatchableCheck(title, PERFORMANCE, key, "worse_than_tolerated", 1.0)
         for key, title in (watched | dict(metrics)).items()
+    ]
+    checks += [
+        WatchableCheck(
+            signal_title(ESTIMATED_PERFORMANCE, key),
+            ESTIMATED_PERFORMANCE,
+            key,
+            "worse_than_tolerated",
+            1.0,
+        )
+        for key in metrics
+        if key in estimated
     ]
     title = OTHERS[DRIFTED_SHARE]
     checks.append(

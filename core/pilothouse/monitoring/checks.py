@@ -12,7 +12,8 @@ NOT_EVALUATED = (INSUFFICIENT, ERROR)
 
 FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
 DATA_QUALITY, PERFORMANCE = "data_quality", "performance"
-SIGNALS = (FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY, PERFORMANCE)
+ESTIMATED_PERFORMANCE = "estimated_performance"
+SIGNALS = (FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY, PERFORMANCE, ESTIMATED_PERFORMANCE)
 DRIFTED_SHARE, LABEL_COVERAGE = "drifted_share", "label_coverage"
 # As the check of a rule or a trend: the metric that decides for the task of the version.
 PRIMARY = "primary"

@@ -100,7 +100,7 @@ def evaluate_window(
     needs = MinimumRows(config.min_labelled, config.min_coverage)
     if baseline.awaits_labels and not missing_labels(performance, needs):
         answered = Answered(deployment, model, version)
-        baseline = baselines.adopt_performance(store, answered, baseline, performance, span)
+        baseline = baselines.adopt_performance(store, answered, baseline, performance, span, rows)
 
     profile = baseline.profile
     if _is_external(store, deployment):

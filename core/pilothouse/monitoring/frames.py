@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring import window_store
 from pilothouse.monitoring.checks import (
+    ESTIMATED_PERFORMANCE,
     FEATURE_DRIFT,
     PERFORMANCE,
     PREDICTION_DRIFT,
@@ -108,6 +109,7 @@ METRICS = (
     "unit",
     "format",
     "primary",
+    "estimated",
 )
 BINS = (
     "bin",
@@ -280,7 +282,8 @@ def trend(
 ) -> pd.DataFrame:
     """One check's scores over a deployment's windows, oldest first; columns as in `TREND`.
 
-    The check "primary" is the metric that decided on each window.
+    The check "primary" is the metric that decided on each window. Estimated metrics have the names
+    of observed ones, and come only where `signal` asks for them.
     """
     window_columns = {"window": "id"} | {n: n for n in ("start", "end", "model", "version")}
     chosen = [
@@ -301,12 +304,14 @@ def trend(
         .order_by(col(Window.start), col(CheckResult.column))
     )
     if check == PRIMARY:
-        query = query.where(CheckResult.primary, CheckResult.signal == PERFORMANCE)
+        query = query.where(CheckResult.primary, CheckResult.signal == (signal or PERFORMANCE))
     else:
         query = query.where(CheckResult.check == check)
     if column is not None:
         query = query.where(CheckResult.column == column)
-    if signal is not None:
+    if signal is None:
+        query = query.where(CheckResult.signal != ESTIMATED_PERFORMANCE)
+    else:
         query = query.where(CheckResult.signal == signal)
 
     return _frame(session.execute(query).all(), TREND)
@@ -316,6 +321,7 @@ def metrics(monitored: Sequence[MonitoredMetric]) -> pd.DataFrame:
     """Monitored metrics, the one that decides first; columns as in `METRICS`.
 
     `direction` is the better side, `tolerance` a share of the reference's value when `relative`.
+    `estimated` metrics are also estimated without labels.
     """
     rows = [
         (
@@ -327,6 +333,7 @@ def metrics(monitored: Sequence[MonitoredMetric]) -> pd.DataFrame:
             metric.unit,
             metric.format,
             metric.primary,
+            metric.estimated,
         )
         for metric in monitored
     ]

@@ -48,7 +48,7 @@ class MonitoredMetric:
     """A metric that windows are held to: its title, its bad side, and how far it may go there.
 
     `tolerance` is a share of the reference's value when `relative`, else a difference. `primary`
-    marks the one that decides.
+    marks the one that decides, `estimated` one that is estimated while there are no labels.
     """
 
     key: str
@@ -59,6 +59,7 @@ class MonitoredMetric:
     format: str
     unit: str
     primary: bool
+    estimated: bool = False
 
     def limits(self, base: float | None) -> CheckLimits | None:
         """Where it warns and where it fails; None when there is nothing to measure by.
@@ -101,6 +102,7 @@ def monitored_metrics(
             metric.format,
             signature.unit if metric.in_target_unit else "",
             primary=index == 0,
+            estimated=metric.estimated,
         )
         for index, (metric, allowed) in enumerate(monitored)
     )

@@ -20,6 +20,12 @@ from pilothouse.models.tasks import OutputColumn, task_of
 from pilothouse.monitoring.binning import grid_from_json
 from pilothouse.monitoring.column_values import Times, UnreadableProfile
 from pilothouse.monitoring.distances import Floats
+from pilothouse.monitoring.estimation.performance_estimator import (
+    PerformanceEstimator,
+    estimator_from_json,
+    estimator_to_json,
+    fit_estimator,
+)
 from pilothouse.monitoring.kinds import Kind
 from pilothouse.monitoring.performance import Performance, compute_performance
 from pilothouse.monitoring.plain_json import plain_json
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORM = 3  # the second one had no times
+ESTIMATOR = "estimator"  # absent from profiles from before there were any
 OLD_OUTPUT = "score"  # the only output of profiles of the first form
 Origin = Literal["held_out", "served"]
 KINDS: Mapping[str, Kind] = {
@@ -59,6 +66,8 @@ class ReferenceProfile:
     rows themselves have none. `waiting` says what a reference that is not complete waits for.
     `errors` are the standard errors of the metrics, `repeated` the rows that are equal in every
     input; profiles from before have none.
+    `estimator` estimates metrics without labels, where the task and the rows allow it;
+    `is_estimator_fitted` is False in profiles from before there were any.
     """
 
     rows: int
@@ -74,12 +83,16 @@ class ReferenceProfile:
     waiting: str = ""
     errors: Mapping[str, float] = field(default_factory=dict)
     repeated: RepeatedRows | None = None
+    estimator: PerformanceEstimator | None = None
+    is_estimator_fitted: bool = True
 
 
 def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferenceProfile:
     """The profile of a run's held-out rows: features, `__target` and `__<output>`."""
     rows = held_out_rows(frame, signature)
-    return _profile(rows, signature, compute_performance(signature, rows.outputs, rows.truth))
+    performance = compute_performance(signature, rows.outputs, rows.truth)
+    estimator = fit_estimator(signature, rows, performance.metrics)
+    return replace(_profile(rows, signature, performance), estimator=estimator)
 
 
 def held_out_rows(frame: pd.DataFrame, signature: Signature) -> WindowRows:
@@ -98,9 +111,15 @@ def profile_served(rows: WindowRows, signature: Signature) -> ReferenceProfile:
 
 
 def with_performance(
-    profile: ReferenceProfile, performance: Performance, window: str
+    profile: ReferenceProfile,
+    performance: Performance,
+    window: str,
+    estimator: PerformanceEstimator | None = None,
 ) -> ReferenceProfile:
-    """The profile with the metrics of a labelled window, which later ones are held against."""
+    """The profile with the metrics of a labelled window, which later ones are held against.
+
+    `estimator` was fitted to that window.
+    """
     return replace(
         profile,
         metrics=dict(performance.metrics),
@@ -108,6 +127,7 @@ def with_performance(
         documents=performance.documents,
         labels_from=window,
         errors=_errors(performance),
+        estimator=estimator,
     )
 
 
@@ -216,6 +236,7 @@ def to_bytes(profile: ReferenceProfile) -> bytes:
         "origin": profile.origin,
         "labels_from": profile.labels_from,
         "repeated": profile.repeated and asdict(profile.repeated),
+        ESTIMATOR: estimator_to_json(profile.estimator),
     }
     arrays["words"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
@@ -244,6 +265,8 @@ def from_bytes(data: bytes) -> ReferenceProfile:
         origin=header.get("origin", "held_out"),
         labels_from=header.get("labels_from", ""),
         repeated=_read_repeated(header.get("repeated")),
+        estimator=estimator_from_json(header.get(ESTIMATOR, {})),
+        is_estimator_fitted=ESTIMATOR in header,
     )
 
 

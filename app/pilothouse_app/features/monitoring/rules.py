@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.monitoring.alert_rules import SEVERITIES, AlertRuleSpec, rule_title
-from pilothouse.monitoring.check_titles import check_title, watchable_checks
+from pilothouse.monitoring.check_titles import signal_title, watchable_checks
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
@@ -101,7 +101,8 @@ def rule_sentence(rule: Any) -> str:
     is_installed = rule["condition"] in rule_kinds.names()
     kind = rule_kinds.get(rule["condition"]) if is_installed else None
     phrase, unit = (kind.phrase, kind.unit) if kind else (rule["condition"], "")
-    return f"{check_title(rule['check'])}{column} {phrase} {rule['threshold']:g} {unit}".rstrip()
+    check = signal_title(rule["signal"], rule["check"])
+    return f"{check}{column} {phrase} {rule['threshold']:g} {unit}".rstrip()
 
 
 def add_rule_button(deployment: str) -> None:
@@ -113,8 +114,10 @@ def add_rule_button(deployment: str) -> None:
 @st.dialog("Add a rule", icon=":material/rule:")
 def add_rule(deployment: str) -> None:
     """The form of a new rule."""
-    titles = {key: str(row["title"]) for key, row in monitored_metrics(deployment).items()}
-    checks = {watchable.title: watchable for watchable in watchable_checks(titles)}
+    metrics = monitored_metrics(deployment)
+    titles = {key: str(row["title"]) for key, row in metrics.items()}
+    estimated = [key for key, row in metrics.items() if row["estimated"]]
+    checks = {watchable.title: watchable for watchable in watchable_checks(titles, estimated)}
     what = st.selectbox("Watch", list(checks), key="rule_what")
     watched = checks[what]
     key = f"{watched.check}_{watched.signal}"

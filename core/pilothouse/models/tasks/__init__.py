@@ -57,7 +57,8 @@ class TaskMetric:
 
     `tolerance` is how much worse than the reference a window may be: a share of the reference's
     value when `relative`, else a difference. Only metrics with a tolerance are monitored.
-    `in_target_unit` metrics carry the unit of the target.
+    `in_target_unit` metrics carry the unit of the target, `estimated` ones are estimated while
+    there are no labels.
     """
 
     key: str
@@ -67,6 +68,7 @@ class TaskMetric:
     tolerance: float | None = None
     relative: bool = False
     in_target_unit: bool = False
+    estimated: bool = False
 
 
 @dataclass(frozen=True)

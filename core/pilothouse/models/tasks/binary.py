@@ -48,14 +48,14 @@ class Binary(ClassLabels):
     has_threshold = True
     default_levels: ClassVar[tuple[float, ...]] = ()
     metrics = (
-        TaskMetric("roc_auc", "ROC AUC", "higher", tolerance=0.05),
+        TaskMetric("roc_auc", "ROC AUC", "higher", tolerance=0.05, estimated=True),
         TaskMetric("average_precision", "Average precision", "higher"),
-        TaskMetric("log_loss", "Log loss", "lower", tolerance=0.10),
-        TaskMetric("brier", "Brier score", "lower", tolerance=0.03),
-        TaskMetric("accuracy", "Accuracy", "higher", tolerance=0.05),
-        TaskMetric("f1", "F1", "higher"),
-        TaskMetric("precision", "Precision", "higher"),
-        TaskMetric("recall", "Recall", "higher"),
+        TaskMetric("log_loss", "Log loss", "lower", tolerance=0.10, estimated=True),
+        TaskMetric("brier", "Brier score", "lower", tolerance=0.03, estimated=True),
+        TaskMetric("accuracy", "Accuracy", "higher", tolerance=0.05, estimated=True),
+        TaskMetric("f1", "F1", "higher", estimated=True),
+        TaskMetric("precision", "Precision", "higher", estimated=True),
+        TaskMetric("recall", "Recall", "higher", estimated=True),
         TaskMetric("calibration_error", "Calibration error", "lower", tolerance=0.05),
     )
 

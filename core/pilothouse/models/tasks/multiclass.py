@@ -49,13 +49,17 @@ class Multiclass(ClassLabels):
     has_threshold = False
     default_levels: ClassVar[tuple[float, ...]] = ()
     metrics = (
-        TaskMetric("f1_macro", "F1 (macro)", "higher", tolerance=0.05),
-        TaskMetric("accuracy", "Accuracy", "higher", tolerance=0.05),
-        TaskMetric("balanced_accuracy", "Balanced accuracy", "higher", tolerance=0.05),
-        TaskMetric("f1_weighted", "F1 (weighted)", "higher"),
-        TaskMetric("log_loss", "Log loss", "lower", tolerance=0.25, relative=True),
-        TaskMetric("roc_auc_ovr", "ROC AUC (one against rest)", "higher", tolerance=0.05),
-        TaskMetric("top_2_accuracy", "Top 2 accuracy", "higher"),
+        TaskMetric("f1_macro", "F1 (macro)", "higher", tolerance=0.05, estimated=True),
+        TaskMetric("accuracy", "Accuracy", "higher", tolerance=0.05, estimated=True),
+        TaskMetric(
+            "balanced_accuracy", "Balanced accuracy", "higher", tolerance=0.05, estimated=True
+        ),
+        TaskMetric("f1_weighted", "F1 (weighted)", "higher", estimated=True),
+        TaskMetric("log_loss", "Log loss", "lower", tolerance=0.25, relative=True, estimated=True),
+        TaskMetric(
+            "roc_auc_ovr", "ROC AUC (one against rest)", "higher", tolerance=0.05, estimated=True
+        ),
+        TaskMetric("top_2_accuracy", "Top 2 accuracy", "higher", estimated=True),
         TaskMetric("calibration_error", "Calibration error", "lower", tolerance=0.05),
     )
 

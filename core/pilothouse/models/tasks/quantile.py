@@ -40,7 +40,7 @@ class Quantile(NumberLabels):
     has_threshold = False
     default_levels: ClassVar[tuple[float, ...]] = (0.1, 0.5, 0.9)
     metrics = (
-        TaskMetric("pinball", "Pinball loss", "lower", ".4g", 0.25, True, True),
+        TaskMetric("pinball", "Pinball loss", "lower", ".4g", 0.25, True, True, estimated=True),
         TaskMetric("coverage", "Coverage of the interval", "higher", ".1%", 0.1),
         TaskMetric("coverage_gap", "Coverage off nominal", "lower", ".1%"),
         TaskMetric("width", "Mean width of the interval", "lower", ".4g", in_target_unit=True),

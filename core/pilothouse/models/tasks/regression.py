@@ -43,8 +43,10 @@ class Regression(NumberLabels):
     has_threshold = False
     default_levels: ClassVar[tuple[float, ...]] = ()
     metrics = (
-        TaskMetric("mae", "Mean absolute error", "lower", ".4g", 0.25, True, True),
-        TaskMetric("rmse", "Root mean squared error", "lower", ".4g", 0.25, True, True),
+        TaskMetric("mae", "Mean absolute error", "lower", ".4g", 0.25, True, True, estimated=True),
+        TaskMetric(
+            "rmse", "Root mean squared error", "lower", ".4g", 0.25, True, True, estimated=True
+        ),
         TaskMetric("r2", "R²", "higher", tolerance=0.1),
         TaskMetric("median_ae", "Median absolute error", "lower", ".4g", 0.25, True, True),
         TaskMetric("mape", "Mean absolute percentage error", "lower", ".2%"),
