@@ -16,9 +16,9 @@ import numpy as np
 from pilothouse.models.metrics.expected_metrics import Estimate
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import ExpectsLosses, task_of
+from pilothouse.monitoring.column_values import category_name
 from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.estimation.loss_trees import LossTrees, fit_trees, trees_from_json
-from pilothouse.monitoring.profiles import category_name
 
 if TYPE_CHECKING:
     import pandas as pd
