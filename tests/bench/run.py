@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 WORKS = ("start", "predict", "drift", "ingest", "mlflow", "client", "single", "tracking_start")
-WORKS += ("search", "histories", "table", "environments", "limits")
+WORKS += ("search", "histories", "table", "environments", "limits", "cbpe")
 
 
 def measure(work: str) -> dict[str, Any]:

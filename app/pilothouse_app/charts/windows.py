@@ -34,15 +34,19 @@ def status_over_time(
     tickformat: str = ".2f",
     unit: str = "",
     error: str = "",
+    estimated: pd.DataFrame | None = None,
 ) -> go.Figure:
     """A metric by window (columns start, `value`, `status`), its points coloured by their status.
 
     `error` names a column of standard errors: then a band of 95 % lies around the line.
+    `estimated` has the same columns, of what is estimated without labels: a dashed line.
     `reference` is drawn as a quiet line, `limit` as the line that must not be crossed.
     """
     colours = palette(dark)
     rows = frame[frame[value].notna()]
     chart = empty_figure(dark, legend=False)
+    if estimated is not None:
+        _estimated(chart, estimated[estimated[value].notna()], value, error, dark, tickformat)
     if error and rows[error].notna().any():
         band(chart, rows[rows[error].notna()], value, error, colours.reference)
 
@@ -64,6 +68,23 @@ def status_over_time(
     if limit is not None:
         threshold_line(chart, dark, y=limit, label="limit")
     return chart.update_yaxes(tickformat=tickformat, title=literal(unit) if unit else None)
+
+
+def _estimated(
+    chart: go.Figure, rows: pd.DataFrame, value: str, error: str, dark: bool, tickformat: str
+) -> None:
+    """The estimated line with its band, under the observed one."""
+    colour = palette(dark).accent
+    if error and rows[error].notna().any():
+        band(chart, rows[rows[error].notna()], value, error, colour)
+    chart.add_scatter(
+        x=rows["start"],
+        y=floats(rows[value]),
+        mode="lines+markers",
+        line={"width": 1.5, "color": colour, "dash": "dot"},
+        marker={"size": 4, "color": colour},
+        hovertemplate=f"%{{y:{tickformat}}} · estimated<extra></extra>",
+    )
 
 
 def band(chart: go.Figure, rows: pd.DataFrame, value: str, error: str, colour: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.monitoring.check_titles import signal_title
+from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_or_all, filter_bar, switch
@@ -165,16 +166,27 @@ def _facts(window: WindowInfo) -> None:
 
 
 def _tiles(window: WindowInfo, metrics: dict[str, Metric]) -> None:
-    value = metric_text(metrics.get(window.metric), window.value)
-    context = "observed" if window.value is not None else "too few labels"
     kpis = [
-        Kpi(metric_title(metrics, window.metric), value, context) if window.metric else None,
+        _metric_kpi(window, metrics) if window.metric else None,
         Kpi("Drifted columns", f"{window.drifted} of {window.columns}", "over their limit"),
         summary_kpi(window.output_summary, window.label_summary),
         Kpi("Predictions", count(window.rows), "in this window"),
         Kpi("Labelled", share(window.coverage), plural(window.labelled, "label")),
     ]
     kpi_row([kpi for kpi in kpis if kpi is not None])
+
+
+def _metric_kpi(window: WindowInfo, metrics: dict[str, Metric]) -> Kpi:
+    """The metric that decides; while it is not observed, as it is estimated."""
+    name, metric = metric_title(metrics, window.metric), metrics.get(window.metric)
+    if window.value is not None:
+        return Kpi(name, metric_text(metric, window.value), "observed")
+    results = workspace().monitoring.results(window.id)
+    estimated = results[(results["signal"] == ESTIMATED_PERFORMANCE) & results["primary"]]
+    if not estimated["score"].notna().any():
+        return Kpi(name, metric_text(metric, None), "too few labels")
+    score = float(estimated["score"].iloc[0])
+    return Kpi(name, metric_text(metric, score), "estimated; too few labels")
 
 
 def _results(results: pd.DataFrame, signal: str) -> None:

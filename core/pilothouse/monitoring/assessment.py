@@ -35,7 +35,7 @@ from pilothouse.monitoring.column_checks import (
 )
 from pilothouse.monitoring.column_values import Times
 from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair, TimePair
-from pilothouse.monitoring.estimation.estimated_checks import estimated_checks, estimated_status
+from pilothouse.monitoring.estimated_checks import estimated_checks, estimated_status
 from pilothouse.monitoring.estimation.performance_estimator import estimate_performance
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import (

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.monitoring.check_titles import check_title
-from pilothouse.monitoring.checks import LABEL_COVERAGE, PERFORMANCE
+from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE, LABEL_COVERAGE, PERFORMANCE
 from pilothouse_app import charts
 from pilothouse_app.charts.curves import STORED_CURVES
 from pilothouse_app.charts.documents import is_document, is_table, overlay_of, title_of
@@ -44,6 +44,15 @@ METRICS = {
     "tolerance": text_column("Tolerated", width=170),
     "message": text_column("Note"),
 }
+ESTIMATES = {
+    "title": METRICS["title"],
+    "status": METRICS["status"],
+    "score": text_column("Estimated", width=130),
+    "error": text_column("Error", width=96, help="The standard error of the estimate"),
+    "observed": text_column("Observed", width=130),
+    "gap": text_column("Off by", width=96, help="The estimate less the observed metric"),
+    **{name: METRICS[name] for name in ("reference", "threshold", "noise", "message")},
+}
 
 
 def performance_view(window: WindowInfo, metrics: dict[str, Metric]) -> None:
@@ -51,7 +60,9 @@ def performance_view(window: WindowInfo, metrics: dict[str, Metric]) -> None:
     documents = workspace().monitoring.documents(window.id)
     section("Observed metrics", "of the labelled rows, against the reference")
     st.markdown(f":small[:gray[{literal(reference_text(documents))}]]")
-    _metrics(window, metrics)
+    results = workspace().monitoring.results(window.id)
+    _metrics(results, metrics)
+    _estimates(results, metrics)
     _documents(documents)
 
 
@@ -73,8 +84,7 @@ def reference_text(documents: WindowDocuments) -> str:
     )
 
 
-def _metrics(window: WindowInfo, metrics: dict[str, Metric]) -> None:
-    results = workspace().monitoring.results(window.id)
+def _metrics(results: pd.DataFrame, metrics: dict[str, Metric]) -> None:
     chosen = results[results["signal"] == PERFORMANCE]
     if chosen.empty:
         empty(
@@ -87,6 +97,34 @@ def _metrics(window: WindowInfo, metrics: dict[str, Metric]) -> None:
     rows = [_metric_row(row, metrics) for row in records(chosen)]
     frame = pd.DataFrame(rows)
     table(frame, METRICS, key="window_metrics", alt="Observed metrics", ids="title")
+
+
+def _estimates(results: pd.DataFrame, metrics: dict[str, Metric]) -> None:
+    """What the metrics are without labels and, once labels have come, how far off that was."""
+    chosen = results[results["signal"] == ESTIMATED_PERFORMANCE]
+    if chosen.empty:
+        return
+    labelled = results[(results["signal"] == PERFORMANCE) & results["score"].notna()]
+    observed = dict(zip(labelled["check"], labelled["score"], strict=True))
+    method = str(chosen["method"].iloc[0])
+    section("Estimated metrics", f"of {count(chosen['n_current'].max())} rows, by {method}")
+    st.markdown(":small[:gray[Without labels: what the metrics are if only the inputs changed.]]")
+    rows = [estimate_row(row, metrics, observed.get(row["check"])) for row in records(chosen)]
+    frame = pd.DataFrame(rows)
+    table(frame, ESTIMATES, key="window_estimates", alt="Estimated metrics", ids="title")
+
+
+def estimate_row(
+    row: dict[str, Any], metrics: dict[str, Metric], observed: float | None
+) -> dict[str, Any]:
+    """An estimated metric beside the observed one."""
+    estimated = row["score"]
+    gap = None if observed is None or is_missing(estimated) else estimated - observed
+    return {
+        **_metric_row(row, metrics),
+        "observed": metric_text(metrics.get(str(row["check"])), observed),
+        "gap": "" if gap is None else f"{gap:+.2g}",
+    }
 
 
 def _metric_row(row: dict[str, Any], metrics: dict[str, Metric]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse.monitoring.checks import PERFORMANCE, PRIMARY
+from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE, PERFORMANCE, PRIMARY
 from pilothouse_app.charts.windows import lines_over_time, rows_over_time, status_over_time
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.filters import choose_one
@@ -117,7 +117,7 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
         section("Performance", "answers of this kind are not compared with labels")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        section("Performance", "observed, with a band of 95 %")
+        section("Performance", "observed and, dotted, estimated; with bands of 95 %")
         key = choose_one(
             "monitoring_metric",
             list(metrics),
@@ -125,12 +125,15 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
             default=next(iter(metrics)),
             format_func=lambda name: metric_title(metrics, name),
         )
-    trend = workspace().monitoring.trend(deployment, key, signal=PERFORMANCE)
-    if trend.empty or not trend["score"].notna().any():
+    monitoring = workspace().monitoring
+    trend = monitoring.trend(deployment, key, signal=PERFORMANCE)
+    estimated = monitoring.trend(deployment, key, signal=ESTIMATED_PERFORMANCE)
+    if not (trend["score"].notna().any() or estimated["score"].notna().any()):
         st.markdown(":gray[No window has enough labels yet.]")
         return
 
-    last = records(trend[trend["reference"].notna()].tail(1))
+    compared = (frame[frame["reference"].notna()] for frame in (trend, estimated))
+    last = next((records(frame.tail(1)) for frame in compared if len(frame)), [])
     figure(
         status_over_time(
             trend,
@@ -142,6 +145,7 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
             tickformat=tick_format(metrics[key]),
             unit=str(metrics[key]["unit"]),
             error="standard_error",
+            estimated=estimated,
         ),
         key=f"monitoring_metric_{key}",
         height=HEIGHT,
