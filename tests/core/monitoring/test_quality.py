@@ -28,7 +28,9 @@ def judged(desk: Any, frame: pd.DataFrame, week: int = 0) -> tuple[pd.DataFrame,
     """The results of a window of these rows by check and column, and the window."""
     desk.log(frame, desk.week(week))
     window = desk.monitoring.window(desk.evaluate(desk.week(week))["window"])
-    return desk.monitoring.results(window.id).set_index(["check", "column"]), window
+    results = desk.monitoring.results(window.id)
+    of_columns = results[results["signal"] != "estimated_performance"]
+    return of_columns.set_index(["check", "column"]), window
 
 
 def breaches(results: pd.DataFrame) -> set[tuple[str, str]]:
