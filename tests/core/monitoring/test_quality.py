@@ -28,9 +28,13 @@ def judged(desk: Any, frame: pd.DataFrame, week: int = 0) -> tuple[pd.DataFrame,
     """The results of a window of these rows by check and column, and the window."""
     desk.log(frame, desk.week(week))
     window = desk.monitoring.window(desk.evaluate(desk.week(week))["window"])
-    results = desk.monitoring.results(window.id)
-    of_columns = results[results["signal"] != "estimated_performance"]
-    return of_columns.set_index(["check", "column"]), window
+    return by_check(desk.monitoring.results(window.id)), window
+
+
+def by_check(results: pd.DataFrame) -> pd.DataFrame:
+    """Results by check and column; estimated metrics have the names of observed ones."""
+    one_each = results[results["signal"] != "estimated_performance"]
+    return one_each.set_index(["check", "column"])
 
 
 def breaches(results: pd.DataFrame) -> set[tuple[str, str]]:
@@ -300,9 +304,7 @@ def test_a_window_that_ends_in_silence_is_stale_unless_that_is_usual(desk: Any) 
         ids_at = desk.week(week)
         desk.log(frame, ids_at, days=day)
         window = desk.evaluate(ids_at)["window"]
-        return of_window(
-            desk.monitoring.results(window).set_index(["check", "column"]), "freshness"
-        )
+        return of_window(by_check(desk.monitoring.results(window)), "freshness")
 
     for week in range(5):
         score, status = silent_from_day(5, week)  # it rests on Saturdays and Sundays
@@ -317,11 +319,11 @@ def test_event_times_in_the_future_are_found_when_they_are_received(desk: Any) -
     desk.log(desk.draw(900, seed=80), desk.week(0), days=2)  # before their receipt
     desk.log(desk.draw(100, seed=81), desk.week(52))  # a year ahead
     results = desk.monitoring.results(desk.evaluate(desk.week(0))["window"])
-    indexed = results.set_index(["check", "column"])
+    indexed = by_check(results)
     assert of_window(indexed, "future_events") == (pytest.approx(0.1), "fail")
     assert "100 predictions are dated after their receipt" in indexed["message"].to_list()
     later = desk.evaluate(desk.week(52))["window"]
-    indexed = desk.monitoring.results(later).set_index(["check", "column"])
+    indexed = by_check(desk.monitoring.results(later))
     assert of_window(indexed, "future_events") == (1, "fail")
     assert desk.monitoring.window(later).drift_status == "fail"
 
