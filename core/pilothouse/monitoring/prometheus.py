@@ -13,8 +13,13 @@ from sqlmodel import Session, col, select
 
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring.alert_rules import rule_title
-from pilothouse.monitoring.checks import DRIFTED_SHARE, FEATURE_DRIFT, NOT_EVALUATED, PERFORMANCE
-from pilothouse.monitoring.notifications.severity import ESTIMATED_PERFORMANCE
+from pilothouse.monitoring.checks import (
+    DRIFTED_SHARE,
+    ESTIMATED_PERFORMANCE,
+    FEATURE_DRIFT,
+    NOT_EVALUATED,
+    PERFORMANCE,
+)
 from pilothouse.monitoring.notifications.views import newest_windows, views
 from pilothouse.monitoring.tables import (
     ACKNOWLEDGED,

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pilothouse.monitoring.alert_rules import SEVERITIES
 from pilothouse.monitoring.checks import (
+    ESTIMATED_PERFORMANCE,
     FAIL,
     FEATURE_DRIFT,
     OK,
@@ -21,7 +22,6 @@ from pilothouse.monitoring.checks import (
 from pilothouse.monitoring.tables import CheckResult
 
 DRIFT = (FEATURE_DRIFT, PREDICTION_DRIFT)
-ESTIMATED_PERFORMANCE = "estimated_performance"
 Harm = Literal["loss", "none", "unknown"]
 MOST_SEVERE: dict[Harm, str] = {"loss": "critical", "unknown": "warning", "none": "info"}
 

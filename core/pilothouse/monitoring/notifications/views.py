@@ -12,10 +12,15 @@ from fnmatch import fnmatchcase
 
 from sqlmodel import Session, col, select
 
-from pilothouse.monitoring.checks import DATA_QUALITY, FAIL, NOT_EVALUATED, PERFORMANCE
+from pilothouse.monitoring.checks import (
+    DATA_QUALITY,
+    ESTIMATED_PERFORMANCE,
+    FAIL,
+    NOT_EVALUATED,
+    PERFORMANCE,
+)
 from pilothouse.monitoring.notifications.severity import (
     DRIFT,
-    ESTIMATED_PERFORMANCE,
     harm_of,
     notified_severity,
 )
