@@ -90,7 +90,7 @@ class Ward:
     def _result(self, window: Window, signal: str, status: str) -> CheckResult:
         check, condition, threshold = CONDITIONS.get(signal, PERFORMANCE)
         if signal == "schema":
-            signal, check = "data_quality", "schema"
+            signal, check = "data_quality", "absent_inputs"
         score = (GOOD if status == "ok" else BAD)[condition]
         return CheckResult(
             window_id=window.id, revision=1, signal=signal, check=check, column="", method="",

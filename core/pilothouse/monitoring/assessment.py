@@ -149,7 +149,7 @@ def assess(
     faults: list[Check] = []
     scored: list[ScoredCheck] = []
     columns: dict[str, Any] = {}
-    all_differ = False
+    all_differ, present = False, set[str]()
     informative = {column.name for column in output_columns(signature)[DECIDING_OUTPUTS:]}
     times = {field.name for field in signature.inputs if field.type == "time"}
     for signal, column, pair in _columns(reference, rows, signature):
@@ -162,10 +162,14 @@ def assess(
         scored += score_column(signal, column, pair, config, decides)
         columns[f"{signal}/{column}"] = column_profile(pair)
         # PERF: a pair is not kept, its merged samples are large.
-        all_differ = all_differ or (signal == FEATURE_DRIFT and _all_differ(pair))
+        if signal == FEATURE_DRIFT:
+            all_differ = all_differ or _all_differ(pair)
+            present |= {column} if pair.window.missing < len(rows) else set()
 
     checks = [*faults, *judge_together(scored, config.false_discovery_rate)]
-    absent = tuple(name for name in reference.columns if name not in rows.features)
+    absent = tuple(
+        name for name, part in reference.columns.items() if part.present and name not in present
+    )
     checks += window_checks(
         WindowFacts(reference, rows, absent, unexpected, all_differ, traffic), config
     )

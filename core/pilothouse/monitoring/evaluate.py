@@ -29,6 +29,7 @@ from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.traffic import Traffic
 from pilothouse.monitoring.traffic_history import read_traffic, sent_before
+from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.monitoring.window_store import EvaluatedWindow
 from pilothouse.monitoring.windows import Span, span_of_ms
 from pilothouse.storage import Store
@@ -106,6 +107,7 @@ def evaluate_window(
     if _is_external(store, deployment):
         before = sent_before(store, (deployment, model, version), span)
         profile = sent_columns(profile, frame, before)
+        rows = with_columns(rows, profile)
     settings = json.dumps(asdict(config), sort_keys=True)
     content = window_data.content_digest(frame, rows, baseline.digest, settings)
     unexpected = window_data.unexpected_columns(frame, signature)
@@ -121,17 +123,31 @@ def sent_columns(
 ) -> ReferenceProfile:
     """The profile without the inputs that a deployment elsewhere does not send: it need not.
 
-    Those that it sent in the window before stay: an input that disappears is found once.
+    Those that it sent in the windows `before` stay, so that an input that disappears is found. A
+    column without any value is not sent: in the journal others' rows may give it to these.
     """
     if frame.empty:
         return profile
     names = {*profile.columns, *profile.faults}
-    sent = {name for name in names if log.feature_column(name) in frame or name in before}
+    sent = {name for name in names if name in before or _has_values(frame, name)}
     return replace(
         profile,
         columns={name: part for name, part in profile.columns.items() if name in sent},
         faults={name: fault for name, fault in profile.faults.items() if name in sent},
     )
+
+
+def with_columns(rows: WindowRows, profile: ReferenceProfile) -> WindowRows:
+    """The rows, in which inputs of the profile that they lack are missing."""
+    lacking = [name for name in profile.columns if name not in rows.features]
+    if not lacking or not len(rows):
+        return rows
+    return replace(rows, features=rows.features.assign(**dict.fromkeys(lacking)))
+
+
+def _has_values(frame: pd.DataFrame, name: str) -> bool:
+    column = log.feature_column(name)
+    return column in frame and bool(frame[column].notna().any())
 
 
 def _is_external(store: Store, deployment: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session, col, select
 
 from pilothouse.deployments.prediction_log import log
-from pilothouse.monitoring.checks import ERROR
+from pilothouse.monitoring.checks import PREDICTION_DRIFT
 from pilothouse.monitoring.tables import CheckResult, Window
 from pilothouse.monitoring.traffic import MAX_EARLIER, MIN_EARLIER, Traffic
 from pilothouse.monitoring.windows import DAY, Span
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FRESHNESS = "freshness"
+WITH_VALUES = ("psi", "unseen", "out_of_range")  # whose rows are those with a value
 AHEAD = timedelta(minutes=10)  # clocks differ by seconds; a wrong time zone by half an hour or more
 SAME_LENGTH = 1.2  # a month is as long as another one
 
@@ -97,27 +98,36 @@ def _silence(
 
 
 def sent_before(store: Store, answered: tuple[str, str, int], span: Span) -> frozenset[str]:
-    """The inputs that the last window before one had, of a deployment, model and version."""
+    """The inputs that had a value in any of the last windows before one, of a deployment's version.
+
+    Those windows are the last four with predictions.
+    """
     deployment, model, version = answered
     with store.read() as session:
-        windows = select(Window).where(
-            Window.deployment == deployment,
-            Window.model == model,
-            Window.version == version,
-            Window.start < span.start,
-            Window.rows > 0,
-            col(Window.removed_at).is_(None),
+        windows = (
+            select(Window.id, Window.revision)
+            .where(
+                Window.deployment == deployment,
+                Window.model == model,
+                Window.version == version,
+                Window.start < span.start,
+                Window.rows > 0,
+                col(Window.removed_at).is_(None),
+            )
+            .order_by(col(Window.start).desc())
+            .limit(MIN_EARLIER)
         )
-        last = session.exec(windows.order_by(col(Window.start).desc())).first()
-        if last is None:
-            return frozenset()
-        names = select(CheckResult.column).where(
-            CheckResult.window_id == last.id,
-            CheckResult.revision == last.revision,
-            CheckResult.check == "missing",
-            CheckResult.status != ERROR,
-        )
-        return frozenset(session.exec(names))
+        names: set[str] = set()
+        for window, revision in session.exec(windows).all():
+            query = select(CheckResult.column).where(
+                CheckResult.window_id == window,
+                CheckResult.revision == revision,
+                col(CheckResult.check).in_(WITH_VALUES),
+                CheckResult.signal != PREDICTION_DRIFT,
+                CheckResult.n_current > 0,
+            )
+            names |= set(session.exec(query))
+        return frozenset(names)
 
 
 def _ahead(store: Store, deployment: str, span: Span, frame: pd.DataFrame) -> tuple[int, int]:

@@ -148,6 +148,24 @@ def test_a_worse_model_elsewhere_fires_and_its_report_is_drawn(workspace: Worksp
     assert not monitoring.drift_ranking(info.id).empty
 
 
+def test_an_input_that_is_no_longer_sent_is_found_for_four_windows(workspace: Workspace) -> None:
+    workspace.deployments.add_external("prices", description=NUMBER)
+    monitoring = Monitoring(workspace.store)
+    monitoring.monitor("prices", reference_rows=400)
+    statuses = []
+    for week in range(7):
+        frame = prices(week, week=week)
+        sent = frame if week < 2 else frame.drop(columns="town")
+        workspace.deployments.record_predictions("prices", sent, columns=COLUMNS)
+        results = monitoring.results(judge(workspace, "prices", week))
+        absent = results[results["check"] == "absent_inputs"]
+        statuses.append((absent["status"].item(), absent["message"].item()))
+        missing = results[(results["check"] == "missing") & (results["column"] == "town")]
+        assert missing["status"].tolist() == (["ok"] if week < 2 else ["fail"] if week < 6 else [])
+    gone = ("warn", "no row has town")
+    assert statuses == [("ok", ""), ("ok", ""), gone, gone, gone, gone, ("ok", "")]
+
+
 def test_classes_with_late_labels_agree_with_scikit_learn(workspace: Workspace, gate: Gate) -> None:
     workspace.deployments.add_external("kinds", description=CLASSES)
     monitoring = Monitoring(workspace.store)

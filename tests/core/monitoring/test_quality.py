@@ -366,6 +366,22 @@ def test_repeated_rows_in_a_draw_are_those_of_many_draws(values: list[int], size
     assert share_in_draw(repeated, size) == pytest.approx(1 - np.mean(drawn) / size, abs=0.08)
 
 
+@pytest.mark.parametrize(("n", "m"), [(200, 1_000), (5_000, 1_000), (1_000, 10_000)])
+def test_more_rows_that_repeat_by_chance_are_no_rise(n: int, m: int) -> None:
+    def repeats(rng: np.random.Generator, rows: int) -> Any:
+        frame = pd.DataFrame({"a": rng.integers(0, 40, rows), "b": rng.poisson(3, rows)})
+        return repeated_rows(frame, ["a", "b"])
+
+    rises = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        before, after = repeats(rng, m), repeats(rng, n)
+        size = min(n, m)
+        rises.append(share_in_draw(after, size) - share_in_draw(before, size))
+    assert max(rises) < 0.05 * 1.5
+    assert abs(float(np.mean(rises))) < 0.015
+
+
 def test_repeated_rows_see_missing_values_and_signed_zeros_as_equal() -> None:
     frame = pd.DataFrame({"x": [0.0, -0.0, np.nan, np.nan, 1.0], "c": ["a", "a", None, None, "a"]})
     assert repeated_rows(frame, ["x", "c"]).groups == ((2, 2),)

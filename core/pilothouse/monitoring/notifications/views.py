@@ -36,8 +36,7 @@ from pilothouse.monitoring.tables import (
 )
 
 SILENCED, INHIBITED = "silenced", "inhibited"
-# The check of data quality that fails when columns are missing or of another type.
-SCHEMA = "schema"
+SCHEMA = "absent_inputs"  # it fails when more than half of the inputs are absent
 WATCHED = (PERFORMANCE, ESTIMATED_PERFORMANCE, DATA_QUALITY)
 
 

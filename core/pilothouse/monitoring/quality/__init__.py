@@ -22,9 +22,9 @@ from pilothouse.monitoring.window_rows import WindowRows
 class WindowFacts:
     """What is known of a window: its rows beside the reference, and the deployment's traffic.
 
-    `absent` are inputs of the reference that no row has, `unexpected` logged columns that the
-    signature lacks. `all_differ` says that some number is another one in each row, so that no two
-    rows are equal. `traffic` is that of the whole deployment, None where it is not known.
+    `absent` are inputs of the reference of which no row has a value, `unexpected` logged columns
+    that the signature lacks. `all_differ` says that some number is another one in each row, so that
+    no two rows are equal. `traffic` is that of the whole deployment, None where it is not known.
     """
 
     reference: ReferenceProfile

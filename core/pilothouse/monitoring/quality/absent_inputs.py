@@ -1,4 +1,4 @@
-"""Inputs that no row of a window has."""
+"""Inputs of which no row of a window has a value."""
 
 from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.quality import (
@@ -24,7 +24,7 @@ quality_checks.register("absent_inputs")(
         title="Absent inputs",
         label="Absent inputs",
         phrase="the share of absent inputs",
-        description="The share of the model's inputs that the window's rows do not have at all.",
+        description="The share of the model's inputs of which no row of the window has a value.",
         unit="share of inputs",
         limits=CheckLimits(warn=0.0, fail=0.5),
         weigh=weigh,

@@ -11,7 +11,8 @@ def weigh(facts: WindowFacts) -> WindowScore | None:
     before = facts.reference.repeated
     if before is None or not before.rows or not len(facts.rows):
         return None
-    if set(before.columns) != facts.reference.columns.keys() or facts.absent:
+    names = set(before.columns)
+    if names != facts.reference.columns.keys() or facts.absent or names - {*facts.rows.features}:
         return None  # rows that lack a column are equal more often
     if facts.all_differ:
         after = RepeatedRows(before.columns, len(facts.rows), ())
