@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -176,7 +175,7 @@ def _bins(values: Times) -> Grid:
         return Grid(np.empty(0), ("all",))
     cuts = np.unique(np.linspace(values[0], max(values[-1], values[0] + DAY), TIME_BINS + 1))
     names = [format_time(int(cut)) for cut in cuts]
-    inner = [f"{low} to {high}" for low, high in pairwise(names)]
+    inner = [f"from {name}" for name in names[:-1]]
     return Grid(cuts.astype(np.float64), (f"before {names[0]}", *inner, f"after {names[-1]}"))
 
 
