@@ -33,6 +33,7 @@ from pilothouse_app.features.monitoring.explanation import (
     deployment_timeline,
     events_before,
     explanation_sentences,
+    segments_and_rows,
 )
 from pilothouse_app.features.monitoring.notifications import deliveries_of_alert
 from pilothouse_app.features.monitoring.rules import rule_sentence
@@ -110,6 +111,7 @@ def _why(explanation: Explanation | None) -> None:
         return
     notes = {cause.column: cause_note(cause) for cause in explanation.columns}
     ranking_and_distributions(explanation.window, key="alert", notes=notes)
+    segments_and_rows(explanation, key="alert")
     events_before(explanation)
 
 

@@ -29,6 +29,7 @@ from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.traffic import Traffic
 from pilothouse.monitoring.traffic_history import read_traffic, sent_before
+from pilothouse.monitoring.window_details import window_details
 from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.monitoring.window_store import EvaluatedWindow
 from pilothouse.monitoring.windows import Span, span_of_ms
@@ -112,6 +113,8 @@ def evaluate_window(
     content = window_data.content_digest(frame, rows, baseline.digest, settings)
     unexpected = window_data.unexpected_columns(frame, signature)
     assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
+    details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
+    assessment = replace(assessment, profile={**assessment.profile, **details})
     digest = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
     return EvaluatedWindow(
         deployment, model, version, span, content, digest, assessment, received_until

@@ -21,9 +21,11 @@ from pilothouse.monitoring.checks import (
     WARN,
 )
 from pilothouse.monitoring.column_changes import MISSING, figures
+from pilothouse.monitoring.example_rows import example_rows_of
 from pilothouse.monitoring.explanation import ColumnCause, Explanation, MetricChange
 from pilothouse.monitoring.explanation_text import sentences
 from pilothouse.monitoring.ranking import BREACHED
+from pilothouse.monitoring.segments import segments_of
 from pilothouse.monitoring.tables import Alert, AlertRule, CheckResult, Window
 from pilothouse.monitoring.upstream_events import (
     UpstreamEvent,
@@ -53,7 +55,8 @@ def explain_window(session: Session, store: Store, window_id: str) -> Explanatio
     window = window_store.require(session, window_id)
     history = _history(session, window)
     results = frames.results(session, window_id)
-    columns = _columns(session, store, window, history)
+    stored = json.loads(store.artifacts.read(window.profile))
+    columns = _columns(session, store, window, history, stored["columns"])
     metric = _metric(session, results, history)
     since = _since(window, metric, columns)
     events = _events(session, window, history, since)
@@ -71,6 +74,8 @@ def explain_window(session: Session, store: Store, window_id: str) -> Explanatio
         columns=columns,
         events=events,
         sentences=text,
+        segments=segments_of(stored),
+        example=example_rows_of(stored, columns[0].column) if columns else None,
     )
 
 
@@ -113,12 +118,15 @@ def _is_as_long(one: Window, other: Window) -> bool:
 
 
 def _columns(
-    session: Session, store: Store, window: Window, history: Sequence[Window]
+    session: Session,
+    store: Store,
+    window: Window,
+    history: Sequence[Window],
+    profiles: Mapping[str, Any],
 ) -> tuple[ColumnCause, ...]:
     importance = baselines.importance(store, session, window.model, window.version)
     ranking = frames.drift_ranking(session, store.artifacts, window.id, importance)
     breached = ranking[ranking["status"].isin(BREACHED)].head(MAX_COLUMNS)
-    profiles = json.loads(store.artifacts.read(window.profile))["columns"]
     rows = [_without_nan(row) for row in breached.to_dict("records")]
     statuses = _column_statuses(session, history, [str(row["column"]) for row in rows])
     return tuple(_cause(row, profiles, statuses, history) for row in rows)

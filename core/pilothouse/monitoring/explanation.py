@@ -7,6 +7,8 @@ from datetime import datetime
 
 from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.monitoring.column_changes import BeforeAfter
+from pilothouse.monitoring.example_rows import ExampleRows
+from pilothouse.monitoring.segments import SegmentChange
 from pilothouse.monitoring.upstream_events import UpstreamEvent
 
 
@@ -60,6 +62,8 @@ class Explanation:
 
     `columns` are those that breach, by harm, at most five. `events` are nearest first: those from
     two windows before `since` to the end of the window that begins then. `sentences` say it all.
+    `segments` changed most, and `example` shows the first column. Windows that neither warn nor
+    fail, or whose reference is not held-out rows, have none, nor do those from before they existed.
     """
 
     window: str
@@ -73,3 +77,5 @@ class Explanation:
     columns: tuple[ColumnCause, ...]
     events: tuple[UpstreamEvent, ...]
     sentences: tuple[str, str]
+    segments: tuple[SegmentChange, ...] = ()
+    example: ExampleRows | None = None

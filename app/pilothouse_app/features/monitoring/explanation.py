@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import streamlit as st
 
 from pilothouse.monitoring.binning import format_number
@@ -12,10 +13,12 @@ from pilothouse.monitoring.explain import ESTIMATED
 from pilothouse.monitoring.explanation_text import share_text
 from pilothouse_app.charts.annotated import annotated_timeline
 from pilothouse_app.components.charting import dark, figure
-from pilothouse_app.components.formats import day, plural, when
+from pilothouse_app.components.diff import value_text
+from pilothouse_app.components.formats import DASH, day, is_missing, plural, when
 from pilothouse_app.components.header import section
 from pilothouse_app.components.links import ICONS, address, link
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.table import number_column, table, text_column
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.metrics import (
     metric_title,
@@ -24,7 +27,10 @@ from pilothouse_app.features.monitoring.metrics import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pilothouse.monitoring.column_changes import BeforeAfter
+    from pilothouse.monitoring.example_rows import ExampleRows
     from pilothouse.monitoring.explanation import ColumnCause, Explanation
 
 MAX_EVENTS = 8
@@ -61,6 +67,66 @@ def events_before(explanation: Explanation) -> None:
             link(address(event.object_kind, event.ref), _sentence(event.text), icon=icon)
             by = f" · {literal(event.by)}" if event.by else ""
             st.markdown(f":gray[{when(event.at)}{by}]")
+
+
+def segments_and_rows(explanation: Explanation, *, key: str) -> None:
+    """The segments that changed most, and two rows that show the first column."""
+    left, right = st.columns([58, 42], gap="medium")
+    if explanation.segments:
+        with left:
+            _segments(explanation, key=key)
+    if explanation.example is not None:
+        with right:
+            _example(explanation.example, key=key)
+
+
+def _segments(explanation: Explanation, *, key: str) -> None:
+    section("Segments that changed most", "beyond chance, at least 100 rows")
+    metric = explanation.metric
+    rows = pd.DataFrame([vars(segment) for segment in explanation.segments])
+    columns = {
+        "column": text_column("Column", width=112),
+        "segment": text_column("Segment", width=104),
+        "change": text_column("Changed", width=68),
+        "rows": number_column("Rows", 0, width=58),
+        "shares": text_column("Share of rows", width=104),
+    }
+    if metric is not None and rows["value"].notna().any():
+        columns["values"] = text_column(metric.title)
+    frame = rows.assign(
+        change=["Metric" if fell else "Share" for fell in rows["fell"]],
+        shares=_pairs(rows["share_before"], rows["share_after"], share_text),
+        values=_pairs(rows["reference"], rows["value"], metric.text if metric else str),
+    )
+    table(frame, columns, key=f"{key}_segments", alt="Segments that changed most")
+
+
+def _pairs(
+    before: pd.Series[Any], after: pd.Series[Any], write: Callable[[float], str]
+) -> list[str]:
+    """Figures before and after, a dash where they are not known."""
+    return [
+        DASH if is_missing(then) or is_missing(now) else f"{write(then)} → {write(now)}"
+        for then, now in zip(before, after, strict=True)
+    ]
+
+
+def _example(example: ExampleRows, *, key: str) -> None:
+    section("Two rows that show it", "as alike as there are in the other columns")
+    names = [example.column, *(name for name in example.reference if name != example.column)]
+    frame = pd.DataFrame(
+        [
+            (name, value_text(example.reference[name]), value_text(example.window.get(name)))
+            for name in names
+        ],
+        columns=["column", "reference", "window"],
+    )
+    columns = {
+        "column": text_column("Column", width=130),
+        "reference": text_column("Reference", width=120),
+        "window": text_column("Window"),
+    }
+    table(frame, columns, key=f"{key}_example", alt="Two rows that show it")
 
 
 def _sentence(text: str) -> str:
