@@ -50,7 +50,7 @@ def asked(served: Workspace, clock: FixedClock) -> Workspace:
 
 def test_the_defaults_are_listed(tour, served):
     text = shown(view(tour))
-    assert "A trigger starts it" in text
+    assert "Start by itself" in text
     assert "the last 8 weeks" in text
     assert "**Alert**" in text
     assert "No trigger has asked for a retraining yet" in text

@@ -87,7 +87,7 @@ class Pipelines(Service):
     def approve_retraining(self, deployment: str, reason: str = "") -> str:
         """Start the retraining that waits for an answer; the job's id. Raises NotFound.
 
-        Raises Conflict while another one is under way.
+        Raises Conflict while another one is under way, and when the policy is off.
         """
         with self._store.write() as session:
             if automatic_retraining.under_way(session, deployment):
@@ -130,7 +130,7 @@ class Pipelines(Service):
                     "policies": {name: policy.to_json() for name, policy in settings.items()},
                 },
                 title=f"Backtest the retraining of {deployment}",
-                subject=("deployment", deployment),
+                subject=("retraining", deployment),  # where its result is shown
             )
 
     def backtests(self, deployment: str = "") -> pd.DataFrame:

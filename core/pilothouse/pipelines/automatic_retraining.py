@@ -65,13 +65,19 @@ def consider(
         return _act(session, store, policy, request, until)
 
 
-def require_by_hand(session: Session, deployment: str) -> None:
-    """Raises Conflict when the policy of a deployment allows no retraining by hand."""
+def require_on(session: Session, deployment: str) -> RetrainingPolicy:
+    """The policy of a deployment. Raises Conflict when it is off."""
     policy = policy_for(session, deployment)
     if policy.mode == OFF:
         raise Conflict(
             f"retraining of {deployment!r} is off.", hint="Change its retraining policy first."
         )
+    return policy
+
+
+def require_by_hand(session: Session, deployment: str) -> None:
+    """Raises Conflict when the policy of a deployment allows no retraining by hand."""
+    policy = require_on(session, deployment)
     if MANUAL not in policy.triggers:
         raise Conflict(
             f"{deployment!r} is not retrained by hand.",
@@ -98,8 +104,12 @@ def start_by_hand(
 
 
 def approve(session: Session, store: Store, deployment: str, reason: str) -> str:
-    """Submit the retraining that waits for a person's answer. Raises NotFound without one."""
+    """Submit the retraining that waits for a person's answer.
+
+    Raises NotFound without one, Conflict when the policy has been switched off since.
+    """
     row = decisions.require_waiting(session, deployment)
+    require_on(session, deployment)
     request = Request(deployment, row.trigger, row.reason, row.alert_id, row.until)
     job = _submit(session, store, request)
     decisions.answer(session, store, row, STARTED, job, reason)

@@ -315,6 +315,10 @@ def test_a_person_is_asked_and_starts_or_declines_it(
     assert consider(store, NAME) is None
     clock.advance(WEEK)
     assert consider(store, NAME) is None
+    pipelines.set_retraining_policy(NAME, mode="off")
+    with pytest.raises(Conflict, match="is off"):
+        pipelines.approve_retraining(NAME, "repaired")
+    pipelines.set_retraining_policy(NAME, mode="propose")
     job = pipelines.approve_retraining(NAME, "repaired")
     assert deployed.jobs.job(job).args["reason"] == "7 days have passed since the last training"
     frame = pipelines.retraining_decisions(NAME)

@@ -15,7 +15,7 @@ from pilothouse_app.components.formats import count, share, title
 from pilothouse_app.components.header import facts, section
 from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
-from pilothouse_app.components.parameter_form import parameter_fields, parameter_label
+from pilothouse_app.components.parameter_form import parameter_fields
 from pilothouse_app.components.table import status_column, table, text_column, when_column
 from pilothouse_app.components.table_height import limited_height
 from pilothouse_app.components.toasts import toast_next
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pilothouse.pipelines.retraining_policy import RetrainingPolicy
 
 MODE_TITLES = {
-    "auto": "A trigger starts it",
-    "propose": "A person is asked first",
+    "auto": "Start by itself",
+    "propose": "Ask a person first",
     "off": "Off",
 }
 ROWS_TITLES = {"weeks": "The last weeks", "since": "Everything since a date", "all": "Everything"}
@@ -80,11 +80,10 @@ def _triggers(policy: RetrainingPolicy) -> None:
     for name in policy.triggers:
         trigger = triggers.get(name)
         params = policy.parameters_of(name)
-        labels = {parameter.name: parameter_label(parameter) for parameter in trigger.parameters}
-        values = ", ".join(f"{labels[key]} {value:g}" for key, value in params.items())
-        lines.append(
-            f"- **{trigger.title}** {f'({values})' if values else ''}: {trigger.description}"
-        )
+        labels = {parameter.name: parameter.label for parameter in trigger.parameters}
+        values = ", ".join(f"{labels[key].lower()} {value:,g}" for key, value in params.items())
+        named = f"**{trigger.title}** ({values})" if values else f"**{trigger.title}**"
+        lines.append(f"- {named}: {trigger.description}")
     st.markdown("\n".join(lines) or ":gray[No trigger is chosen.]")
 
 

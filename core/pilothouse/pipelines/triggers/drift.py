@@ -21,9 +21,12 @@ class DriftTrigger:
     )
     counts_labels = False
     parameters = (
-        Parameter("windows", "integer", 4, low=1, high=60, unit="windows", help="Newest windows."),
         Parameter(
-            "share", "number", 0.5, low=0.01, high=1.0,
+            "windows", "integer", 4, low=1, high=60, title="Newest windows",
+            help="How many of the newest windows count.",
+        ),
+        Parameter(
+            "share", "number", 0.5, low=0.01, high=1.0, title="Share that failed",
             help="Share of these windows in which drift must have failed.",
         ),
     )  # fmt: skip

@@ -18,7 +18,7 @@ class NewDataTrigger:
     counts_labels = True
     parameters = (
         Parameter(
-            "rows", "integer", 5_000, low=1, unit="labels",
+            "rows", "integer", 5_000, low=1, title="Labels",
             help="Labels that make a retraining worth its cost.",
         ),
     )  # fmt: skip

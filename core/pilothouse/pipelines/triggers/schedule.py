@@ -19,7 +19,7 @@ class ScheduleTrigger:
     counts_labels = False
     parameters = (
         Parameter(
-            "days", "number", 28, low=1, high=3660, unit="days",
+            "days", "number", 28, low=1, high=3660, title="Days between trainings",
             help="Days from one training to the next.",
         ),
     )  # fmt: skip
