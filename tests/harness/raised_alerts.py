@@ -38,13 +38,20 @@ class Ward:
     outbox: list[NotificationRequest] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
     weeks: int = 0
+    checks: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, workspace: Workspace) -> Ward:
         """The ward of a workspace, with its deployment."""
         store, now = workspace.store, workspace.store.now()
         row = Deployment(
-            name="churn", model="", version=1, created_at=now, created_by="ada", updated_at=now
+            name="churn",
+            model="",
+            version=1,
+            desired_state="stopped",
+            created_at=now,
+            created_by="ada",
+            updated_at=now,
         )
         with store.write() as session:
             session.add(row)
@@ -57,6 +64,7 @@ class Ward:
     def rule(self, name: str, signal: str, **how: Any) -> str:
         check, condition, threshold = CONDITIONS.get(signal, PERFORMANCE)
         spec = {"check": check, "condition": condition, "threshold": threshold}
+        self.checks[signal] = how.get("check", check)
         how = {"for_windows": 1, "clear_windows": 1, **spec, **how}
         with self.store.write() as session:
             rule = AlertRuleSpec(name=name, signal="performance", **how)
@@ -91,6 +99,7 @@ class Ward:
         check, condition, threshold = CONDITIONS.get(signal, PERFORMANCE)
         if signal == "schema":
             signal, check = "data_quality", "absent_inputs"
+        check = self.checks.get(signal, check)
         score = (GOOD if status == "ok" else BAD)[condition]
         return CheckResult(
             window_id=window.id, revision=1, signal=signal, check=check, column="", method="",

@@ -69,6 +69,15 @@ def app_alone(folder: Path) -> Iterator[str]:
         yield wait_for(lambda: find(folder / "run", "app"), "the app is up").url
 
 
+@contextlib.contextmanager
+def server_alone(folder: Path) -> Iterator[str]:
+    """Run the server alone on a folder; its origin."""
+    command = [sys.executable, "-m", "pilothouse.cli", "server", "--workspace", str(folder)]
+    command += ["--port", str(free_port())]
+    with running(command):
+        yield wait_for(lambda: find(folder / "run", "server"), "the server is up").url
+
+
 def worker_alone(
     folder: Path, variables: Mapping[str, str] | None = None
 ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:

@@ -55,7 +55,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.deployments.controller.controller import Controller
     from pilothouse.experiments.metrics.packed_history import compact_waiting
     from pilothouse.jobs.engine import Engine
-    from pilothouse.monitoring.notifications.sender import tick as notify
+    from pilothouse.monitoring.notifications.sender import NotificationWorker
     from pilothouse.pipelines.auto_monitor import monitor_new
 
     controller = Controller(store)
@@ -64,7 +64,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
         heart.start(stop),
         _every(DEPLOYMENT_TICK_S, _beating(heart, controller.tick, "tick"), stop, "deployments"),
         _every(WATCH_TICK_S, lambda: monitor_new(store), stop, "watching"),
-        _every(NOTIFICATIONS_TICK_S, lambda: notify(store), stop, "notifications"),
+        _every(NOTIFICATIONS_TICK_S, NotificationWorker(store).tick, stop, "notifications"),
         _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),
         _every(HISTORIES_TICK_S, lambda: compact_waiting(store), stop, "histories"),
     ]

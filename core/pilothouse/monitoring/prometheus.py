@@ -17,6 +17,7 @@ from pilothouse.monitoring.checks import (
     DRIFTED_SHARE,
     ESTIMATED_PERFORMANCE,
     FEATURE_DRIFT,
+    LABEL_COVERAGE,
     NOT_EVALUATED,
     PERFORMANCE,
 )
@@ -139,7 +140,7 @@ def _add_windows(samples: Samples, session: Session) -> None:
 
 
 def _add_result(samples: Samples, labels: Labels, result: CheckResult, score: float) -> None:
-    if result.signal in KINDS and not result.column:
+    if result.signal in KINDS and result.check != LABEL_COVERAGE and not result.column:
         about = {"metric": result.check, "kind": KINDS[result.signal]}
         _add(samples, PERFORMED, {**labels, **about}, score)
     elif result.check == DRIFTED_SHARE:

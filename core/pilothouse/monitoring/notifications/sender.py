@@ -11,6 +11,7 @@ import importlib
 import logging
 import subprocess
 import sys
+import time
 from typing import Any
 
 from pilothouse.kit.errors import PilothouseError
@@ -27,16 +28,26 @@ from pilothouse.monitoring.tables import RESOLVED, TEST
 from pilothouse.storage import Store, open_store
 
 MAX_SECONDS = 600
+QUEUE_SECONDS = 10.0  # what alerts do themselves is queued at once, see `outbox`
 REFUSED = "The receiver did not accept it."
 
 
-def tick(store: Store) -> None:
-    """Queue what time has made due, and send what is due in a child process."""
-    queue_due(store)
-    if is_any_due(store):
-        command = [sys.executable, "-m", "pilothouse.monitoring.notifications.sender"]
-        settings = store.settings.model_dump_json().encode()
-        subprocess.run(command, input=settings, check=True, timeout=MAX_SECONDS)
+class NotificationWorker:
+    """What the worker does for notifications: it queues what time makes due, and has it sent."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._queued_at = -QUEUE_SECONDS
+
+    def tick(self) -> None:
+        """Send what is due in a child process; now and then look for repeats and ended silences."""
+        if time.monotonic() - self._queued_at >= QUEUE_SECONDS:
+            queue_due(self._store)
+            self._queued_at = time.monotonic()
+        if is_any_due(self._store):
+            command = [sys.executable, "-m", "pilothouse.monitoring.notifications.sender"]
+            settings = self._store.settings.model_dump_json().encode()
+            subprocess.run(command, input=settings, check=True, timeout=MAX_SECONDS)
 
 
 def send(store: Store, request: NotificationRequest) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
@@ -37,6 +37,8 @@ from pilothouse.monitoring.tables import (
 
 SILENCED, INHIBITED = "silenced", "inhibited"
 SCHEMA = "absent_inputs"  # it fails when more than half of the inputs are absent
+# Alerts on these stand for drift: inputs are missing, or of another type.
+SCHEMA_CHECKS = (SCHEMA, "type_change")
 WATCHED = (PERFORMANCE, ESTIMATED_PERFORMANCE, DATA_QUALITY)
 
 
@@ -64,7 +66,7 @@ class Facts:
     windows: dict[str, Window] = field(default_factory=dict)
     newest: dict[str, Window] = field(default_factory=dict)
     results: dict[str, list[CheckResult]] = field(default_factory=dict)
-    performance: list[Alert] = field(default_factory=list)
+    causes: list[Alert] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
 
 
@@ -111,12 +113,12 @@ def _view(alert: Alert, facts: Facts) -> AlertView:
 
 def _inhibition(alert: Alert, signal: str, facts: Facts) -> tuple[str, str]:
     """Why another fact explains the alert, and the alert that stands for it; empty when none."""
+    for other in facts.causes:
+        explains = signal in _explained_by(facts.rules[other.rule_id])
+        if explains and _shares_windows(alert, other, facts):
+            return f"one cause: the alert {other.name} is about the same windows", other.id
     if signal in DRIFT and (reason := _broken_data(alert, facts)):
         return reason, ""
-    if signal in (*DRIFT, ESTIMATED_PERFORMANCE):
-        for other in facts.performance:
-            if _shares_windows(alert, other, facts):
-                return f"one cause: the alert {other.name} is about the same windows", other.id
     if signal == ESTIMATED_PERFORMANCE and _is_realised(facts.results.get(alert.last_window, [])):
         return "labels have come: the realised performance of this window counts", ""
     return "", ""
@@ -136,6 +138,13 @@ def _broken_data(alert: Alert, facts: Facts) -> str:
 
 def _breaks_schema(result: CheckResult) -> bool:
     return result.signal == DATA_QUALITY and result.check == SCHEMA and result.status == FAIL
+
+
+def _explained_by(rule: AlertRule) -> tuple[str, ...]:
+    """The signals whose alerts an alert of this rule stands for."""
+    if rule.signal == PERFORMANCE:
+        return (*DRIFT, ESTIMATED_PERFORMANCE)
+    return DRIFT if rule.check in SCHEMA_CHECKS else ()
 
 
 def _is_realised(results: Iterable[CheckResult]) -> bool:
@@ -162,21 +171,24 @@ def _read(session: Session, alerts: Sequence[Alert], now: datetime) -> Facts:
     rules = session.exec(select(AlertRule).where(col(AlertRule.deployment).in_(deployments)))
     facts = Facts(now, {rule.id: rule for rule in rules})
     facts.silences = active_silences(session, now)
-    facts.performance = _performance_alerts(session, deployments)
+    facts.causes = _causes(session, deployments)
     facts.newest = newest_windows(session, deployments)
     _read_windows(session, alerts, facts)
     return facts
 
 
-def _performance_alerts(session: Session, deployments: Iterable[str]) -> list[Alert]:
-    """Alerts on realised performance that fire, or that somebody handles."""
+def _causes(session: Session, deployments: Iterable[str]) -> list[Alert]:
+    """Alerts on realised performance or on the schema that fire, or that somebody handles."""
     query = (
         select(Alert)
         .join(AlertRule, col(AlertRule.id) == col(Alert.rule_id))
         .where(
             col(Alert.deployment).in_(deployments),
             col(Alert.state).in_((FIRING, ACKNOWLEDGED)),
-            AlertRule.signal == PERFORMANCE,
+            or_(
+                col(AlertRule.signal) == PERFORMANCE,
+                (col(AlertRule.signal) == DATA_QUALITY) & col(AlertRule.check).in_(SCHEMA_CHECKS),
+            ),
         )
     )
     return list(session.exec(query.order_by(col(Alert.id))))
@@ -197,7 +209,7 @@ def newest_windows(session: Session, deployments: Iterable[str]) -> dict[str, Wi
 
 
 def _read_windows(session: Session, alerts: Sequence[Alert], facts: Facts) -> None:
-    alerts = (*alerts, *facts.performance)
+    alerts = (*alerts, *facts.causes)
     ids = {alert.last_window for alert in alerts} | {alert.first_window for alert in alerts}
     ids |= {window.id for window in facts.newest.values()}
     windows = session.exec(select(Window).where(col(Window.id).in_(ids)))

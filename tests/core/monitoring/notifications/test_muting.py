@@ -154,6 +154,29 @@ def test_missing_or_broken_data_mute_drift(ward: Any, broken: str) -> None:
     assert ward.deliver() == ["[warning] churn: columns still fires"]
 
 
+@pytest.mark.parametrize("check", ["absent_inputs", "type_change"])
+def test_an_alert_on_a_broken_schema_mutes_drift(ward: Any, check: str) -> None:
+    ward.rule("columns", "feature_drift")
+    ward.rule("inputs", "data_quality", check=check)
+    ward.channel()
+    ward.window(data_quality="fail", feature_drift="fail")
+    assert ward.deliver() == ["[warning] churn: inputs fires"]
+    assert "Same cause: columns" in ward.outbox[0].body
+    assert ward.notifications.view(ward.alert("columns")).muted == "inhibited"
+    ward.window(data_quality="ok", feature_drift="fail")
+    assert sorted(ward.deliver()) == [
+        *("[resolved] churn: inputs is resolved", "[warning] churn: columns fires")
+    ]
+
+
+def test_other_checks_of_data_quality_mute_no_drift(ward: Any) -> None:
+    ward.rule("columns", "feature_drift")
+    ward.rule("gaps", "data_quality", check="missing")
+    ward.channel()
+    ward.window(data_quality="fail", feature_drift="fail")
+    assert ward.deliver() == ["[warning] churn: 2 alerts fire"]
+
+
 def test_labels_mute_the_estimate_of_the_same_window(ward: Any) -> None:
     ward.rule("estimate", ESTIMATE)
     ward.channel()
