@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pilothouse_app import charts
 from pilothouse_app.charts.base import MAX_POINTS, thin_indices
 from pilothouse_app.charts.palette import DARK, LIGHT
+from pilothouse_app.charts.windows import status_over_time
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROC = pd.DataFrame({"fpr": [0, 0.3, 1], "tpr": [0, 0.8, 1]})
@@ -69,6 +70,19 @@ def test_parts_without_a_count_are_left_out():
 def test_points_carry_the_colour_of_their_status():
     figure = charts.states_over_time(SERIES, dark=False, at="at", value="good", status="status")
     assert figure.data[0].marker.color == (LIGHT.good, LIGHT.warn, LIGHT.bad, LIGHT.muted)
+
+
+def test_what_is_estimated_is_a_dotted_line_where_there_are_no_labels_yet():
+    frame = pd.DataFrame(
+        {"start": [1, 2], "score": [0.7, None], "status": ["ok", "insufficient"], "error": 0.01}
+    )
+    estimated = frame.assign(score=[0.71, 0.65], status="ok")
+    drawn = status_over_time(
+        frame, dark=False, value="score", status="status", error="error", estimated=estimated
+    )
+    lines = {trace.line.dash: list(trace.y) for trace in drawn.data if trace.line.width}
+    assert lines["dot"] == pytest.approx([0.71, 0.65])
+    assert lines[None] == pytest.approx([0.7])
 
 
 def test_what_is_over_the_threshold_is_red():

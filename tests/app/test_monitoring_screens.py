@@ -12,6 +12,7 @@ from harness.task_windows import CASES, NAME, begin, draw
 from pilothouse.monitoring.notifications.channels import ChannelSpec
 from pilothouse.monitoring.notifications.silences import SilenceSpec
 from pilothouse.workspace import Workspace
+from pilothouse_app.components.formats import DASH
 from pilothouse_app.components.table import table_key
 from pilothouse_app.features.monitoring.alerts import alert_sentence
 from pilothouse_app.features.monitoring.windows import span_text
@@ -292,6 +293,26 @@ def test_a_window_of_numbers_has_its_unit_tolerances_and_charts(tour, served, cl
     assert rows.loc["R²", "better"] == "higher"
     assert len(page.get("plotly_chart")) >= 3
     assert "held-out rows" in shown(page)
+
+
+def test_a_window_shows_estimates_and_how_far_off_they_are(tour, served, clock):
+    deployed = begin(served.store, clock, "regression")
+    deployed.give_run(draw("regression", 1))
+    window = deployed.week(0, draw("regression", 2))["window"]
+    page = tour("window", id=window, window_view="Performance")
+    rows = page.dataframe[1].value.set_index("title")
+    assert rows.index.tolist() == ["Mean absolute error", "Root mean squared error"]
+    assert rows["score"].str.endswith("USD").all()
+    assert (rows["observed"] != DASH).all()
+    assert rows["gap"].str.match(r"[+-]\d").all()
+    assert "by DLE" in shown(page)
+
+    unlabelled = deployed.week(1, draw("regression", 3), labelled=False)["window"]
+    page = tour("window", id=unlabelled, window_view="Performance")
+    tile = next(each for each in page.metric if each.label == "Mean absolute error")
+    assert tile.value.endswith("USD")
+    rows = page.dataframe[1].value
+    assert rows["gap"].tolist() == ["", ""]
 
 
 def test_the_first_answers_as_a_reference_are_said_to_be_it(tour, served, clock):

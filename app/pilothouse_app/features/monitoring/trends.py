@@ -117,7 +117,7 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
         section("Performance", "answers of this kind are not compared with labels")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        section("Performance", "observed and, dotted, estimated; with bands of 95 %")
+        section("Performance", "observed; dotted: estimated")
         key = choose_one(
             "monitoring_metric",
             list(metrics),
