@@ -19,8 +19,11 @@ import pytest
 from pilothouse.models.metrics.expected_metrics import Estimate
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks.binary import Binary
+from pilothouse.monitoring.assessment import assess
+from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE
 from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair, drift_tests
 from pilothouse.monitoring.estimation.class_estimator import ClassEstimator, fit_classes
+from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import Performance, compute_performance
 from pilothouse.monitoring.profiles import (
     category_reference,
@@ -28,6 +31,8 @@ from pilothouse.monitoring.profiles import (
     number_reference,
     number_window,
 )
+from pilothouse.monitoring.reference_profile import profile_reference
+from pilothouse.monitoring.window_rows import WindowRows
 
 FILE = Path(__file__).parents[3] / "data" / "car_loan" / "car_loan.parquet"
 SIGNATURE = Signature((), "repaid", (0, 1), 1, threshold=0.65)
@@ -113,6 +118,22 @@ def test_the_sampling_error_is_that_of_observed_metrics(metric: str) -> None:
     for part in range(PARTS):
         error = observed(part).errors[metric].error
         assert estimates(part)[metric].error == pytest.approx(error, rel=0.12)
+
+
+def test_exactly_the_changed_parts_warn_without_labels() -> None:
+    """NannyML alerts on the same five parts, each with a fall of about .01 in the AUC."""
+    reference = rows("reference").rename(columns={"y_pred_proba": "__score", "repaid": "__target"})
+    profile = profile_reference(reference, SIGNATURE)
+    statuses = []
+    for part in range(PARTS):
+        window = WindowRows(later(part), outputs(later(part)), np.full(ROWS, np.nan))
+        performance = compute_performance(SIGNATURE, window.outputs, window.truth)
+        assessment = assess(profile, window, MonitorConfig(), SIGNATURE, performance)
+        estimated = [
+            c for c in assessment.checks if c.signal == ESTIMATED_PERFORMANCE and c.primary
+        ]
+        statuses += [check.status for check in estimated]
+    assert statuses == ["ok"] * 5 + ["warn"] * 5
 
 
 def pair(column: str, part: int) -> Pair:
