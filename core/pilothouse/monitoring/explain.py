@@ -14,6 +14,7 @@ from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.monitoring import alerts, baselines, frames, window_store
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
+    ESTIMATED_PERFORMANCE,
     FAIL,
     FEATURE_DRIFT,
     NOT_EVALUATED,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 5
 LOOK_BACK = 2  # how many windows before the change events are searched
 TWO_SIDED_95 = 1.96
-ESTIMATED = "estimated_performance"
 
 
 def explain_alert(session: Session, store: Store, alert_id: str) -> Explanation:
@@ -240,7 +240,7 @@ def _metric(
 
 def _estimate(results: pd.DataFrame, metric: str) -> float | None:
     """The metric as it is estimated without labels; None where nothing estimates it."""
-    estimates = results[(results["signal"] == ESTIMATED) & (results["check"] == metric)]
+    estimates = results[(results["signal"] == ESTIMATED_PERFORMANCE) & (results["check"] == metric)]
     scores = estimates["score"].dropna()
     return float(scores.iloc[0]) if len(scores) else None
 

@@ -8,8 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.monitoring.binning import format_number
-from pilothouse.monitoring.checks import DRIFTED_SHARE, PERFORMANCE, PRIMARY
-from pilothouse.monitoring.explain import ESTIMATED
+from pilothouse.monitoring.checks import (
+    DRIFTED_SHARE,
+    ESTIMATED_PERFORMANCE,
+    PERFORMANCE,
+    PRIMARY,
+)
 from pilothouse.monitoring.explanation_text import share_text
 from pilothouse_app.charts.annotated import annotated_timeline
 from pilothouse_app.components.charting import dark, figure
@@ -156,7 +160,7 @@ def deployment_timeline(deployment: str, *, key: str) -> None:
             dark=dark(),
             title=title,
             tickformat=tick_format(metrics.get(name)),
-            estimate=monitoring.trend(deployment, name, signal=ESTIMATED),
+            estimate=monitoring.trend(deployment, name, signal=ESTIMATED_PERFORMANCE),
         ),
         key=f"{key}_timeline",
         height=TIMELINE_HEIGHT,
