@@ -1,7 +1,8 @@
 """How often a monitor calls an unchanged column or model changed, and a changed one so.
 
 Columns of twelve shapes are drawn anew without a change, with references of 1,000 and 10,000 rows,
-and with each of five changes at 5,000 rows; every one is judged as a window's column is. The
+and with each of five changes at 5,000 rows; every one is judged as a window's column is. Weeks of
+rows that resemble each other on one day are judged against references of 12 and 60 days. The
 reference are fixed limits on PSI, .1 to warn and .2 to fail, on the same rows. Years of weekly
 windows of unchanged models are judged by the default alert rule, and windows in which the AUC has
 fallen by .01 or .011. Seeded.
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from harness.limit_simulation import CHANGES, SHAPES, columns, falls, years
+from harness.limit_simulation import CHANGES, DEPENDENT, SHAPES, columns, falls, weeks, years
 
 SIZES, REFERENCES = (200, 500, 1_000, 5_000, 20_000), (1_000, 10_000)
 YEARS, FALLEN = 12, 60
@@ -50,9 +51,19 @@ def measure() -> dict[str, Any]:
         "columns": statuses.total(),
         "fail": f"{100 * statuses['fail'] / statuses.total():.2f} %",
         "unchanged": by_shape,
+        "dependent": _dependent(),
         "changed": _power(),
         "models": _years(),
         "fallen": _falls(),
+    }
+
+
+def _dependent() -> dict[str, str]:
+    """What unchanged weeks are called whose rows of one day resemble each other."""
+    return {
+        f"{name}, {days} days": _rates(weeks(name, days, repeats=100, seed=days))
+        for name in DEPENDENT
+        for days in (12, 60)
     }
 
 

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from pilothouse.comparison.statistics.time_blocks import DAY_MS
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring.alert_rules import DEFAULT_RULES
 from pilothouse.monitoring.alert_state import AlertState, Condition, advance
 from pilothouse.monitoring.alerts import verdict_of
 from pilothouse.monitoring.checks import DATA_QUALITY, FEATURE_DRIFT, Check
 from pilothouse.monitoring.column_checks import judge_together, score_column
+from pilothouse.monitoring.dependence import BlockRows, Blocks
 from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import (
@@ -33,6 +35,7 @@ from pilothouse.monitoring.profiles import (
     category_window,
     number_reference,
     number_window,
+    with_dependence,
 )
 from pilothouse.monitoring.tables import CheckResult
 
@@ -208,4 +211,60 @@ def falls(before: float, after: float, labels: int, held_out: int, count: int, s
         truth, score = scored_rows(rng, held_out, 0.5, before)
         held = compute_performance(SIGNATURE, {"score": score}, truth)
         called += performance_check(rng, labels, 0.5, after, held).status in ("warn", "fail")
+    return called
+
+
+def of_days(strength: float) -> Callable[[np.random.Generator, int, int], Any]:
+    """Normal values of which this share of the variance is the day's own."""
+
+    def draw(rng: np.random.Generator, days: int, rows: int) -> Any:
+        own = np.repeat(rng.normal(size=days), rows) * np.sqrt(strength)
+        return own + rng.normal(size=days * rows) * np.sqrt(1 - strength)
+
+    return draw
+
+
+def categories_of_days(rng: np.random.Generator, days: int, rows: int) -> Any:
+    """Five categories whose shares are drawn for each day."""
+    shares = rng.dirichlet(np.full(5, 5.0), size=days).cumsum(axis=1)
+    above = rng.random((days * rows, 1)) > np.repeat(shares, rows, axis=0)
+    return np.array(list("abcdef"))[above.sum(axis=1)]
+
+
+def missing_of_days(rng: np.random.Generator, days: int, rows: int) -> Any:
+    """Normal values, of which a share drawn for each day is missing: a tenth on average."""
+    share = np.repeat(rng.beta(1, 9, size=days), rows)
+    return np.where(rng.random(days * rows) < share, np.nan, rng.normal(size=days * rows))
+
+
+DEPENDENT: Mapping[str, Callable[[np.random.Generator, int, int], Any]] = {
+    "independent": of_days(0.0),
+    "2 % of the variance is the day's": of_days(0.02),
+    "30 % of the variance is the day's": of_days(0.3),
+    "one value a day": of_days(1.0),
+    "categories": categories_of_days,
+    "missing": missing_of_days,
+}
+
+
+def weeks(name: str, days: int, repeats: int, seed: int, shift: float = 0.0) -> Counter[str]:
+    """What weeks of 500 rows a day are called, against a reference of 200 rows on each day.
+
+    Numbers of a week are moved by `shift`.
+    """
+    rng = np.random.default_rng(seed)
+    draw, called = DEPENDENT[name], Counter[str]()
+    blocks = Blocks(DAY_MS, np.repeat(np.arange(days), 200))
+    for _ in range(repeats):
+        before, after = draw(rng, days, 200), draw(rng, 7, 500)
+        pair = pair_of(before, after + shift if shift else after)
+        reference: Any = with_dependence(pair.reference, pd.Series(before), blocks)
+        scored = score_column(
+            FEATURE_DRIFT,
+            "x",
+            replace(pair, reference=reference),
+            MonitorConfig(),
+            blocks=BlockRows(200.0, 500.0),
+        )
+        called[status_of(judge_together(scored, MonitorConfig().false_discovery_rate))] += 1
     return called

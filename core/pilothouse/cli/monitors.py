@@ -15,6 +15,7 @@ from pilothouse.cli.output import Output, text_of
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.api import Monitoring
 from pilothouse.monitoring.checks import PERFORMANCE, PRIMARY
+from pilothouse.monitoring.monitor_config import Reference
 from pilothouse.monitoring.windows import Period
 from pilothouse.pipelines.api import Pipelines
 
@@ -105,6 +106,14 @@ def _start(ws: Workspace, deployment: str) -> Output:
     default=None,
     help="Share of columns over a limit that may be so by chance.",
 )
+@click.option(
+    "--reference",
+    type=click.Choice(get_args(Reference)),
+    default=None,
+    help="What the inputs of a window are compared with.",
+)
+@click.option("--reference-windows", type=int, default=None, help="How many windows before it.")
+@click.option("--reference-dataset", default=None, help="A dataset version, such as flights@2.")
 def _change(ws: Workspace, deployment: str, **settings: Any) -> Output:
     """Change how the windows of a DEPLOYMENT are judged; what is left out stays as it is."""
     return _settings(ws.monitoring.monitor(deployment, **options_of(settings)))

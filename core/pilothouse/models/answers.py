@@ -54,19 +54,23 @@ def reference_file(
     truth: npt.NDArray[Any] | None,
     positions: Positions,
     groups: Positions | None = None,
+    at: Positions | None = None,
 ) -> bytes:
     """Rows with labels and answers as Parquet: what later windows and other runs are compared with.
 
     `rows` are the inputs, `columns` the answers, `truth` the labels as numbers (None when there are
     none) and `positions` the rows' positions in the dataset version, by which a comparison
     finds them in other runs. `groups` number the rows that belong together, which a comparison
-    does not take for independent. Their columns are `__<output>`, `__target`, `__row`, `__group`.
+    does not take for independent, and `at` are event times in milliseconds: rows of one day are not
+    independent either. Their columns are `__<output>`, `__target`, `__row`, `__group` and `__at`.
     """
     task = task_of(signature)
     logged = [column.name for column in task.columns(signature)]
     own: dict[str, Any] = {} if truth is None else {TARGET: _labels(signature, truth)}
     if groups is not None:
         own[GROUP] = groups
+    if at is not None:
+        own[AT] = at
     frame = rows.reset_index(drop=True).assign(
         **own,
         **{ROW: positions.astype("int64")},

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pilothouse.comparison.statistics.time_blocks import block_codes
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
@@ -34,6 +35,7 @@ from pilothouse.monitoring.column_checks import (
     score_column,
 )
 from pilothouse.monitoring.column_values import Times
+from pilothouse.monitoring.dependence import BlockRows, BlockSize, rows_per_block
 from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair, TimePair
 from pilothouse.monitoring.estimated_checks import estimated_checks, estimated_status
 from pilothouse.monitoring.estimation.performance_estimator import estimate_performance
@@ -150,6 +152,10 @@ def assess(
     scored: list[ScoredCheck] = []
     columns: dict[str, Any] = {}
     all_differ, present = False, set[str]()
+    blocks = {
+        FEATURE_DRIFT: block_rows(reference.blocks, rows),
+        PREDICTION_DRIFT: block_rows(reference.output_blocks, rows),
+    }
     informative = {column.name for column in output_columns(signature)[DECIDING_OUTPUTS:]}
     times = {field.name for field in signature.inputs if field.type == "time"}
     for signal, column, pair in _columns(reference, rows, signature):
@@ -159,7 +165,7 @@ def assess(
             weighed = DATA_QUALITY if is_time else signal  # no drift of times is tested
             faults.append(faulty_column(weighed, column, pair, config, len(rows), decides))
             continue
-        scored += score_column(signal, column, pair, config, decides)
+        scored += score_column(signal, column, pair, config, decides, blocks[signal])
         columns[f"{signal}/{column}"] = column_profile(pair)
         # PERF: a pair is not kept, its merged samples are large.
         if signal == FEATURE_DRIFT:
@@ -174,10 +180,11 @@ def assess(
         WindowFacts(reference, rows, absent, unexpected, all_differ, traffic), config
     )
     if reference.columns or reference.faults:  # outputs alone may be known
-        checks.append(_share(checks, config, reference.rows, len(rows)))
+        n_reference = reference.inputs_rows if reference.inputs_from else reference.rows
+        checks.append(_share(checks, config, n_reference, len(rows)))
     checks += _performance_checks(reference, rows, config, signature, performance)
     return Assessment(
-        checks=tuple(_explained(checks, reference.waiting)),
+        checks=tuple(_explained(checks, reference)),
         performance=performance,
         profile=_profile_json(columns, performance, reference),
         output_summary=_output_summary(rows.outputs, signature),
@@ -206,6 +213,13 @@ def _performance_checks(
     return observed + estimated_checks(estimated, observed, metrics, reference, config.min_rows)
 
 
+def block_rows(reference: BlockSize, rows: WindowRows) -> BlockRows:
+    """How many rows a block of time has on either side; where times are not known, one."""
+    if not reference.length_ms or rows.at is None or not len(rows.at):
+        return BlockRows()
+    return BlockRows(reference.rows, rows_per_block(block_codes(rows.at, reference.length_ms)))
+
+
 def _waiting_for_labels(reference: ReferenceProfile) -> str:
     """Why a reference of served rows has no metrics yet."""
     if reference.origin != "served" or reference.metrics:
@@ -213,16 +227,18 @@ def _waiting_for_labels(reference: ReferenceProfile) -> str:
     return "the first window with enough labels becomes the reference"
 
 
-def _explained(checks: list[Check], waiting: str) -> list[Check]:
+def _explained(checks: list[Check], reference: ReferenceProfile) -> list[Check]:
     """The checks; those of drift say what the reference waits for, while it is not complete."""
-    if not waiting:
-        return checks
-    return [
-        replace(check, message=waiting)
-        if check.signal not in MEASURED and check.status == INSUFFICIENT
-        else check
-        for check in checks
-    ]
+    return [_with_lack(check, reference) for check in checks]
+
+
+def _with_lack(check: Check, reference: ReferenceProfile) -> Check:
+    if check.status != INSUFFICIENT or check.signal in MEASURED:
+        return check
+    lack = reference.waiting
+    if reference.inputs_from and check.signal != PREDICTION_DRIFT:
+        lack = reference.inputs_lack
+    return replace(check, message=lack) if lack else check
 
 
 def _profile_json(
@@ -238,6 +254,8 @@ def _profile_json(
             "labels_from": reference.labels_from,
             "summary": dict(reference.summary),
             "waiting": reference.waiting,
+            "inputs_from": reference.inputs_from,
+            "inputs_rows": reference.inputs_rows,
         },
     }
 

@@ -49,6 +49,7 @@ class Check:
     method that decides whether a column has drifted. `noise` is the score that chance alone exceeds
     with the probability `noise_level`, by `noise_method`; `p_value` is how often chance alone gives
     this score or one that is worse. The standard errors are those of the score and of `reference`.
+    `n_independent` is how many independent rows those of the window are worth, where they are not.
     """
 
     signal: str
@@ -71,6 +72,7 @@ class Check:
     p_value: float | None = None
     standard_error: float | None = None
     reference_error: float | None = None
+    n_independent: int | None = None
 
 
 def worst(statuses: Iterable[str], default: str = INSUFFICIENT) -> str:

@@ -19,7 +19,9 @@ from pilothouse.monitoring.checks import (
     Check,
     CheckLimits,
 )
+from pilothouse.monitoring.dependence import BlockRows
 from pilothouse.monitoring.drift import DriftTest, NotEvaluated, Pair, drift_tests
+from pilothouse.monitoring.independent_rows import thinned
 from pilothouse.monitoring.monitor_config import MonitorConfig
 
 
@@ -50,15 +52,35 @@ class ScoredCheck:
 
 
 def score_column(
-    signal: str, column: str, pair: Pair, config: MonitorConfig, decides: bool = True
+    signal: str,
+    column: str,
+    pair: Pair,
+    config: MonitorConfig,
+    decides: bool = True,
+    blocks: BlockRows | None = None,
 ) -> list[ScoredCheck]:
     """A column's scores by every drift test that takes its kind.
+
+    With the rows that blocks of time have, chance is that of as many independent rows as the
+    column's rows are worth.
 
     Those of a column that does not decide are there to be looked at; none of them is primary.
     """
     kind = pair.reference.kind
+    blocks = blocks or BlockRows()
+    worth = thinned(pair, blocks.effects(pair.reference.intraclass))
+    worth_of_missing = thinned(pair, blocks.effects(pair.reference.missing_intraclass))
     return [
-        _scored(signal, column, name, test, pair, config, decides)
+        _scored(
+            signal,
+            column,
+            name,
+            test,
+            pair,
+            worth_of_missing if test.counts_missing else worth,
+            config,
+            decides,
+        )
         for name, test in drift_tests.items()
         if kind in test.kinds and (signal == FEATURE_DRIFT or test.signal == FEATURE_DRIFT)
     ]
@@ -70,6 +92,7 @@ def _scored(
     name: str,
     test: DriftTest,
     pair: Pair,
+    worth: Pair,
     config: MonitorConfig,
     decides: bool,
 ) -> ScoredCheck:
@@ -83,7 +106,7 @@ def _scored(
     else:
         try:
             score = test.score(pair)
-            chance = test.chance(pair) if test.chance else None
+            chance = test.chance(worth) if test.chance else None
             message = test.explain(pair) if test.explain else ""
         except NotEvaluated as why:
             message = str(why)
@@ -102,8 +125,13 @@ def _scored(
         n_current=n_current,
         primary=decides and config.primary.get(pair.reference.kind) == name,
         message=message,
+        n_independent=_independent(worth, missing) if worth is not pair else None,
     )
     return ScoredCheck(check, limits, chance, decides)
+
+
+def _independent(worth: Pair, with_missing: bool) -> int:
+    return worth.window.rows if with_missing else worth.window.present
 
 
 def limits_of(name: str, test: DriftTest, config: MonitorConfig) -> CheckLimits:
@@ -143,6 +171,15 @@ def judge_together(scored: Iterable[ScoredCheck], false_discovery_rate: float) -
     return [_judged(item, levels.get(item.family, false_discovery_rate)) for item in checks]
 
 
+def _too_few(check: Check) -> str:
+    if check.n_independent is None:
+        return "too few rows"
+    return (
+        f"too few independent rows ({check.n_current:,} are worth {check.n_independent:,}, as rows "
+        "of one time resemble each other)"
+    )
+
+
 def _judged(item: ScoredCheck, level: float) -> Check:
     """The check with its status: a breach is beyond a limit and beyond chance.
 
@@ -160,7 +197,7 @@ def _judged(item: ScoredCheck, level: float) -> Check:
     message = check.message
     if p_value > level and noise >= limits.fail > 0:
         status = INSUFFICIENT
-        message = f"too few rows: without any change the score is up to {noise:.3g}"
+        message = f"{_too_few(check)}: without any change the score is up to {noise:.3g}"
     elif p_value > level and status in (WARN, FAIL):
         status = OK
         message = f"within chance: without any change the score is up to {noise:.3g}"

@@ -17,6 +17,7 @@ from pilothouse.kit.clock import from_ms
 from pilothouse.monitoring import alerts, baselines, monitors, window_data, window_store
 from pilothouse.monitoring.alert_rules import RETRAIN
 from pilothouse.monitoring.assessment import assess
+from pilothouse.monitoring.chosen_inputs import chosen_inputs, with_inputs
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.notifications import outbox
 from pilothouse.monitoring.performance import (
@@ -104,20 +105,23 @@ def evaluate_window(
         answered = Answered(deployment, model, version)
         baseline = baselines.adopt_performance(store, answered, baseline, performance, span, rows)
 
-    profile = baseline.profile
+    profile, digest = baseline.profile, baseline.digest
+    chosen = chosen_inputs(store, deployment, signature, config, span)
+    if chosen is not None:
+        profile, digest = with_inputs(profile, chosen, signature), f"{digest} {chosen.digest}"
     if _is_external(store, deployment):
         before = sent_before(store, (deployment, model, version), span)
         profile = sent_columns(profile, frame, before)
         rows = with_columns(rows, profile)
     settings = json.dumps(asdict(config), sort_keys=True)
-    content = window_data.content_digest(frame, rows, baseline.digest, settings)
+    content = window_data.content_digest(frame, rows, digest, settings)
     unexpected = window_data.unexpected_columns(frame, signature)
     assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
     assessment = replace(assessment, profile={**assessment.profile, **details})
-    digest = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
+    stored = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
     return EvaluatedWindow(
-        deployment, model, version, span, content, digest, assessment, received_until
+        deployment, model, version, span, content, stored, assessment, received_until
     )
 
 

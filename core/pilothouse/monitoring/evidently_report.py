@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from pilothouse.monitoring import (
     window_data,
     window_store,
 )
+from pilothouse.monitoring.chosen_inputs import chosen_inputs
 from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.kinds import Kind
 from pilothouse.monitoring.reference_profile import KINDS, monitored_inputs, output_columns
@@ -61,12 +63,17 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
     version_rows = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]
     rows = window_data.rows_of(version_rows, signature, names)
     reference_rows = baselines.reference_rows(store, *named, config.reference_rows)
-    sides = comparable(
-        signature, report_frame(reference_rows, signature), report_frame(rows, signature)
-    )
-    reference, current = map(sample, sides)
+    span = Span(window.start, window.end)
+    chosen = chosen_inputs(store, window.deployment, signature, config, span)
+    if chosen is not None:
+        reference_rows = replace(chosen.rows, outputs={})
+    sides = report_frame(reference_rows, signature), report_frame(rows, signature)
+    if chosen is not None:  # inputs only
+        sides = sides[0], sides[1][[name for name in sides[0] if name in sides[1]]]
+    reference, current = map(sample, comparable(signature, *sides))
     progress(0.2, "starting Evidently")
-    page = evidently_page(reference, current, column_kinds(signature), signature)
+    kinds = {name: kind for name, kind in column_kinds(signature).items() if name in current}
+    page = evidently_page(reference, current, kinds, signature)
     digest = store.artifacts.put_bytes(page)
 
     rendered = report_requests.RenderedReport(

@@ -80,6 +80,7 @@ RESULTS = (
     "p_value",
     "standard_error",
     "reference_error",
+    "n_independent",
 )
 TREND = (
     "window",
@@ -177,6 +178,7 @@ NUMBERS = (
     "p_value",
     "standard_error",
     "reference_error",
+    "n_independent",
     "clear_threshold",
     "reference",
     "drifted_share",

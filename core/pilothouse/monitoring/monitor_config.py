@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from pilothouse.monitoring.windows import Period
 
+Reference = Literal["held_out", "previous_windows", "year_before", "dataset"]
+HELD_OUT: Reference = "held_out"
+PREVIOUS_WINDOWS: Reference = "previous_windows"
+YEAR_BEFORE: Reference = "year_before"
+DATASET: Reference = "dataset"
 PRIMARY: Mapping[str, str] = {"number": "psi", "category": "psi"}
 
 
@@ -19,7 +25,9 @@ class MonitorConfig:
     own, as {"psi": {"warn": 0.1, "fail": 0.25}}; `tolerances` changes how far beyond the
     reference's value a metric may go, as the task counts it. `reference_rows` are the first
     predictions that a version without held-out rows is compared with. `false_discovery_rate` is the
-    share of columns over a limit that may be so by chance.
+    share of columns over a limit that may be so by chance. `reference` says what the inputs of a
+    window are compared with: the version's held-out rows, the `reference_windows` windows before
+    it, the same weeks of the year before, or the dataset version `reference_dataset`.
     """
 
     period: Period = "week"
@@ -33,6 +41,9 @@ class MonitorConfig:
     tolerances: Mapping[str, float] = field(default_factory=dict)
     reference_rows: int = 2_000
     false_discovery_rate: float = 0.005
+    reference: Reference = HELD_OUT
+    reference_windows: int = 8
+    reference_dataset: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from sqlmodel import Session
 
@@ -14,7 +14,7 @@ from pilothouse.deployments import commands
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.parameters import read_params
 from pilothouse.monitoring.alert_rules import DEFAULT_RULES, add_rule
-from pilothouse.monitoring.monitor_config import MonitorConfig, MonitorInfo
+from pilothouse.monitoring.monitor_config import DATASET, MonitorConfig, MonitorInfo, Reference
 from pilothouse.monitoring.tables import Monitor
 from pilothouse.monitoring.windows import require_period
 from pilothouse.storage import Store
@@ -117,10 +117,11 @@ def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfi
 
     new = replace(config, **settings)
     require_period(new.period)
+    _check_reference(new)
     _check_tests(new)
     _check_tolerances(new)
 
-    for name in ("min_rows", "min_labelled", "reference_rows"):
+    for name in ("min_rows", "min_labelled", "reference_rows", "reference_windows"):
         if getattr(new, name) < 1:
             raise Invalid(f"{name} must be at least 1.", fields={name: "below 1"})
 
@@ -135,6 +136,21 @@ def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfi
         )
 
     return new
+
+
+def _check_reference(config: MonitorConfig) -> None:
+    if config.reference not in get_args(Reference):
+        raise Invalid(
+            f"{config.reference!r} is nothing that windows are compared with.",
+            hint=f"Known: {', '.join(get_args(Reference))}.",
+            fields={"reference": "unknown"},
+        )
+    if config.reference == DATASET and not config.reference_dataset:
+        raise Invalid(
+            "name the dataset version that windows are compared with.",
+            hint="Such as reference_dataset='flights@2'.",
+            fields={"reference_dataset": "needed"},
+        )
 
 
 def _check_tests(config: MonitorConfig) -> None:

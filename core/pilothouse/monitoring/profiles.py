@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from pilothouse.monitoring.column_values import (
     count_categories,
     read_numbers,
 )
+from pilothouse.monitoring.dependence import Blocks, intraclass
 from pilothouse.monitoring.distances import Counts, Floats
 from pilothouse.monitoring.kinds import Kind
 from pilothouse.monitoring.time_profiles import TimeReference
@@ -37,6 +38,8 @@ class NumberReference:
     """A numeric column of the reference. `values` are sorted and finite, a sample when too many.
 
     `infinite` counts those of the `missing` rows that are infinite; profiles from before have None.
+    The intraclass correlations, of its values and of which are missing, say how much the rows of
+    one block of time resemble each other; 0 for independent rows.
     """
 
     kind: ClassVar[Kind] = "number"
@@ -51,6 +54,8 @@ class NumberReference:
     mean: float
     std: float
     infinite: int | None = None
+    intraclass: float = 0.0
+    missing_intraclass: float = 0.0
 
     @property
     def present(self) -> int:
@@ -60,7 +65,10 @@ class NumberReference:
 
 @dataclass(frozen=True)
 class CategoryReference:
-    """A column of categories of the reference; `complete` unless there were too many to keep."""
+    """A column of categories of the reference; `complete` unless there were too many to keep.
+
+    The intraclass correlations are as those of a numeric column.
+    """
 
     kind: ClassVar[Kind] = "category"
     name: str
@@ -68,6 +76,8 @@ class CategoryReference:
     missing: int
     counts: Mapping[str, int]
     complete: bool = True
+    intraclass: float = 0.0
+    missing_intraclass: float = 0.0
 
     @property
     def present(self) -> int:
@@ -145,6 +155,35 @@ class CategoryWindow:
 
 
 ColumnReference = NumberReference | CategoryReference | TimeReference
+
+
+def with_dependence(
+    reference: ColumnReference, column: pd.Series[Any], blocks: Blocks
+) -> ColumnReference:
+    """The reference with how much the rows of one block of time resemble each other."""
+    if isinstance(reference, NumberReference):
+        cells = _number_cells(reference.deciles, column)
+    else:
+        cells = _category_cells(column)
+    of_missing = intraclass(blocks, (cells < 0).astype(np.int64))
+    of_values = 0.0 if isinstance(reference, TimeReference) else intraclass(blocks, cells)
+    return replace(reference, intraclass=of_values, missing_intraclass=of_missing)
+
+
+def _number_cells(deciles: Grid, column: pd.Series[Any]) -> Counts:
+    """The cell of each row on the deciles' grid; -1 for a row without a finite value."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+    side: Literal["left", "right"] = "right" if deciles.closed == "left" else "left"
+    cells = deciles.cuts.searchsorted(np.asarray(numbers), side=side)
+    return np.where(np.isfinite(numbers), cells, -1).astype(np.int64)
+
+
+def _category_cells(column: pd.Series[Any]) -> Counts:
+    import pandas as pd
+
+    return np.asarray(pd.factorize(column)[0], dtype=np.int64)
 
 
 def number_reference(name: str, column: pd.Series[Any]) -> NumberReference:

@@ -13,12 +13,20 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from pilothouse.models.answers import OUTPUT_PREFIX, TARGET
+from pilothouse.models.answers import AT, OUTPUT_PREFIX, TARGET
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.models.tasks import OutputColumn, task_of
 from pilothouse.monitoring.binning import grid_from_json
 from pilothouse.monitoring.column_values import Times, UnreadableProfile
+from pilothouse.monitoring.dependence import (
+    INDEPENDENT,
+    Blocks,
+    BlockSize,
+    block_size,
+    blocks_of,
+)
 from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.estimation.performance_estimator import (
     PerformanceEstimator,
@@ -35,6 +43,7 @@ from pilothouse.monitoring.profiles import (
     NumberReference,
     category_reference,
     number_reference,
+    with_dependence,
 )
 from pilothouse.monitoring.repeated_rows import RepeatedRows, repeated_rows
 from pilothouse.monitoring.time_profiles import TimeReference, time_reference
@@ -45,6 +54,7 @@ if TYPE_CHECKING:
 
 FORM = 3  # the second one had no times
 ESTIMATOR = "estimator"  # absent from profiles from before there were any
+CORRELATIONS = ("intraclass", "missing_intraclass")
 OLD_OUTPUT = "score"  # the only output of profiles of the first form
 Origin = Literal["held_out", "served"]
 KINDS: Mapping[str, Kind] = {
@@ -65,9 +75,11 @@ class ReferenceProfile:
     rows were held out or served; `labels_from` names the window whose metrics these are, when the
     rows themselves have none. `waiting` says what a reference that is not complete waits for.
     `errors` are the standard errors of the metrics, `repeated` the rows that are equal in every
-    input; profiles from before have none.
-    `estimator` estimates metrics without labels, where the task and the rows allow it;
-    `is_estimator_fitted` is False in profiles from before there were any.
+    input; profiles from before have none. `estimator` estimates metrics without labels, where the
+    task and the rows allow it; `is_estimator_fitted` is False in profiles from before there were
+    any. `blocks` are the blocks of time whose rows are not independent, `output_blocks` those of
+    the outputs. Inputs that a monitor chose come from elsewhere: `inputs_from` names the rows,
+    `inputs_rows` counts them, and `inputs_lack` says why they are too few.
     """
 
     rows: int
@@ -85,6 +97,11 @@ class ReferenceProfile:
     repeated: RepeatedRows | None = None
     estimator: PerformanceEstimator | None = None
     is_estimator_fitted: bool = True
+    blocks: BlockSize = INDEPENDENT
+    output_blocks: BlockSize = INDEPENDENT
+    inputs_from: str = ""
+    inputs_rows: int = 0
+    inputs_lack: str = ""
 
 
 def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferenceProfile:
@@ -102,7 +119,11 @@ def held_out_rows(frame: pd.DataFrame, signature: Signature) -> WindowRows:
         for column in output_columns(signature)
         if OUTPUT_PREFIX + column.name in frame
     }
-    return WindowRows(frame, outputs, held_out_truth(frame, signature))
+    return WindowRows(frame, outputs, held_out_truth(frame, signature), _event_times(frame))
+
+
+def _event_times(frame: pd.DataFrame) -> npt.NDArray[np.int64] | None:
+    return frame[AT].to_numpy(dtype=np.int64) if AT in frame and len(frame) else None
 
 
 def profile_served(rows: WindowRows, signature: Signature) -> ReferenceProfile:
@@ -139,10 +160,11 @@ def _profile(rows: WindowRows, signature: Signature, performance: Performance) -
     import pandas as pd
 
     kinds = {field.name: KINDS[field.type] for field in monitored_inputs(signature)}
-    columns, faults = _columns(kinds, rows.features, rows.at)
+    blocks = blocks_of(rows.at)
+    columns, faults = _columns(kinds, rows.features, blocks, rows.at)
     output_kinds: dict[str, Kind] = {c.name: c.kind for c in output_columns(signature)}
     answers = {name: pd.Series(values) for name, values in rows.outputs.items()}
-    outputs, output_faults = _columns(output_kinds, answers)
+    outputs, output_faults = _columns(output_kinds, answers, blocks)
     return ReferenceProfile(
         rows=len(rows),
         columns=columns,
@@ -154,6 +176,8 @@ def _profile(rows: WindowRows, signature: Signature, performance: Performance) -
         documents=performance.documents,
         errors=_errors(performance),
         repeated=repeated_rows(rows.features, tuple(columns)),
+        blocks=block_size(blocks),
+        output_blocks=block_size(blocks),
     )
 
 
@@ -195,6 +219,7 @@ def held_out_truth(frame: pd.DataFrame, signature: Signature) -> Floats:
 def _columns(
     kinds: Mapping[str, Kind],
     columns: Mapping[str, pd.Series[Any]] | pd.DataFrame,
+    blocks: Blocks | None,
     at: Times | None = None,
 ) -> tuple[dict[str, ColumnReference], dict[str, str]]:
     """The profile of each column, and the fault of each that has none."""
@@ -202,7 +227,8 @@ def _columns(
     faults: dict[str, str] = {}
     for name, kind in kinds.items():
         try:
-            profiles[name] = _column(columns, name, kind, at)
+            profile = _column(columns, name, kind, at)
+            profiles[name] = with_dependence(profile, columns[name], blocks) if blocks else profile
         except UnreadableProfile as wrong:
             faults[name] = str(wrong)
     return profiles, faults
@@ -237,6 +263,8 @@ def to_bytes(profile: ReferenceProfile) -> bytes:
         "labels_from": profile.labels_from,
         "repeated": profile.repeated and asdict(profile.repeated),
         ESTIMATOR: estimator_to_json(profile.estimator),
+        "block_ms": profile.blocks.length_ms,
+        "block_rows": profile.blocks.rows,
     }
     arrays["words"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
@@ -252,6 +280,7 @@ def from_bytes(data: bytes) -> ReferenceProfile:
         columns = [_read(entry, arrays) for entry in header["columns"]]
         outputs = [_read(entry, arrays) for entry in header["outputs"]]
 
+    blocks = BlockSize(header.get("block_ms", 0), header.get("block_rows", 1.0))
     return ReferenceProfile(
         rows=header["rows"],
         columns={column.name: column for column in columns},
@@ -267,6 +296,8 @@ def from_bytes(data: bytes) -> ReferenceProfile:
         repeated=_read_repeated(header.get("repeated")),
         estimator=estimator_from_json(header.get(ESTIMATOR, {})),
         is_estimator_fitted=ESTIMATOR in header,
+        blocks=blocks,
+        output_blocks=blocks,
     )
 
 
@@ -294,6 +325,7 @@ def _header(arrays: Mapping[str, Any]) -> dict[str, Any]:
 def _entry(column: ColumnReference, arrays: dict[str, Any]) -> dict[str, Any]:
     entry: dict[str, Any] = {"kind": column.kind, "name": column.name}
     entry |= {"rows": column.rows, "missing": column.missing}
+    entry |= {name: getattr(column, name) for name in CORRELATIONS}
     if isinstance(column, CategoryReference):
         return entry | {"counts": dict(column.counts), "complete": column.complete}
     if isinstance(column, TimeReference):
@@ -317,10 +349,13 @@ def _entry(column: ColumnReference, arrays: dict[str, Any]) -> dict[str, Any]:
 
 def _read(entry: Mapping[str, Any], arrays: Mapping[str, Any]) -> ColumnReference:
     name, rows, missing = entry["name"], entry["rows"], entry["missing"]
+    correlations = {key: entry.get(key, 0.0) for key in CORRELATIONS}
     if entry["kind"] == "category":
-        return CategoryReference(name, rows, missing, entry["counts"], entry["complete"])
+        return CategoryReference(
+            name, rows, missing, entry["counts"], entry["complete"], **correlations
+        )
     if entry["kind"] == "time":
-        return _read_times(entry)
+        return _read_times(entry, correlations)
     return NumberReference(
         name,
         rows,
@@ -333,10 +368,11 @@ def _read(entry: Mapping[str, Any], arrays: Mapping[str, Any]) -> ColumnReferenc
         entry["mean"],
         entry["std"],
         entry.get("infinite"),
+        **correlations,
     )
 
 
-def _read_times(entry: Mapping[str, Any]) -> TimeReference:
+def _read_times(entry: Mapping[str, Any], correlations: Mapping[str, float]) -> TimeReference:
     return TimeReference(
         entry["name"],
         entry["rows"],
@@ -346,4 +382,5 @@ def _read_times(entry: Mapping[str, Any]) -> TimeReference:
         grid_from_json(entry["cells"]),
         np.asarray(entry["cell_counts"], dtype=np.int64),
         None if entry["lags"] is None else (entry["lags"][0], entry["lags"][1]),
+        **correlations,
     )

@@ -42,6 +42,9 @@ class Monitor(Table, table=True):
     tolerances: dict[str, float] = Field(sa_type=Json)
     reference_rows: int | None = None  # None in monitors from before it could be set
     false_discovery_rate: float | None = None  # the same
+    reference: str | None = None  # the same, as are the two that belong to it
+    reference_windows: int | None = None
+    reference_dataset: str | None = None
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)
@@ -162,6 +165,7 @@ class CheckResult(Table, table=True):
     p_value: float | None = None
     standard_error: float | None = None
     reference_error: float | None = None
+    n_independent: int | None = None
 
 
 class AlertRule(Table, table=True):

@@ -38,7 +38,8 @@ class TimeReference:
     """A column of times of the reference; its first and last one in milliseconds since 1970.
 
     `lags` are the smallest and the largest distance from a row's event time, None where the rows
-    have no event times. `bin_counts` are rows by the bins that pages draw.
+    have no event times. `bin_counts` are rows by the bins that pages draw. Dates have
+    no intraclass correlation, as no test weighs their distribution; which are missing has one.
     """
 
     kind: ClassVar[Kind] = "time"
@@ -50,6 +51,8 @@ class TimeReference:
     bins: Grid
     bin_counts: Counts
     lags: tuple[int, int] | None = None
+    intraclass: float = 0.0
+    missing_intraclass: float = 0.0
 
     @property
     def present(self) -> int:

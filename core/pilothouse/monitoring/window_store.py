@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
 from pilothouse.kit.clock import to_ms
@@ -46,6 +46,20 @@ def stored_window(session: Session, evaluated: EvaluatedWindow) -> Window | None
         Window.end == evaluated.span.end,
     )
     return session.exec(query).first()
+
+
+def spans_before(session: Session, deployment: str, span: Span, count: int) -> list[Span]:
+    """The spans of the windows before one, about as long and not removed, the newest first."""
+    query = select(Window.start, Window.end).where(
+        Window.deployment == deployment,
+        col(Window.end) <= span.start,
+        col(Window.removed_at).is_(None),
+        Window.rows > 0,
+    )
+    ends = session.exec(query.distinct().order_by(col(Window.start).desc()))
+    length = span.end - span.start
+    spans = [Span(start, end) for start, end in ends]
+    return [part for part in spans if abs((part.end - part.start) - length) < length / 4][:count]
 
 
 def store_window(session: Session, store: Store, evaluated: EvaluatedWindow) -> tuple[Window, bool]:

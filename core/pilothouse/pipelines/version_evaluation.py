@@ -109,10 +109,17 @@ def _measure(info: VersionInfo, rows: LabelledRows, answers: Mapping[str, list[A
         _rows_of(columns, sample),
         None if rows.truth is None else rows.truth[sample],
         rows.positions[sample],
+        at=_times(rows, sample),
     )
     documents = documents | {SIGNATURE_PATH: signature.to_json(), "rows.json": _counts(rows)}
     files = {path: _json(document) for path, document in documents.items()}
     return Measured(metrics, files | {REFERENCE_PATH: reference})
+
+
+def _times(rows: LabelledRows, sample: Any) -> Any:
+    import numpy as np
+
+    return None if rows.at is None else np.asarray(rows.at, dtype=np.int64)[sample]
 
 
 def _rows_of(columns: Outputs, sample: Any) -> Outputs:

@@ -296,6 +296,7 @@ def held_out_file(fit: FittedModel, columns: Outputs) -> bytes:
         fit.truth[sample],
         data.origin[positions],
         None if data.groups is None else data.groups[positions],
+        None if data.at is None else data.at[positions],
     )
 
 

@@ -132,7 +132,7 @@ def test_the_reference_holds_the_rows_their_answers_and_their_labels(workspace: 
         io.BytesIO(workspace.experiments.artifact(run, "reference.parquet"))
     )
     rows = homes(2).dropna(subset=["price"])
-    assert list(reference) == ["x", "area", "__target", "__row", "__predict"]
+    assert list(reference) == ["x", "area", "__target", "__at", "__row", "__predict"]
     assert reference["__row"].tolist() == rows.index.tolist()
     np.testing.assert_allclose(reference["__target"], rows["price"])
     np.testing.assert_allclose(reference["__predict"], own_pipeline(workspace).predict(rows))

@@ -29,7 +29,10 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_opens_the_database_in_its_own_folder(tmp_path: Path, name: str) -> None:
+def test_it_opens_the_database_in_its_own_folder(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a run keeps the uncommitted changes of the folder it starts in
     folder = tmp_path / name
     workspace = open_workspace(settings=Settings(workspace=folder, actor="ada"))
     workspace.experiments.start(name)

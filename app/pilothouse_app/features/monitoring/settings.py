@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import pandas as pd
 import streamlit as st
 
+from pilothouse.monitoring.monitor_config import (
+    DATASET,
+    HELD_OUT,
+    PREVIOUS_WINDOWS,
+    YEAR_BEFORE,
+    Reference,
+)
 from pilothouse.monitoring.windows import Period
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import count, share, title
@@ -20,6 +27,12 @@ if TYPE_CHECKING:
     from pilothouse.monitoring.monitor_config import MonitorConfig
     from pilothouse_app.features.monitoring.metrics import Metric
 
+REFERENCES: dict[Reference, str] = {
+    HELD_OUT: "Held-out rows of the version",
+    PREVIOUS_WINDOWS: "Windows before",
+    YEAR_BEFORE: "Same weeks of the year before",
+    DATASET: "A dataset version",
+}
 COLUMNS = {
     "title": text_column("Metric", width=260),
     "better": text_column("Better", width=90),
@@ -39,6 +52,7 @@ def settings_view(deployment: str) -> None:
             "Least labelled": share(config.min_coverage, 0),
             "Drifted columns": f"more than {share(config.drifted_share, 0)} fail",
             "Columns by chance": f"at most {share(config.false_discovery_rate, 1)}",
+            "Inputs compared with": reference_text(config),
             "Reference without held-out rows": f"the first {count(config.reference_rows)} rows",
         }
     )
@@ -57,6 +71,15 @@ def settings_view(deployment: str) -> None:
         for metric in metrics.values()
     ]
     table(pd.DataFrame(rows), COLUMNS, key="tolerances", alt="Tolerances of metrics", ids="title")
+
+
+def reference_text(config: MonitorConfig) -> str:
+    """What the inputs of a window are compared with, in words."""
+    if config.reference == PREVIOUS_WINDOWS:
+        return f"the {count(config.reference_windows)} windows before"
+    if config.reference == DATASET:
+        return f"the dataset {config.reference_dataset}"
+    return REFERENCES[config.reference].lower()
 
 
 def change_settings_button(deployment: str) -> None:
@@ -101,6 +124,7 @@ def _general(config: MonitorConfig) -> dict[str, Any]:
     for name, label in labels.items():
         value = int(getattr(config, name))
         changes[name] = int(st.number_input(label, 1, None, value, key=f"settings_{name}"))
+    changes |= _reference(config)
     changes["false_discovery_rate"] = float(
         st.number_input(
             "Columns over a limit by chance (share)",
@@ -114,6 +138,42 @@ def _general(config: MonitorConfig) -> dict[str, Any]:
         )
     )
     return changes
+
+
+def _reference(config: MonitorConfig) -> dict[str, Any]:
+    """What inputs are compared with; how many windows, or which dataset version, where asked."""
+    names = list(REFERENCES)
+    chosen = st.selectbox(
+        "Compare inputs with",
+        names,
+        index=names.index(config.reference),
+        format_func=REFERENCES.__getitem__,
+        help="Where inputs have a season, the held-out rows do not have it: choose rows that do",
+        key="settings_reference",
+    )
+    changes: dict[str, Any] = {"reference": chosen}
+    if chosen == PREVIOUS_WINDOWS:
+        windows = st.number_input(
+            "Windows before", 1, None, config.reference_windows, key="settings_reference_windows"
+        )
+        changes["reference_windows"] = int(windows)
+    if chosen == DATASET:
+        refs = dataset_refs()
+        at = refs.index(config.reference_dataset) if config.reference_dataset in refs else None
+        changes["reference_dataset"] = (
+            st.selectbox("Dataset version", refs, index=at, key="settings_reference_dataset") or ""
+        )
+    return changes
+
+
+def dataset_refs() -> list[str]:
+    """Every dataset version in use, the newest of each dataset first."""
+    data = workspace().data
+    refs: list[str] = []
+    for name in data.datasets()["name"].tolist():
+        versions = data.versions(name)
+        refs += versions[versions["status"] != "archived"]["ref"].tolist()
+    return refs
 
 
 def _tolerance(key: str, metric: Metric) -> float:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from pilothouse.comparison.statistics.result import LEVEL, Floats, TestResult
+from pilothouse.comparison.statistics.time_blocks import FEWEST, block_codes, block_length
 from pilothouse.models.metrics.weighted_metrics import Resampled, RowSums
 
 Weights = npt.NDArray[np.float32]
@@ -69,11 +70,15 @@ def days_of(at: Places) -> Clusters:
 
 
 def blocks_of(at: Places) -> Clusters:
-    """Blocks of rows that follow each other in time, each about the cube root of all rows long.
+    """Blocks of rows that follow each other in time: days, or hours where there are too few days.
 
-    The length is that which Hall, Horowitz and Jing, Biometrika 82 (1995), derive for a variance.
-    Rows of one instant stay together.
+    Where there are too few of either, each is about the cube root of all rows long, which Hall,
+    Horowitz and Jing, Biometrika 82 (1995), derive for a variance. Rows of one instant stay
+    together.
     """
+    blocks = block_codes(at, block_length(at))
+    if FEWEST <= len(np.unique(blocks)) <= len(at) ** (2 / 3):
+        return Clusters(blocks, "blocks")
     length = max(round(len(at) ** (1 / 3)), 1)
     order = np.argsort(at, kind="stable")
     first = np.searchsorted(at[order], at[order], side="left")  # the first row of its instant
