@@ -15,6 +15,8 @@ from pilothouse.jobs import Progress
 from pilothouse.kit import processes
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid
+from pilothouse.pipelines.champion_comparison import compare_evaluations
+from pilothouse.pipelines.retraining_policy import RetrainingPolicy
 from pilothouse.pipelines.version_evaluation import evaluate_version
 from pilothouse.pipelines.workflows.retrain import RetrainWorkflow
 from pilothouse.pipelines.workflows.run_recipe import RunRecipeWorkflow
@@ -120,6 +122,14 @@ def test_the_code_is_run_on_older_rows_and_judged_on_the_newest(
     assert promotion.status == "pending"
     evidence = str(promotion.evidence)
     assert f"{expected:.12f}"[:12] in evidence
+    first, second = (
+        workspace.registry.evaluations("late", number)["run_id"].iloc[0] for number in (1, 2)
+    )
+    interval = compare_evaluations(workspace.store, second, first, "late-newest@1")
+    assert interval is not None
+    assert (interval["metric"], interval["unit"]) == ("roc_auc", "days")
+    assert 14 <= interval["n"] <= 15
+    assert interval["low"] <= interval["delta"] <= interval["high"]
     with workspace.store.read() as session:
         assert find(session, "late", 2).run_id == run.id
 
@@ -144,6 +154,15 @@ def test_windows_are_still_compared_with_what_a_person_evaluated(
     with workspace.store.read() as session:
         assert reference_of(session, "late", 1) == (evaluated["run"], REFERENCE_PATH)
         assert reference_of(session, "late", 2) == (by_retraining[0], REFERENCE_PATH)
+
+
+def test_a_recipe_is_not_asked_to_weigh_rows(
+    workspace: Workspace, log: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed = RetrainingPolicy(half_life_days=30.0)
+    monkeypatch.setattr("pilothouse.pipelines.retraining.policy_for", lambda *_: weighed)
+    with pytest.raises(Invalid, match="cannot be told to weigh rows by their age"):
+        RetrainWorkflow.run(at_once(workspace, "retraining-5"), deployment="late", reason="drift")
 
 
 def test_a_recipe_without_a_dataset_cannot_be_retrained(
