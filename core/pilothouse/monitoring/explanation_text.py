@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pilothouse.monitoring.tables import Window
     from pilothouse.monitoring.upstream_events import UpstreamEvent
 
+EXPLAINS = 0.25  # the share of what a metric lost from which a column is called its cause
 NOTHING_BEFORE = "no deployment or data change came before it"
 
 
@@ -29,7 +30,8 @@ def sentences(
 ) -> tuple[str, str]:
     """The effect on the model, and the column that changed with the nearest event before it."""
     length = window.end - window.start
-    return _effect(window, metric, length), _cause(columns, events, since, length)
+    cause = _cause(columns, events, since, length, _most_it_costs(metric, columns))
+    return _effect(window, metric, length), cause
 
 
 def span_phrase(start: datetime, length: timedelta) -> str:
@@ -86,11 +88,27 @@ def _with_few_labels(window: Window, metric: MetricChange) -> str:
     return f"Too few rows have a label to say how good the model is: {labelled}{so_far}."
 
 
+def _most_it_costs(metric: MetricChange | None, columns: Sequence[ColumnCause]) -> str:
+    """What the first column's change costs at most, where that is far from what the metric lost.
+
+    Harm is about the most that a column's change can cost. What is left is of another kind: rows of
+    a harder kind, or labels that no longer follow the inputs as they did. "" where it may be it.
+    """
+    if metric is None or metric.since is None or not columns or columns[0].harm is None:
+        return ""
+    if metric.value is None or metric.reference is None:
+        return ""
+    if columns[0].harm >= EXPLAINS * abs(metric.value - metric.reference):
+        return ""
+    return metric.text(columns[0].harm)
+
+
 def _cause(
     columns: Sequence[ColumnCause],
     events: Sequence[UpstreamEvent],
     since: datetime,
     length: timedelta,
+    most: str,
 ) -> str:
     before = f"{events[0].text} on {_day(events[0].at)}" if events else NOTHING_BEFORE
     if not columns:
@@ -103,6 +121,9 @@ def _cause(
     )
     if first.since != since:
         change = f"{change} (it has differed since {span_phrase(first.since, length)})"
+    if most:
+        costs = f"that of {first.column} costs the most, at most {most}: {change}"
+        return f"No change of an input explains it ({costs}); {before}."
     return f"{change[0].upper()}{change[1:]}; {before}."
 
 

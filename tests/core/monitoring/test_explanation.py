@@ -13,9 +13,11 @@ from pilothouse.activity import record
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring.column_changes import BeforeAfter, figures
 from pilothouse.monitoring.explain import breach_run
+from pilothouse.monitoring.explanation import ColumnCause, MetricChange
 from pilothouse.monitoring.explanation_text import (
     _with_few_labels,
     figure_text,
+    sentences,
     share_text,
     span_phrase,
 )
@@ -243,3 +245,22 @@ def test_figures_and_windows_read_like_a_sentence() -> None:
     start = datetime(2013, 4, 1, tzinfo=UTC)
     spans = [span_phrase(start, timedelta(days=days)) for days in (1, 7, 30)]
     assert spans == ["1 April 2013", "the week of 1 April 2013", "April 2013"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "explains"), [(0.002, False), (0.019, False), (0.021, True), (None, True)]
+)
+def test_a_column_that_costs_little_is_not_called_the_cause(
+    harm: float | None, explains: bool
+) -> None:
+    start = datetime(2013, 9, 16, tzinfo=UTC)
+    window = Window(start=start, end=start + WEEK, rows=6_500, labelled=6_400)
+    metric = MetricChange(
+        "roc_auc", "ROC AUC", "fail", 0.59, 0.57, 0.61, 0.67, since=start, windows=2
+    )
+    figure = BeforeAfter("values", 0.03, 0.04, "share", "SFO")
+    column = ColumnCause("dest", "warn", "psi", 0.1, 0.02, harm, start, 2, (figure,))
+    _, cause = sentences(window, metric, [column], [], start)
+    said = "No change of an input explains it (that of dest costs the most, at most 0.0"
+    assert cause.startswith(said) is not explains
+    assert "4 % of the values of dest are SFO, 3 % before" in cause

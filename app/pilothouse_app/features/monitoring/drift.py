@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RANKING = {
     "title": text_column("Column", width=124),
-    "status": status_column("State", width=82),
+    "status": status_column("State", width=98),
     "changed": text_column(
         "Changed", width=72, help="Share of rows that would have to move to be like the reference"
     ),
