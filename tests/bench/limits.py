@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from harness.flights_resampled import year
 from harness.limit_simulation import CHANGES, DEPENDENT, SHAPES, columns, falls, weeks, years
 
 SIZES, REFERENCES = (200, 500, 1_000, 5_000, 20_000), (1_000, 10_000)
-YEARS, FALLEN = 12, 60
+YEARS, FALLEN, FLIGHT_YEARS = 12, 60, 20
 MODELS = (
     *((0.2, 0.68, 200, 10_000), (0.2, 0.68, 500, 1_000), (0.05, 0.68, 500, 10_000)),
     *((0.05, 0.89, 500, 1_000), (0.01, 0.67, 1_000, 10_000), (0.01, 0.9, 2_000, 10_000)),
@@ -52,6 +53,7 @@ def measure() -> dict[str, Any]:
         "fail": f"{100 * statuses['fail'] / statuses.total():.2f} %",
         "unchanged": by_shape,
         "dependent": _dependent(),
+        "flights": _flights(),
         "changed": _power(),
         "models": _years(),
         "fallen": _falls(),
@@ -65,6 +67,17 @@ def _dependent() -> dict[str, str]:
         for name in DEPENDENT
         for days in (12, 60)
     }
+
+
+def _flights() -> str:
+    """In how many years the flights of 2013, drawn anew without a change, wake anybody."""
+    made = [year(seed) for seed in range(FLIGHT_YEARS)]
+    windows = Counter[str]()
+    for drawn in made:
+        windows.update(drawn.statuses)
+    return (
+        f"{sum(bool(drawn.fired) for drawn in made)} of {len(made)} years; windows {dict(windows)}"
+    )
 
 
 def _years() -> dict[str, str]:

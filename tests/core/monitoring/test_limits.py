@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.flights_resampled import year
 from harness.limit_simulation import CHANGES, SHAPES, categories, columns, falls, judge, years
 from pilothouse.monitoring.alert_rules import AlertRuleSpec
 from pilothouse.monitoring.checks import FEATURE_DRIFT, Check, CheckLimits
@@ -170,3 +171,10 @@ def test_the_rate_is_a_setting(desk: Any) -> None:
     results = desk.monitoring.results(desk.evaluate(desk.week(0))["window"])
     features = results[(results["check"] == "psi") & (results["signal"] == FEATURE_DRIFT)]
     assert features["noise_level"].iloc[0] == pytest.approx(0.1 / 6)
+
+
+def test_flights_drawn_anew_without_a_change_wake_nobody() -> None:
+    drawn = year(seed=4, weeks=8)
+    assert drawn.fired == ()
+    assert drawn.statuses.get("fail", 0) == 0
+    assert drawn.statuses.get("warn", 0) <= 1
