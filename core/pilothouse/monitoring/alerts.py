@@ -39,8 +39,10 @@ from pilothouse.monitoring.tables import (
     AlertEvent,
     AlertRule,
     CheckResult,
+    Monitor,
     Window,
 )
+from pilothouse.monitoring.windows import Span, is_of_period, require_period
 from pilothouse.storage import Store
 
 VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOLVED: "resolved"}
@@ -125,7 +127,7 @@ def _evaluate_rule(session: Session, store: Store, rule: AlertRule, window: Wind
     state = evaluate(verdicts, rule.for_windows, rule.clear_windows)
     alert = _open_alert(session, rule)
     if alert is not None and _is_over(alert, state):
-        _end(session, store, alert, window, "the condition has cleared")
+        _end(session, store, alert, window, _end_note(alert, readings))
         alert = None
     if state.phase == "inactive":
         return
@@ -138,6 +140,12 @@ def _evaluate_rule(session: Session, store: Store, rule: AlertRule, window: Wind
         alert.fired_at = store.now()
         alert.fired_window, alert.fired_revision = window.id, window.revision
         _move(session, store, alert, FIRING, window, alert.message)
+
+
+def _end_note(alert: Alert, readings: Sequence[WindowReading]) -> str:
+    if readings and alert.last_window not in {reading.window.id for reading in readings}:
+        return "its windows no longer count, as the monitor's have another period"
+    return "the condition has cleared"
 
 
 def _is_over(alert: Alert, state: AlertState) -> bool:
@@ -217,7 +225,13 @@ def _worst_result(results: Iterable[CheckResult], condition: Condition) -> Check
 
 
 def _windows(session: Session, rule: AlertRule) -> list[Window]:
-    """The deployment's windows after the last end by hand; of one span, the busiest version's."""
+    """The deployment's windows after the last end by hand; of one span, the busiest version's.
+
+    Those of another period, from before the monitor's was changed, do not count: a day and a week
+    in a row are not two windows in a row.
+    """
+    monitor = session.get(Monitor, rule.deployment)
+    period = require_period(monitor.period) if monitor else None
     closed = session.exec(
         select(func.max(Alert.closed_through)).where(Alert.rule_id == rule.id)
     ).one()
@@ -228,7 +242,8 @@ def _windows(session: Session, rule: AlertRule) -> list[Window]:
         query = query.where(col(Window.start) > closed)
     busiest: dict[datetime, Window] = {}
     for window in session.exec(query.order_by(col(Window.start), col(Window.rows).desc())):
-        busiest.setdefault(window.start, window)
+        if period is None or is_of_period(Span(window.start, window.end), period):
+            busiest.setdefault(window.start, window)
     return list(busiest.values())
 
 

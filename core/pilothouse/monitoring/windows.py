@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
@@ -11,6 +12,7 @@ from pilothouse.kit.errors import Invalid
 
 Period = Literal["day", "week", "month"]
 DAY = timedelta(days=1)
+LENGTHS: Mapping[Period, timedelta] = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY}
 
 
 @dataclass(frozen=True, order=True)
@@ -50,6 +52,12 @@ def windows_between(start: datetime, end: datetime, period: Period) -> tuple[Spa
         windows.append(window_of(at, period))
         at = windows[-1].end
     return tuple(windows)
+
+
+def is_of_period(span: Span, period: Period) -> bool:
+    """Whether a span is about as long as the windows of a period."""
+    length, own = span.end - span.start, LENGTHS[period]
+    return abs(length - own) < own / 4
 
 
 def require_period(name: str) -> Period:

@@ -39,6 +39,21 @@ def test_a_new_monitor_has_the_two_default_rules(desk: Any) -> None:
     assert rules.loc["drift", "action"] == "none"
 
 
+def test_a_week_and_a_day_are_not_two_windows_in_a_row(desk: Any) -> None:
+    for number in range(2):
+        week(desk, number, good=False)
+    firing = only_alert(desk)
+    assert firing.state == "firing"
+    desk.monitoring.monitor("late", period="day")
+    desk.log(desk.draw(ROWS * 7, seed=1, skill=0.0), desk.week(2))
+    day = timedelta(days=1)
+    assert desk.evaluate(desk.week(2), day)["fired"] == []
+    assert desk.monitoring.alert(firing.id).state == "resolved"
+    notes = desk.monitoring.alert_events(firing.id)["note"].tolist()
+    assert notes[-1] == "its windows no longer count, as the monitor's have another period"
+    assert len(desk.evaluate(desk.week(2) + day, day)["fired"]) == 1
+
+
 def test_two_bad_weeks_fire_and_two_good_ones_resolve(desk: Any, workspace: Any) -> None:
     assert week(desk, 0, good=True)["fired"] == []
     assert week(desk, 1, good=False)["fired"] == []
