@@ -112,6 +112,12 @@ def _start(ws: Workspace, deployment: str) -> Output:
     default=None,
     help="What the inputs of a window are compared with.",
 )
+@click.option(
+    "--domain-classifier/--no-domain-classifier",
+    "domain_classifier",
+    default=None,
+    help="Whether all columns are tested together too.",
+)
 @click.option("--reference-windows", type=int, default=None, help="How many windows before it.")
 @click.option("--reference-dataset", default=None, help="A dataset version, such as flights@2.")
 def _change(ws: Workspace, deployment: str, **settings: Any) -> Output:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
+    DOMAIN_CLASSIFIER,
     DRIFTED_SHARE,
     ESTIMATED_PERFORMANCE,
     FEATURE_DRIFT,
@@ -21,6 +22,7 @@ from pilothouse.monitoring.monitor_config import MonitorConfig
 OTHERS = {
     DRIFTED_SHARE: "Share of drifted columns",
     LABEL_COVERAGE: "Share of labelled rows",
+    DOMAIN_CLASSIFIER: "ROC AUC of reference against window",
     PRIMARY: "Primary metric",
 }
 

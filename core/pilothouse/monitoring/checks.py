@@ -15,6 +15,7 @@ DATA_QUALITY, PERFORMANCE = "data_quality", "performance"
 ESTIMATED_PERFORMANCE = "estimated_performance"
 SIGNALS = (FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY, PERFORMANCE, ESTIMATED_PERFORMANCE)
 DRIFTED_SHARE, LABEL_COVERAGE = "drifted_share", "label_coverage"
+DOMAIN_CLASSIFIER = "domain_classifier"
 # As the check of a rule or a trend: the metric that decides for the task of the version.
 PRIMARY = "primary"
 # How the message of a column begins that cannot be read in the reference.

@@ -18,6 +18,7 @@ from pilothouse.monitoring import alerts, baselines, monitors, window_data, wind
 from pilothouse.monitoring.alert_rules import RETRAIN
 from pilothouse.monitoring.assessment import assess
 from pilothouse.monitoring.chosen_inputs import chosen_inputs, with_inputs
+from pilothouse.monitoring.domain_classifier import domain_check
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.notifications import outbox
 from pilothouse.monitoring.performance import (
@@ -117,6 +118,14 @@ def evaluate_window(
     content = window_data.content_digest(frame, rows, digest, settings)
     unexpected = window_data.unexpected_columns(frame, signature)
     assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
+    if config.domain_classifier:
+        compared = (
+            baselines.reference_rows(store, deployment, model, version, config.reference_rows)
+            if chosen is None
+            else chosen.rows
+        )
+        check = domain_check(compared, rows, profile, config)
+        assessment = replace(assessment, checks=(*assessment.checks, check))
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
     assessment = replace(assessment, profile={**assessment.profile, **details})
     stored = store.artifacts.put_bytes(window_store.profile_bytes(assessment))

@@ -45,6 +45,7 @@ class Monitor(Table, table=True):
     reference: str | None = None  # the same, as are the two that belong to it
     reference_windows: int | None = None
     reference_dataset: str | None = None
+    domain_classifier: bool | None = None  # the same
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)

@@ -53,6 +53,7 @@ def settings_view(deployment: str) -> None:
             "Drifted columns": f"more than {share(config.drifted_share, 0)} fail",
             "Columns by chance": f"at most {share(config.false_discovery_rate, 1)}",
             "Inputs compared with": reference_text(config),
+            "All columns together": "tested" if config.domain_classifier else "not tested",
             "Reference without held-out rows": f"the first {count(config.reference_rows)} rows",
         }
     )
@@ -125,6 +126,12 @@ def _general(config: MonitorConfig) -> dict[str, Any]:
         value = int(getattr(config, name))
         changes[name] = int(st.number_input(label, 1, None, value, key=f"settings_{name}"))
     changes |= _reference(config)
+    changes["domain_classifier"] = st.checkbox(
+        "Test all columns together",
+        config.domain_classifier,
+        help="A classifier is asked where each row is from; it takes 0.2 s a window",
+        key="settings_domain_classifier",
+    )
     changes["false_discovery_rate"] = float(
         st.number_input(
             "Columns over a limit by chance (share)",

@@ -68,13 +68,13 @@ def _contributions(model: RocAreas) -> Floats:
     """What each row adds to the mean AUC: its placement over the rows of its side."""
     total = np.zeros(model.rows)
     for positive, score in model.areas:
-        above, below = _placements(positive, score)
+        above, below = placements(positive, score)
         total[positive] += above / len(above)
         total[~positive] += below / len(below)
     return total / len(model.areas)
 
 
-def _placements(positive: Bools, score: Floats) -> tuple[Floats, Floats]:
+def placements(positive: Bools, score: Floats) -> tuple[Floats, Floats]:
     """Of positives the share of negatives below, of negatives the share of positives above."""
     m, n = int(positive.sum()), int((~positive).sum())
     ranks = midranks(score)
