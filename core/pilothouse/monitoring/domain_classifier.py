@@ -108,7 +108,7 @@ def domain_check(
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedRows:
     """Rows of one side, drawn at random, and the block of each; one block a row without times."""
 
     features: pd.DataFrame
@@ -120,7 +120,7 @@ class Side:
         return len(np.unique(self.codes))
 
 
-def _side(rows: WindowRows, block_ms: int, seed: int) -> Side:
+def _side(rows: WindowRows, block_ms: int, seed: int) -> ComparedRows:
     count = len(rows)
     chosen = np.arange(count)
     if count > MAX_ROWS:
@@ -128,10 +128,12 @@ def _side(rows: WindowRows, block_ms: int, seed: int) -> Side:
     codes = chosen.astype(np.int64)
     if block_ms and rows.at is not None:
         codes = block_codes(rows.at[chosen], block_ms)
-    return Side(rows.features.iloc[chosen], codes)
+    return ComparedRows(rows.features.iloc[chosen], codes)
 
 
-def separate(reference: Side, window: Side, kinds: Mapping[str, Kind]) -> Separation:
+def separate(
+    reference: ComparedRows, window: ComparedRows, kinds: Mapping[str, Kind]
+) -> Separation:
     """The area under the ROC curve of rows that a fold's classifier has not learned from.
 
     It is the mean over folds; its error is that of sums over blocks.
