@@ -18,50 +18,52 @@ def thinned(pair: Pair, effects: tuple[float, float]) -> Pair:
     """
     if max(effects) <= 1:
         return pair
-    # At least one row with a value stays on either side.
-    before = min(effects[0], max(pair.reference.present, 1))
-    after = min(effects[1], max(pair.window.present, 1))
     if isinstance(pair, NumberPair):
-        return _numbers(pair, before, after)
+        return _numbers(pair, *effects)
     if isinstance(pair, CategoryPair):
-        return _names(pair, before, after)
-    return _times(pair, before, after)
+        return _names(pair, *effects)
+    return _times(pair, *effects)
 
 
 def _numbers(pair: NumberPair, before: float, after: float) -> NumberPair:
     reference, window = pair.reference, pair.window
-    present, missing = _thin(before, reference.present, reference.missing)
+    of_reference = reference.infinite or 0
+    present, missing, infinite = _thin(
+        before, reference.present, reference.missing - of_reference, of_reference
+    )
+    of_values = _effect_of_values(before, reference.present)
     thin_reference = replace(
         reference,
-        rows=present + missing,
-        missing=missing,
-        values=thin_values(reference.values, before),
-        bin_counts=thin_counts(reference.bin_counts, before),
-        decile_counts=thin_counts(reference.decile_counts, before),
+        rows=present + missing + infinite,
+        missing=missing + infinite,
+        infinite=None if reference.infinite is None else infinite,
+        values=thin_values(reference.values, of_values),
+        bin_counts=thin_counts(reference.bin_counts, of_values),
+        decile_counts=thin_counts(reference.decile_counts, of_values),
     )
-    missing_numbers = window.missing - window.infinite
     present, missing, infinite, unreadable = _thin(
-        after, window.present, missing_numbers, window.infinite, window.unreadable
+        after, window.present, window.missing - window.infinite, window.infinite, window.unreadable
     )
+    of_values = _effect_of_values(after, window.present)
     thin_window = replace(
         window,
         rows=present + missing + infinite + unreadable,
         missing=missing + infinite,
         infinite=infinite,
         unreadable=unreadable,
-        bin_counts=thin_counts(window.bin_counts, after),
-        decile_counts=thin_counts(window.decile_counts, after),
+        bin_counts=thin_counts(window.bin_counts, of_values),
+        decile_counts=thin_counts(window.decile_counts, of_values),
     )
-    return NumberPair(thin_reference, thin_window, thin_values(pair.values, after))
+    return NumberPair(thin_reference, thin_window, thin_values(pair.values, of_values))
 
 
 def _names(pair: CategoryPair, before: float, after: float) -> CategoryPair:
     reference, window = pair.reference, pair.window
     present, missing = _thin(before, reference.present, reference.missing)
-    counts = _thin_names(reference.counts, before)
+    counts = _thin_names(reference.counts, _effect_of_values(before, reference.present))
     thin_reference = replace(reference, rows=present + missing, missing=missing, counts=counts)
     present, missing = _thin(after, window.present, window.missing)
-    counts = _thin_names(window.counts, after)
+    counts = _thin_names(window.counts, _effect_of_values(after, window.present))
     thin_window = replace(window, rows=present + missing, missing=missing, counts=counts)
     return CategoryPair(thin_reference, thin_window)
 
@@ -84,8 +86,18 @@ def _times(pair: TimePair, before: float, after: float) -> TimePair:
     return TimePair(thin_reference, thin_window)
 
 
+def _effect_of_values(effect: float, present: int) -> float:
+    """The effect, so far as it leaves one row with a value."""
+    return min(effect, max(present, 1))
+
+
 def _thin(effect: float, *counts: int) -> list[int]:
-    thin: list[int] = thin_counts(np.array(counts, dtype=np.int64), effect).tolist()
+    """Rows of each kind, at least one of a kind that has any.
+
+    Were none left, such as no missing one, chance would never give what was observed.
+    """
+    array = np.array(counts, dtype=np.int64)
+    thin: list[int] = np.maximum(thin_counts(array, effect), np.minimum(array, 1)).tolist()
     return thin
 
 

@@ -21,6 +21,7 @@ from pilothouse.monitoring.dependence import (
     design_effects,
     intraclass,
 )
+from pilothouse.monitoring.drift import NumberPair, Pair, drift_tests
 from pilothouse.monitoring.independent_rows import thin_counts, thin_values, thinned
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import compute_performance
@@ -98,6 +99,42 @@ def test_a_pair_is_never_thinned_to_nothing(rows: list[object]) -> None:
     third = thinned(pair, (3.0, 2.0))
     assert (third.reference.rows, third.reference.missing) == (200, 67)
     assert (third.window.rows, third.window.missing) == (300, 100)
+
+
+def chance_of(test: str, pair: Pair, effects: tuple[float, float]) -> float:
+    """How often chance gives the score of a pair whose rows are worth fewer."""
+    chosen = drift_tests.get(test)
+    assert chosen.chance is not None
+    return chosen.chance(thinned(pair, effects)).p_value(chosen.score(pair))
+
+
+def test_infinite_rows_are_worth_as_little_as_the_others() -> None:
+    rows = [1.0, np.inf, np.nan] * 200
+    thin = thinned(pair_of(rows, rows), (100.0, 50.0))
+    assert isinstance(thin, NumberPair)
+    assert (thin.reference.rows, thin.reference.missing, thin.reference.infinite) == (6, 4, 2)
+    assert (thin.window.rows, thin.window.missing, thin.window.infinite) == (12, 8, 4)
+    fewer = [np.inf] * 250 + [np.nan] * 150 + [1.0] * 200
+    assert chance_of("infinite", pair_of(rows, fewer), (100.0, 50.0)) > 0.5
+
+
+def test_a_day_without_a_sensor_is_one_row_of_the_days_that_have_one() -> None:
+    """Of 30 days in the reference 10 have no value, as the only day of the window has none."""
+    reference = [np.nan if day % 3 == 0 else float(day) for day in range(30) for _ in range(100)]
+    pair = pair_of(reference, [np.nan] * 500)
+    assert chance_of("missing", pair, (100.0, 500.0)) == pytest.approx(11 / 31)
+
+
+def test_a_few_marked_rows_that_are_worth_less_than_one_are_not_called_changed() -> None:
+    reference, window = [1.0] * 1_198 + [np.nan] * 2, [1.0] * 490 + [np.nan] * 10
+    assert chance_of("missing", pair_of(reference, window), (100.0, 100.0)) > 0.5
+
+
+def test_zeros_in_a_dry_week_are_no_constant_column() -> None:
+    """A fiftieth of the reference is not 0; of 12 rows that it is worth, none is left."""
+    pair = pair_of([0.0] * 1_176 + [1.0] * 24, [0.0] * 700)
+    assert chance_of("constant", pair, (1.0, 1.0)) < 1e-4
+    assert chance_of("constant", pair, (100.0, 100.0)) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("days", [12, 60])

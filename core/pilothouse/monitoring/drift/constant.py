@@ -34,7 +34,9 @@ def _only_value(pair: Pair) -> float | str | None:
 
 def _varied(pair: Pair) -> bool:
     if isinstance(pair, NumberPair):
-        return bool(pair.reference.values[0] < pair.reference.values[-1])
+        # By the bins, which are of all rows: the sample may lack a rare value.
+        cuts = pair.reference.bins.cuts
+        return bool(cuts[0] < cuts[-1])
     return isinstance(pair, CategoryPair) and len(pair.reference.counts) > 1
 
 
