@@ -26,7 +26,7 @@ from pilothouse.monitoring.performance import (
     compute_performance,
     missing_labels,
 )
-from pilothouse.monitoring.reference_profile import ReferenceProfile
+from pilothouse.monitoring.reference_profile import ReferenceProfile, monitored_inputs
 from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.traffic import Traffic
@@ -96,7 +96,8 @@ def evaluate_window(
     """Evaluate one version's rows of a window; its profile is stored as an artifact."""
     baseline = baselines.baseline(store, deployment, model, version, config.reference_rows)
     signature = baseline.signature
-    names = (*baseline.profile.columns, *baseline.profile.faults)
+    # All of them: a profile from before times were watched has none, chosen inputs have.
+    names = [field.name for field in monitored_inputs(signature)]
     rows = window_data.rows_of(frame, signature, names)
     performance = compute_performance(
         signature, rows.outputs, rows.truth, rows.at, config.tolerances

@@ -107,7 +107,8 @@ def _distances(before: pd.Series[Any], after: pd.Series[Any]) -> npt.NDArray[np.
 
     if pd.api.types.is_numeric_dtype(before.dtype) and pd.api.types.is_numeric_dtype(after.dtype):
         left, right = _numbers(before), _numbers(after)
-        spread = float(np.nanstd(left)) if np.isfinite(left).any() else 0.0
+        finite = left[np.isfinite(left)]
+        spread = float(finite.std()) if len(finite) else 0.0
         gap = np.abs(left[:, None] - right[None, :]) / (spread or 1.0)
         both = np.isnan(left)[:, None] & np.isnan(right)[None, :]
         near = np.nan_to_num(np.minimum(gap, FARTHEST) / FARTHEST, nan=1.0)

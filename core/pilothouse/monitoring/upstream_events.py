@@ -60,7 +60,8 @@ def events_between(
         or_(
             (col(entry.kind) == "deployment") & (col(entry.ref) == deployment),
             col(entry.kind) == "dataset",
-            (col(entry.kind) == "version") & col(entry.ref).startswith(f"{model}@"),
+            (col(entry.kind) == "version")
+            & col(entry.ref).startswith(f"{model}@", autoescape=True),
             (col(entry.kind) == "job") & (col(entry.name) == f"Retrain {deployment}"),
         ),
         col(entry.verb).in_({verb for _, verb in EVENTS}),

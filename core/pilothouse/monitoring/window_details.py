@@ -14,7 +14,7 @@ from pilothouse.monitoring.assessment import Assessment
 from pilothouse.monitoring.baselines import Baseline
 from pilothouse.monitoring.checks import DATA_QUALITY, FAIL, FEATURE_DRIFT, WARN
 from pilothouse.monitoring.example_rows import example_rows
-from pilothouse.monitoring.monitor_config import MonitorConfig
+from pilothouse.monitoring.monitor_config import HELD_OUT, MonitorConfig
 from pilothouse.monitoring.performance import monitored_metrics
 from pilothouse.monitoring.segments import (
     SegmentedReference,
@@ -41,9 +41,10 @@ def window_details(
 ) -> dict[str, Any]:
     """`segments` and `examples` of a window that warns or fails, as they are stored.
 
-    A window that does neither has none, and one whose reference is not held-out rows.
+    A window that does neither has none, and one whose inputs are not compared with held-out rows.
     """
-    if assessment.status not in (WARN, FAIL) or baseline.profile.origin != "held_out":
+    is_held_out = baseline.profile.origin == "held_out" and config.reference == HELD_OUT
+    if assessment.status not in (WARN, FAIL) or not is_held_out:
         return {}
     metrics = monitored_metrics(baseline.signature, config.tolerances)
     key = baseline.digest, metrics[0].key if metrics else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 
 from pilothouse.data import Data
 from pilothouse.kit.errors import Invalid
+from pilothouse.monitoring import baselines
+from pilothouse.monitoring.reference_profile import to_bytes
+from pilothouse.monitoring.stored_references import Answered
 
 
 def checks(desk: Any, window: str) -> Any:
@@ -87,6 +91,36 @@ def test_a_window_is_evaluated_anew_when_its_reference_has_grown(desk: Any) -> N
     assert desk.evaluate(desk.week(1))["revision"] == 1
     desk.log(desk.draw(100, 3), desk.week(0) + timedelta(hours=1))
     assert desk.evaluate(desk.week(1))["revision"] == 2
+
+
+def test_segments_of_held_out_rows_do_not_explain_a_change_against_other_rows(desk: Any) -> None:
+    desk.monitoring.monitor("late", reference="previous_windows", reference_windows=1)
+    for week, degrees in enumerate((0.0, 20.0)):
+        desk.log(warmer(desk, 800, week, degrees), desk.week(week))
+    desk.evaluate(desk.week(0))
+    window = desk.evaluate(desk.week(1))["window"]
+    explanation = desk.monitoring.explain_window(window)
+    assert explanation.columns[0].column == "temp"
+    assert (explanation.segments, explanation.example) == ((), None)
+
+
+def test_dates_are_read_where_only_the_chosen_rows_have_a_profile_of_them(desk: Any) -> None:
+    """A reference that was profiled before dates were watched has no profile of its own."""
+    own = baselines.baseline(desk.store, "late", "late", 1, 2_000).profile
+    older = {name: column for name, column in own.columns.items() if column.kind != "time"}
+    digest = desk.store.artifacts.put_bytes(to_bytes(replace(own, columns=older)))
+    with desk.store.write() as session:
+        row = Answered("late", "late", 1).reference(session)
+        assert row is not None
+        row.digest = digest
+        session.add(row)
+    desk.monitoring.monitor("late", reference="previous_windows", reference_windows=1)
+    for week in range(2):
+        desk.log(desk.draw(800, 70 + week), desk.week(week))
+        window = desk.evaluate(desk.week(week))["window"]
+    results = desk.monitoring.results(window)
+    of_dates = results[results["column"] == "planned"].set_index("check")
+    assert of_dates.loc["missing", ["status", "n_reference"]].tolist() == ["ok", 800]
 
 
 def test_what_it_cannot_be_compared_with_is_refused(desk: Any) -> None:

@@ -23,6 +23,7 @@ from pilothouse.monitoring.explanation_text import (
 )
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.timeline import TIMELINE
+from pilothouse.monitoring.upstream_events import events_between
 
 ROWS = 1_500
 WEEK = timedelta(days=7)
@@ -172,6 +173,14 @@ def test_data_counts_when_the_model_was_trained_on_it(desk: Any) -> None:
     assert explanation.sentences[1].endswith(
         "a version of the data was registered (trips@2) on 17 March 2013."
     )
+
+
+def test_a_name_with_an_underscore_is_no_pattern(desk: Any) -> None:
+    for ref in ("late_trips@2", "lateXtrips@2"):
+        log_event(desk, desk.week(1), "promoted", "version", ref)
+    with desk.store.read() as session:
+        events = events_between(session, "late", "late_trips", desk.week(0), desk.week(2))
+    assert [event.ref for event in events] == ["late_trips@2"]
 
 
 def test_the_timeline_joins_events_and_alerts_on_the_windows_time(story: Any) -> None:
