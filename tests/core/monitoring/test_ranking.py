@@ -158,7 +158,7 @@ def rows(count: int, rng: np.random.Generator, weights: np.ndarray) -> tuple[pd.
     return features, (rng.random(count) < chance).astype(float)
 
 
-def judged(model: Any, reference: tuple[pd.DataFrame, Any], window: pd.DataFrame) -> Assessment:
+def judged(reference: tuple[pd.DataFrame, Any], window: pd.DataFrame) -> Assessment:
     features, truth = reference
     held_out = features.assign(**{TARGET: truth, OUTPUT_PREFIX + "score": 0.5})
     unknown = np.full(len(window), np.nan)
@@ -223,7 +223,7 @@ def test_of_two_faults_the_costlier_is_ahead_as_scoring_the_changed_rows_shows()
         if max(cost.values()) < 1.5 * max(min(cost.values()), 0.005):
             continue  # neither is plainly the costlier one
 
-        order = ranked_columns(judged(model, reference, window), importance_of(model, *reference))
+        order = ranked_columns(judged(reference, window), importance_of(model, *reference))
         tried += 1
         right += order[0] == max(cost, key=lambda name: cost[name])
     assert right >= 18, f"{right} of {tried}"
@@ -236,5 +236,5 @@ def test_an_important_column_that_is_all_missing_is_first() -> None:
     model = HistGradientBoostingClassifier(max_iter=40).fit(*train)
     window, _ = rows(3_000, rng, weights)
     window = window.assign(a=np.nan, b=window["b"] + 1, e=window["e"] * 9)
-    order = ranked_columns(judged(model, reference, window), importance_of(model, *reference))
+    order = ranked_columns(judged(reference, window), importance_of(model, *reference))
     assert order[:3] == ["a", "b", "e"]
