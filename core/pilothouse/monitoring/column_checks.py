@@ -96,7 +96,7 @@ def _scored(
     config: MonitorConfig,
     decides: bool,
 ) -> ScoredCheck:
-    limits = limits_of(name, test, config)
+    limits = limits_of(name, test.limits, config)
     missing = test.counts_missing
     n_reference = pair.reference.rows if missing else pair.reference.present
     n_current = pair.window.rows if missing else pair.window.present
@@ -134,11 +134,11 @@ def _independent(worth: Pair, with_missing: bool) -> int:
     return worth.window.rows if with_missing else worth.window.present
 
 
-def limits_of(name: str, test: DriftTest, config: MonitorConfig) -> CheckLimits:
-    """A test's limits, as the plan changed them."""
+def limits_of(name: str, usual: CheckLimits, config: MonitorConfig) -> CheckLimits:
+    """The limits of a test or check, as the monitor changed them."""
     own = config.limits.get(name, {})
-    warn, fail = own.get("warn", test.limits.warn), own.get("fail", test.limits.fail)
-    return CheckLimits(warn, fail, test.limits.direction)
+    warn, fail = own.get("warn", usual.warn), own.get("fail", usual.fail)
+    return CheckLimits(warn, fail, usual.direction)
 
 
 def faulty_column(

@@ -6,6 +6,7 @@ oracle and is not needed to run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +26,21 @@ def row_shares(counts: npt.NDArray[Any]) -> Floats:
     return np.asarray(array / np.where(total > 0, total, 1.0), dtype=np.float64)
 
 
+def of_pair(
+    row_distance: Callable[[npt.NDArray[Any], npt.NDArray[Any]], Floats],
+    reference: npt.ArrayLike,
+    current: npt.ArrayLike,
+) -> float:
+    """A distance of pairs of rows of counts, for one pair."""
+    return float(row_distance(np.asarray(reference)[None], np.asarray(current)[None])[0])
+
+
 def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
     """Population stability index of two rows of counts on one grid: sum of (q - p) ln(q / p).
 
     Cells below `FLOOR` count as `FLOOR` (Siddiqi, Credit Risk Scorecards, 2006).
     """
-    return float(row_psi(np.asarray(reference)[None], np.asarray(current)[None])[0])
+    return of_pair(row_psi, reference, current)
 
 
 def row_psi(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Floats:
@@ -45,7 +55,7 @@ def jensen_shannon(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
 
     The square root of the divergence (Endres and Schindelin 2003), as scipy gives it with base=2.
     """
-    return float(row_jensen_shannon(np.asarray(reference)[None], np.asarray(current)[None])[0])
+    return of_pair(row_jensen_shannon, reference, current)
 
 
 def row_jensen_shannon(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Floats:
@@ -63,7 +73,7 @@ def _relative_entropy(p: Floats, q: Floats) -> Floats:
 
 def hellinger(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
     """Hellinger distance of two rows of counts on one grid: 0 equal, 1 disjoint."""
-    return float(row_hellinger(np.asarray(reference)[None], np.asarray(current)[None])[0])
+    return of_pair(row_hellinger, reference, current)
 
 
 def row_hellinger(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Floats:

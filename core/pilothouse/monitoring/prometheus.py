@@ -35,9 +35,8 @@ from pilothouse.monitoring.tables import (
 
 FIRES = "pilothouse_alert_firing"
 OPENED = "pilothouse_alerts"
-PERFORMED, DRIFTED, DRIFTED_COLUMNS = (
-    *("pilothouse_performance", "pilothouse_drift_score", "pilothouse_drifted_columns_ratio"),
-)
+PERFORMED = "pilothouse_performance"
+DRIFTED, DRIFTED_COLUMNS = "pilothouse_drift_score", "pilothouse_drifted_columns_ratio"
 WINDOW_ROWS, WINDOW_LABELLED = "pilothouse_window_rows", "pilothouse_window_labelled"
 WINDOW_END = "pilothouse_window_end_timestamp_seconds"
 EVALUATED = "pilothouse_monitor_last_run_timestamp_seconds"

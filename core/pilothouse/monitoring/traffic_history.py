@@ -66,7 +66,7 @@ def _earlier_windows(session: Session, deployment: str, span: Span) -> list[tupl
 def _comparable(
     earlier: Sequence[tuple[datetime, int]], span: Span
 ) -> Sequence[tuple[datetime, int]]:
-    """The windows to compare with: of a day, the same day of the week; None until there are four.
+    """The windows to compare with: of a day, the same day of the week; none until there are four.
 
     Saturday's traffic says little about Sunday's, and less about Monday's.
     """

@@ -13,7 +13,7 @@ from pilothouse.monitoring.checks import (
     Check,
     CheckLimits,
 )
-from pilothouse.monitoring.column_checks import ScoredCheck, judge_together
+from pilothouse.monitoring.column_checks import ScoredCheck, judge_together, limits_of
 from pilothouse.monitoring.drift import NotEvaluated
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.quality import QualityCheck, WindowFacts, WindowScore, quality_checks
@@ -29,12 +29,7 @@ def checked(
     name: str, quality: QualityCheck, facts: WindowFacts, config: MonitorConfig
 ) -> Check | None:
     """One check with its status; None where it does not apply."""
-    own = config.limits.get(name, {})
-    limits = CheckLimits(
-        own.get("warn", quality.limits.warn),
-        own.get("fail", quality.limits.fail),
-        quality.limits.direction,
-    )
+    limits = limits_of(name, quality.limits, config)
     check = Check(
         DATA_QUALITY, name, "", quality.title, INSUFFICIENT, limits.direction,
         warn=limits.warn, threshold=limits.fail,

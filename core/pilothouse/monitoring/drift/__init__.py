@@ -99,6 +99,25 @@ class TimePair:
 Pair = NumberPair | CategoryPair | TimePair
 
 
+def number_pair(pair: Pair, why: str) -> NumberPair:
+    """The pair of a column of numbers. Raises NotEvaluated, saying why, for another one."""
+    if not isinstance(pair, NumberPair):
+        raise NotEvaluated(why)
+    return pair
+
+
+def drawn_counts(pair: Pair) -> tuple[Counts, Counts]:
+    """Counts in the bins that pages draw, or by category."""
+    return pair.bin_counts if isinstance(pair, NumberPair) else pair.decile_counts
+
+
+def category_counts(pair: Pair) -> tuple[Counts, Counts]:
+    """Counts by category. Raises NotEvaluated for numbers."""
+    if isinstance(pair, NumberPair):
+        raise NotEvaluated("numbers are not categories")
+    return pair.decile_counts
+
+
 @dataclass(frozen=True, kw_only=True)
 class DriftTest:
     """One way to compare a column of a window with the reference's.

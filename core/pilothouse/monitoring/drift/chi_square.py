@@ -2,32 +2,18 @@
 
 from pilothouse.monitoring.chance import Chance, binned_chance
 from pilothouse.monitoring.checks import CheckLimits
-from pilothouse.monitoring.distances import Counts, row_cohen_w
-from pilothouse.monitoring.drift import (
-    CATEGORIES,
-    DriftTest,
-    NotEvaluated,
-    NumberPair,
-    Pair,
-    drift_tests,
-)
+from pilothouse.monitoring.distances import of_pair, row_cohen_w
+from pilothouse.monitoring.drift import CATEGORIES, DriftTest, Pair, category_counts, drift_tests
 
 
 def score(pair: Pair) -> float:
     """Cohen's w: the root of the statistic times (1/n + 1/m)."""
-    before, after = _counts(pair)
-    return float(row_cohen_w(before[None], after[None])[0])
+    return of_pair(row_cohen_w, *category_counts(pair))
 
 
 def chance(pair: Pair) -> Chance:
     """Chi-square with categories - 1 degrees; by permutation where cells have few rows."""
-    return binned_chance(*_counts(pair), row_cohen_w, power=2)
-
-
-def _counts(pair: Pair) -> tuple[Counts, Counts]:
-    if isinstance(pair, NumberPair):
-        raise NotEvaluated("numbers are not categories")
-    return pair.decile_counts
+    return binned_chance(*category_counts(pair), row_cohen_w, power=2)
 
 
 # The limits are on the effect, not on the p-value: with thousands of rows that rejects everything.

@@ -2,22 +2,18 @@
 
 from pilothouse.monitoring.chance import Chance, binned_chance
 from pilothouse.monitoring.checks import CheckLimits
-from pilothouse.monitoring.distances import Counts, hellinger, row_hellinger
-from pilothouse.monitoring.drift import BOTH, DriftTest, NumberPair, Pair, drift_tests
+from pilothouse.monitoring.distances import hellinger, row_hellinger
+from pilothouse.monitoring.drift import BOTH, DriftTest, Pair, drawn_counts, drift_tests
 
 
 def score(pair: Pair) -> float:
     """The distance between the pair's drawn counts."""
-    return hellinger(*_counts(pair))
+    return hellinger(*drawn_counts(pair))
 
 
 def chance(pair: Pair) -> Chance:
     """Its square is an eighth of PSI near 0."""
-    return binned_chance(*_counts(pair), row_hellinger, scale=1 / 8, power=2)
-
-
-def _counts(pair: Pair) -> tuple[Counts, Counts]:
-    return pair.bin_counts if isinstance(pair, NumberPair) else pair.decile_counts
+    return binned_chance(*drawn_counts(pair), row_hellinger, scale=1 / 8, power=2)
 
 
 drift_tests.register("hellinger")(

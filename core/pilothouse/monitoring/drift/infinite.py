@@ -6,36 +6,35 @@ from pilothouse.monitoring.drift import (
     NUMBERS,
     DriftTest,
     NotEvaluated,
-    NumberPair,
     Pair,
     drift_tests,
+    number_pair,
 )
 
 
-def _infinite(pair: Pair) -> int:
-    if not isinstance(pair, NumberPair):
-        raise NotEvaluated("only numbers can be infinite")
-    if pair.reference.infinite is None:
+def _infinite(pair: Pair) -> tuple[int, int]:
+    """The rows of the reference and of the window that are infinite."""
+    numbers = number_pair(pair, "only numbers can be infinite")
+    if numbers.reference.infinite is None:
         raise NotEvaluated("the reference was profiled before infinite values were counted")
-    return pair.reference.infinite
+    return numbers.reference.infinite, numbers.window.infinite
 
 
 def score(pair: Pair) -> float:
     """The window's share less the reference's, 0 when it is smaller."""
-    before = _infinite(pair) / pair.reference.rows
-    after = pair.window.infinite if isinstance(pair, NumberPair) else 0
-    return max(after / pair.window.rows - before, 0.0)
+    before, after = _infinite(pair)
+    return max(after / pair.window.rows - before / pair.reference.rows, 0.0)
 
 
 def chance(pair: Pair) -> Chance:
     """Fisher's exact distribution of two shares."""
-    after = pair.window.infinite if isinstance(pair, NumberPair) else 0
-    return share_chance(_infinite(pair), pair.reference.rows, after, pair.window.rows)
+    before, after = _infinite(pair)
+    return share_chance(before, pair.reference.rows, after, pair.window.rows)
 
 
 def explain(pair: Pair) -> str:
     """How many rows they are."""
-    infinite = pair.window.infinite if isinstance(pair, NumberPair) else 0
+    infinite = _infinite(pair)[1]
     return f"{infinite:,} rows" if infinite else ""
 
 

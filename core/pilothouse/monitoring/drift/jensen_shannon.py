@@ -4,23 +4,19 @@ import math
 
 from pilothouse.monitoring.chance import Chance, binned_chance
 from pilothouse.monitoring.checks import CheckLimits
-from pilothouse.monitoring.distances import Counts, jensen_shannon, row_jensen_shannon
-from pilothouse.monitoring.drift import BOTH, DriftTest, NumberPair, Pair, drift_tests
+from pilothouse.monitoring.distances import jensen_shannon, row_jensen_shannon
+from pilothouse.monitoring.drift import BOTH, DriftTest, Pair, drawn_counts, drift_tests
 
 
 def score(pair: Pair) -> float:
     """The distance between the pair's drawn counts."""
-    return jensen_shannon(*_counts(pair))
+    return jensen_shannon(*drawn_counts(pair))
 
 
 def chance(pair: Pair) -> Chance:
     """Its square is an eighth of PSI near 0, over ln 2 as it is to base 2."""
     scale = 1 / (8 * math.log(2))
-    return binned_chance(*_counts(pair), row_jensen_shannon, scale=scale, power=2)
-
-
-def _counts(pair: Pair) -> tuple[Counts, Counts]:
-    return pair.bin_counts if isinstance(pair, NumberPair) else pair.decile_counts
+    return binned_chance(*drawn_counts(pair), row_jensen_shannon, scale=scale, power=2)
 
 
 drift_tests.register("jensen_shannon")(

@@ -5,28 +5,21 @@ import math
 from pilothouse.monitoring.chance import Chance, KolmogorovChance
 from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.distances import kolmogorov_smirnov
-from pilothouse.monitoring.drift import (
-    NUMBERS,
-    DriftTest,
-    NotEvaluated,
-    NumberPair,
-    Pair,
-    drift_tests,
-)
+from pilothouse.monitoring.drift import NUMBERS, DriftTest, Pair, drift_tests, number_pair
+
+NO_ORDER = "categories have no order"
 
 
 def score(pair: Pair) -> float:
     """The largest gap between the pair's distribution functions."""
-    if not isinstance(pair, NumberPair):
-        raise NotEvaluated("categories have no order")
-    return kolmogorov_smirnov(pair.merged)
+    return kolmogorov_smirnov(number_pair(pair, NO_ORDER).merged)
 
 
 def chance(pair: Pair) -> Chance:
     """Kolmogorov's distribution, over the stored sample's and the window's values."""
-    if not isinstance(pair, NumberPair):
-        raise NotEvaluated("categories have no order")
-    return KolmogorovChance(math.sqrt(1 / len(pair.values) + 1 / len(pair.reference.values)))
+    numbers = number_pair(pair, NO_ORDER)
+    rows = len(numbers.values), len(numbers.reference.values)
+    return KolmogorovChance(math.sqrt(1 / rows[0] + 1 / rows[1]))
 
 
 # The limits are on D, not on a p-value: with thousands of rows a p-value rejects everything.

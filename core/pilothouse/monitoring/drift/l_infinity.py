@@ -2,32 +2,18 @@
 
 from pilothouse.monitoring.chance import Chance, deals, of_deals
 from pilothouse.monitoring.checks import CheckLimits
-from pilothouse.monitoring.distances import Counts, row_l_infinity
-from pilothouse.monitoring.drift import (
-    CATEGORIES,
-    DriftTest,
-    NotEvaluated,
-    NumberPair,
-    Pair,
-    drift_tests,
-)
+from pilothouse.monitoring.distances import of_pair, row_l_infinity
+from pilothouse.monitoring.drift import CATEGORIES, DriftTest, Pair, category_counts, drift_tests
 
 
 def score(pair: Pair) -> float:
     """The largest difference of the shares of one category."""
-    before, after = _counts(pair)
-    return float(row_l_infinity(before[None], after[None])[0])
+    return of_pair(row_l_infinity, *category_counts(pair))
 
 
 def chance(pair: Pair) -> Chance:
     """By permutation: the categories' shares depend on each other."""
-    return of_deals(row_l_infinity(*deals(*_counts(pair))))
-
-
-def _counts(pair: Pair) -> tuple[Counts, Counts]:
-    if isinstance(pair, NumberPair):
-        raise NotEvaluated("numbers are not categories")
-    return pair.decile_counts
+    return of_deals(row_l_infinity(*deals(*category_counts(pair))))
 
 
 drift_tests.register("l_infinity")(

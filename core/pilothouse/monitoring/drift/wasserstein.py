@@ -8,26 +8,26 @@ from pilothouse.monitoring.distances import wasserstein
 from pilothouse.monitoring.drift import (
     NUMBERS,
     DriftTest,
-    NotEvaluated,
     NumberPair,
     Pair,
     drift_tests,
+    number_pair,
 )
+
+NO_DISTANCE = "categories have no distance"
 
 
 def score(pair: Pair) -> float:
     """The distance in standard deviations; of a constant, in its own size, or in ones for 0."""
-    if not isinstance(pair, NumberPair):
-        raise NotEvaluated("categories have no distance")
-    return float(np.float64(wasserstein(pair.merged)) / _scale(pair))
+    numbers = number_pair(pair, NO_DISTANCE)
+    return float(np.float64(wasserstein(numbers.merged)) / _scale(numbers))
 
 
 def chance(pair: Pair) -> Chance:
     """By permutation of the pooled values: there is no formula that holds for heavy tails."""
-    if not isinstance(pair, NumberPair):
-        raise NotEvaluated("categories have no distance")
-    rows = len(pair.values), len(pair.reference.values)
-    return area_chance(pair.merged, *rows, _scale(pair))
+    numbers = number_pair(pair, NO_DISTANCE)
+    rows = len(numbers.values), len(numbers.reference.values)
+    return area_chance(numbers.merged, *rows, _scale(numbers))
 
 
 def _scale(pair: NumberPair) -> float:
