@@ -41,6 +41,7 @@ from pilothouse.monitoring.tables import (
     CheckResult,
     Monitor,
     Window,
+    of_newest_revision,
 )
 from pilothouse.monitoring.windows import Span, is_of_period, require_period
 from pilothouse.storage import Store
@@ -254,11 +255,7 @@ def _results(
     newest = {window.id: window.revision for window in windows}
     query = (
         select(CheckResult)
-        .join(
-            Window,
-            (col(Window.id) == col(CheckResult.window_id))
-            & (col(Window.revision) == col(CheckResult.revision)),
-        )
+        .join(Window, of_newest_revision())
         .where(Window.deployment == rule.deployment, CheckResult.signal == rule.signal)
     )
     of_outputs = rule.signal == PREDICTION_DRIFT and rule.column == "*"

@@ -27,7 +27,7 @@ from pilothouse.monitoring.explanation import ColumnCause, Explanation, MetricCh
 from pilothouse.monitoring.explanation_text import sentences
 from pilothouse.monitoring.ranking import BREACHED
 from pilothouse.monitoring.segments import segments_of
-from pilothouse.monitoring.tables import Alert, AlertRule, CheckResult, Window
+from pilothouse.monitoring.tables import Alert, AlertRule, CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.upstream_events import (
     UpstreamEvent,
     events_between,
@@ -188,11 +188,7 @@ def _column_statuses(
     """The status in each window, by column and deciding check."""
     query = (
         select(CheckResult.window_id, CheckResult.column, CheckResult.check, CheckResult.status)
-        .join(
-            Window,
-            (col(Window.id) == col(CheckResult.window_id))
-            & (col(Window.revision) == col(CheckResult.revision)),
-        )
+        .join(Window, of_newest_revision())
         .where(
             Window.deployment == history[-1].deployment,
             col(CheckResult.column).in_(columns),
@@ -248,11 +244,7 @@ def _estimate(results: pd.DataFrame, metric: str) -> float | None:
 def _metric_statuses(session: Session, history: Sequence[Window]) -> dict[str, str]:
     query = (
         select(CheckResult.window_id, CheckResult.status)
-        .join(
-            Window,
-            (col(Window.id) == col(CheckResult.window_id))
-            & (col(Window.revision) == col(CheckResult.revision)),
-        )
+        .join(Window, of_newest_revision())
         .where(
             Window.deployment == history[-1].deployment,
             CheckResult.signal == PERFORMANCE,

@@ -27,6 +27,7 @@ from pilothouse.monitoring.tables import (
     AlertRule,
     CheckResult,
     Window,
+    of_newest_revision,
 )
 from pilothouse.storage import Artifacts
 
@@ -224,11 +225,7 @@ def _primary_metrics(session: Session, condition: Any) -> dict[str, str]:
     """The metric that decided on each window, by the window's id."""
     query = (
         select(CheckResult.window_id, CheckResult.check)
-        .join(
-            Window,
-            (col(Window.id) == col(CheckResult.window_id))
-            & (col(Window.revision) == col(CheckResult.revision)),
-        )
+        .join(Window, of_newest_revision())
         .where(CheckResult.signal == PERFORMANCE, CheckResult.primary)
     )
     if condition is not None:
@@ -297,11 +294,7 @@ def trend(
     query = (
         select(*chosen)
         .select_from(CheckResult)
-        .join(
-            Window,
-            (col(Window.id) == col(CheckResult.window_id))
-            & (col(Window.revision) == col(CheckResult.revision)),
-        )
+        .join(Window, of_newest_revision())
         .where(Window.deployment == deployment, col(Window.removed_at).is_(None))
         .order_by(col(Window.start), col(CheckResult.column))
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlmodel import Field
+from sqlalchemy import ColumnElement, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, col
 
 from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
@@ -167,6 +167,13 @@ class CheckResult(Table, table=True):
     standard_error: float | None = None
     reference_error: float | None = None
     n_independent: int | None = None
+
+
+def of_newest_revision() -> ColumnElement[bool]:
+    """The condition that joins a result to its window, as that was evaluated last."""
+    return (col(Window.id) == col(CheckResult.window_id)) & (
+        col(Window.revision) == col(CheckResult.revision)
+    )
 
 
 class AlertRule(Table, table=True):

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from pilothouse.deployments.prediction_log import log
 from pilothouse.monitoring.checks import PREDICTION_DRIFT
-from pilothouse.monitoring.tables import CheckResult, Window
+from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.traffic import MAX_EARLIER, MIN_EARLIER, Traffic
 from pilothouse.monitoring.windows import DAY, Span
 from pilothouse.storage import Store
@@ -81,11 +81,7 @@ def _silence(
     """The silence at the end of those windows that had predictions."""
     query = (
         select(CheckResult.score)
-        .join(
-            Window,
-            (col(Window.id) == col(CheckResult.window_id))
-            & (col(Window.revision) == col(CheckResult.revision)),
-        )
+        .join(Window, of_newest_revision())
         .where(
             Window.deployment == deployment,
             CheckResult.check == FRESHNESS,
