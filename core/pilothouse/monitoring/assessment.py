@@ -148,10 +148,47 @@ def assess(
     unexpected: tuple[str, ...] = (),
 ) -> Assessment:
     """Assess a window. A column that cannot be read gives one check of status error."""
+    judged = _judged_columns(reference, rows, config, signature)
+    absent = tuple(
+        name
+        for name, column in reference.columns.items()
+        if column.present and name not in judged.with_values
+    )
+    facts = WindowFacts(reference, rows, absent, unexpected, judged.all_differ, traffic)
+    checks = [*judged.checks, *window_checks(facts, config)]
+    if reference.columns or reference.faults:  # outputs alone may be known
+        n_reference = reference.inputs_rows if reference.inputs_from else reference.rows
+        checks.append(_share(checks, config, n_reference, len(rows)))
+    checks += _performance_checks(reference, rows, config, signature, performance)
+    return Assessment(
+        checks=tuple(_explained(checks, reference)),
+        performance=performance,
+        profile=_profile_json(judged.profiles, performance, reference),
+        output_summary=_output_summary(rows.outputs, signature),
+    )
+
+
+@dataclass(frozen=True)
+class JudgedColumns:
+    """The checks of all columns, and the profiles that pages draw, by "signal/column".
+
+    `with_values` are the inputs of which some row has a value. `all_differ` says that some number
+    is another one in each row.
+    """
+
+    checks: list[Check]
+    profiles: Mapping[str, Any]
+    with_values: frozenset[str]
+    all_differ: bool
+
+
+def _judged_columns(
+    reference: ReferenceProfile, rows: WindowRows, config: MonitorConfig, signature: Signature
+) -> JudgedColumns:
     faults: list[Check] = []
     scored: list[ScoredCheck] = []
-    columns: dict[str, Any] = {}
-    all_differ, present = False, set[str]()
+    profiles: dict[str, Any] = {}
+    all_differ, with_values = False, set[str]()
     blocks = {
         FEATURE_DRIFT: block_rows(reference.blocks, rows),
         PREDICTION_DRIFT: block_rows(reference.output_blocks, rows),
@@ -166,29 +203,14 @@ def assess(
             faults.append(faulty_column(weighed, column, pair, config, len(rows), decides))
             continue
         scored += score_column(signal, column, pair, config, decides, blocks[signal])
-        columns[f"{signal}/{column}"] = column_profile(pair)
+        profiles[f"{signal}/{column}"] = column_profile(pair)
         # PERF: a pair is not kept, its merged samples are large.
         if signal == FEATURE_DRIFT:
             all_differ = all_differ or _all_differ(pair)
-            present |= {column} if pair.window.missing < len(rows) else set()
+            with_values |= {column} if pair.window.missing < len(rows) else set()
 
     checks = [*faults, *judge_together(scored, config.false_discovery_rate)]
-    absent = tuple(
-        name for name, part in reference.columns.items() if part.present and name not in present
-    )
-    checks += window_checks(
-        WindowFacts(reference, rows, absent, unexpected, all_differ, traffic), config
-    )
-    if reference.columns or reference.faults:  # outputs alone may be known
-        n_reference = reference.inputs_rows if reference.inputs_from else reference.rows
-        checks.append(_share(checks, config, n_reference, len(rows)))
-    checks += _performance_checks(reference, rows, config, signature, performance)
-    return Assessment(
-        checks=tuple(_explained(checks, reference)),
-        performance=performance,
-        profile=_profile_json(columns, performance, reference),
-        output_summary=_output_summary(rows.outputs, signature),
-    )
+    return JudgedColumns(checks, profiles, frozenset(with_values), all_differ)
 
 
 def _performance_checks(
