@@ -20,12 +20,14 @@ from pilothouse.comparison.statistics.bootstrap import (
     Clusters,
     blocks_of,
     bootstrap,
+    days_of,
     groups_of,
     sampled_rows,
 )
 from pilothouse.comparison.statistics.delong import delong, midranks
 from pilothouse.comparison.statistics.mcnemar import mcnemar, p_of
 from pilothouse.comparison.statistics.paired import Sample, paired_tests
+from pilothouse.comparison.statistics.time_blocks import DAY_MS, HOUR_MS
 from pilothouse.models.metrics.weighted_metrics import RocAreas, mean_of, share_of
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import tasks
@@ -274,6 +276,14 @@ def test_blocks_hold_rows_that_follow_each_other_and_those_of_one_instant() -> N
         assert len(set(blocks.codes[at == instant])) == 1
     order = np.argsort(at, kind="stable")
     assert (np.diff(blocks.codes[order]) >= 0).all()
+
+
+def test_blocks_of_many_rows_are_days_or_hours() -> None:
+    at = np.sort(np.random.default_rng(1).integers(0, 30 * DAY_MS, 3_000))
+    assert blocks_of(at).codes.tolist() == (at // DAY_MS).tolist()
+    assert days_of(at).codes.tolist() == (at // DAY_MS).tolist()
+    assert blocks_of(at // 30).codes.tolist() == (at // 30 // HOUR_MS).tolist()
+    assert (blocks_of(at).unit, days_of(at).unit) == ("blocks", "days")
 
 
 def test_errors_that_follow_each_other_widen_the_interval() -> None:

@@ -23,7 +23,12 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from pilothouse.comparison.statistics.result import LEVEL, Floats, TestResult
-from pilothouse.comparison.statistics.time_blocks import FEWEST, block_codes, block_length
+from pilothouse.comparison.statistics.time_blocks import (
+    DAY_MS,
+    FEWEST,
+    block_codes,
+    block_length,
+)
 from pilothouse.models.metrics.weighted_metrics import Resampled, RowSums
 
 Weights = npt.NDArray[np.float32]
@@ -41,7 +46,6 @@ METHODS = {
     "blocks": "bootstrap_blocks",
     "days": "bootstrap_days",
 }
-MS_PER_DAY = 86_400_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +69,7 @@ def groups_of(values: npt.NDArray[Any]) -> Clusters:
 
 def days_of(at: Places) -> Clusters:
     """Clusters of rows whose instants (milliseconds since the epoch) are of one day in UTC."""
-    codes = np.unique(at // MS_PER_DAY, return_inverse=True)[1]
-    return Clusters(codes.astype(np.int64), "days")
+    return Clusters(block_codes(at, DAY_MS), "days")
 
 
 def blocks_of(at: Places) -> Clusters:
