@@ -33,6 +33,7 @@ from pilothouse.monitoring.upstream_events import (
     events_between,
     version_changes,
 )
+from pilothouse.monitoring.windows import Span, is_as_long
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,15 +107,9 @@ def _history(session: Session, window: Window) -> list[Window]:
     )
     busiest: dict[datetime, Window] = {}
     for earlier in session.exec(query.order_by(col(Window.start), col(Window.rows).desc())):
-        if _is_as_long(earlier, window):
+        if is_as_long(Span(earlier.start, earlier.end), window.end - window.start):
             busiest.setdefault(earlier.start, earlier)
     return [*busiest.values(), window]
-
-
-def _is_as_long(one: Window, other: Window) -> bool:
-    """Whether two windows are of one period: months have 28 to 31 days."""
-    lengths = [(window.end - window.start).days for window in (one, other)]
-    return lengths[0] == lengths[1] or all(28 <= days <= 31 for days in lengths)
 
 
 def _columns(

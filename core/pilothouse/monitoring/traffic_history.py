@@ -13,7 +13,7 @@ from pilothouse.deployments.prediction_log import log
 from pilothouse.monitoring.checks import PREDICTION_DRIFT
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.traffic import MAX_EARLIER, MIN_EARLIER, Traffic
-from pilothouse.monitoring.windows import DAY, Span
+from pilothouse.monitoring.windows import DAY, Span, is_as_long
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FRESHNESS = "freshness"
 WITH_VALUES = ("psi", "unseen", "out_of_range")  # whose rows are those with a value
 AHEAD = timedelta(minutes=10)  # clocks differ by seconds; a wrong time zone by half an hour or more
-SAME_LENGTH = 1.2  # a month is as long as another one
 
 
 def read_traffic(store: Store, deployment: str, span: Span, frame: pd.DataFrame) -> Traffic:
@@ -34,7 +33,7 @@ def read_traffic(store: Store, deployment: str, span: Span, frame: pd.DataFrame)
     newest = frame["event_at"].max().to_pydatetime() if len(frame) else None
     return Traffic(
         rows=len(frame),
-        silent_share=None if newest is None else (span.end - newest) / (span.end - span.start),
+        silent_share=None if newest is None else (span.end - newest) / span.length,
         ahead=ahead,
         received=received,
         has_ended=span.end <= store.now(),
@@ -53,12 +52,11 @@ def _earlier_windows(session: Session, deployment: str, span: Span) -> list[tupl
         Window.start < span.start,
         col(Window.removed_at).is_(None),
     )
-    length = span.end - span.start
     rows: dict[datetime, int] = defaultdict(int)
     first = None
     for start, end, count in session.exec(query):
         first = start if first is None else min(first, start)
-        if length / SAME_LENGTH <= end - start <= length * SAME_LENGTH:
+        if is_as_long(Span(start, end), span.length):
             rows[start] += count
     return sorted(((at, n) for at, n in rows.items() if at != first), reverse=True)
 
@@ -70,7 +68,7 @@ def _comparable(
 
     Saturday's traffic says little about Sunday's, and less about Monday's.
     """
-    if span.end - span.start < 7 * DAY:
+    if span.length < 7 * DAY:
         earlier = [(at, n) for at, n in earlier if at.weekday() == span.start.weekday()]
     return earlier[:MAX_EARLIER] if len(earlier) >= MIN_EARLIER else ()
 

@@ -16,7 +16,7 @@ from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring.assessment import Assessment
 from pilothouse.monitoring.checks import Check
 from pilothouse.monitoring.tables import CheckResult, Window
-from pilothouse.monitoring.windows import Span
+from pilothouse.monitoring.windows import Span, is_as_long
 from pilothouse.storage import Store
 
 COLUMNS = tuple(field.name for field in fields(Check))
@@ -57,9 +57,8 @@ def spans_before(session: Session, deployment: str, span: Span, count: int) -> l
         Window.rows > 0,
     )
     ends = session.exec(query.distinct().order_by(col(Window.start).desc()))
-    length = span.end - span.start
     spans = [Span(start, end) for start, end in ends]
-    return [part for part in spans if abs((part.end - part.start) - length) < length / 4][:count]
+    return [part for part in spans if is_as_long(part, span.length)][:count]
 
 
 def store_window(session: Session, store: Store, evaluated: EvaluatedWindow) -> tuple[Window, bool]:

@@ -26,6 +26,11 @@ class Span:
         return self.start <= at < self.end
 
     @property
+    def length(self) -> timedelta:
+        """How long it is."""
+        return self.end - self.start
+
+    @property
     def in_ms(self) -> tuple[int, int]:
         """Both ends in milliseconds since the epoch, as the wire has them."""
         return to_ms(self.start), to_ms(self.end)
@@ -56,8 +61,12 @@ def windows_between(start: datetime, end: datetime, period: Period) -> tuple[Spa
 
 def is_of_period(span: Span, period: Period) -> bool:
     """Whether a span is about as long as the windows of a period."""
-    length, own = span.end - span.start, LENGTHS[period]
-    return abs(length - own) < own / 4
+    return is_as_long(span, LENGTHS[period])
+
+
+def is_as_long(span: Span, length: timedelta) -> bool:
+    """Whether a span is about that long, as a month is as long as another one."""
+    return abs(span.length - length) < length / 4
 
 
 def require_period(name: str) -> Period:

@@ -14,6 +14,7 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.monitoring.windows import (
     Period,
     Span,
+    is_as_long,
     require_period,
     span_of_ms,
     window_of,
@@ -99,3 +100,15 @@ def test_an_unknown_period_is_refused_with_the_known_ones() -> None:
     assert require_period("week") == "week"
     with pytest.raises(Invalid, match="day, week, month"):
         require_period("fortnight")
+
+
+def test_months_are_as_long_as_each_other_and_as_no_week() -> None:
+    months = windows_between(
+        datetime(2023, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC), "month"
+    )
+    assert all(is_as_long(one, other.length) for one in months for other in months)
+    week = Span(months[0].start, months[0].start + timedelta(days=7))
+    assert not any(
+        is_as_long(week, month.length) or is_as_long(month, week.length) for month in months
+    )
+    assert not is_as_long(Span(week.start, week.start + timedelta(days=1)), week.length)
