@@ -103,6 +103,7 @@ def test_a_plugin_that_does_not_describe_itself_is_told_what_is_missing(
     ("changes", "words"),
     [
         ({"score": lambda pair: float("nan")}, "gives nan"),
+        ({"kinds": frozenset({"time"}), "score": lambda pair: float("nan")}, "gives nan"),
         ({"score": lambda pair: -1.0}, "never negative"),
         ({"score": lambda pair: 1.0}, "for equal columns"),
         ({"score": lambda pair: 0}, "must give a float"),

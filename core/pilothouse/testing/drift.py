@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -15,32 +16,47 @@ from pilothouse.monitoring.drift import (
     NotEvaluated,
     NumberPair,
     Pair,
+    TimePair,
 )
+from pilothouse.monitoring.kinds import Kind
 from pilothouse.monitoring.profiles import (
     category_reference,
     category_window,
     number_reference,
     number_window,
 )
+from pilothouse.monitoring.time_profiles import time_reference, time_window
 from pilothouse.testing.parameters import check_described, check_unit
 
 ROWS = 400
-Cells = list[Any]  # floats or words, and None
+Cells = list[Any]  # floats, words or times, and None
 RAMP: Cells = [float(n) for n in range(ROWS)]
 HOLED: Cells = [None if n % 4 == 0 else float(n % 7) for n in range(ROWS)]
 CONSTANT: Cells = [3.0] * ROWS
 WORDS: Cells = ["AA", "B6", "UA", "UA"] * (ROWS // 4)
 OTHER_WORDS: Cells = ["AA", "ZZ", "ZZ", None] * (ROWS // 4)
+TIMES: Cells = [datetime(2024, 1, 1) + timedelta(days=n) for n in range(ROWS)]
+OTHER_TIMES: Cells = [datetime(9999, 12, 31), "soon", None, TIMES[0]] * (ROWS // 4)
 
 
 def pair(reference: Cells, window: Cells) -> Pair:
     """A column of the reference and of a window, profiled as the monitor does it."""
     there, here = pd.Series(reference), pd.Series(window)
-    if any(isinstance(value, str) for value in reference):
+    kind = _kind(reference)
+    if kind == "category":
         categories = category_reference("column", there)
         return CategoryPair(categories, category_window(categories, here))
+    if kind == "time":
+        times = time_reference("column", there)
+        return TimePair(times, time_window(times, here))
     numbers = number_reference("column", there)
     return NumberPair(numbers, *number_window(numbers, here))
+
+
+def _kind(column: Cells) -> Kind:
+    if any(isinstance(value, datetime) for value in column):
+        return "time"
+    return "category" if any(isinstance(value, str) for value in column) else "number"
 
 
 def check_drift_test(name: str, test: DriftTest) -> None:
@@ -56,7 +72,7 @@ def check_drift_test(name: str, test: DriftTest) -> None:
     )
     assert test.limits.direction == "above", f"{name}: a distance is bad when it is large"
     assert 0 <= test.limits.warn <= test.limits.fail, f"{name} must warn before it fails"
-    for equal in _of_kinds(test, [RAMP, HOLED, CONSTANT, WORDS, OTHER_WORDS]):
+    for equal in _of_kinds(test, [RAMP, HOLED, CONSTANT, WORDS, OTHER_WORDS, TIMES]):
         score = _score(name, test, pair(equal, equal))
         assert score is None or abs(score) < 1e-9, f"{name} gives {score} for equal columns"
         _check_chance(name, test, pair(equal, equal))
@@ -92,13 +108,12 @@ def _farther(test: DriftTest) -> Iterator[tuple[Cells, Cells, Cells]]:
         yield CONSTANT, CONSTANT, [4.0] * ROWS
     if "category" in test.kinds:
         yield WORDS, ["AA", "B6", "UA", "B6"] * (ROWS // 4), OTHER_WORDS
+    if "time" in test.kinds:
+        yield TIMES, [at + timedelta(days=ROWS) for at in TIMES], OTHER_TIMES
 
 
 def _of_kinds(test: DriftTest, columns: list[Cells]) -> Iterator[Cells]:
-    for column in columns:
-        is_words = any(isinstance(value, str) for value in column)
-        if ("category" if is_words else "number") in test.kinds:
-            yield column
+    yield from (column for column in columns if _kind(column) in test.kinds)
 
 
 def _score(name: str, test: DriftTest, weighed: Pair) -> float | None:
