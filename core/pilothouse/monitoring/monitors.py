@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from sqlmodel import Session
 
 from pilothouse.activity import record
+from pilothouse.data import versions as data_versions
 from pilothouse.deployments import commands
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.parameters import read_params
@@ -28,14 +29,15 @@ SETTINGS = tuple(field.name for field in fields(MonitorConfig))
 def ensure_monitor(session: Session, store: Store, deployment: str, **settings: Any) -> MonitorInfo:
     """The deployment's monitor; made with the default rules when there is none yet.
 
-    Raises NotFound without the deployment, Invalid for a setting that makes no sense.
+    Raises NotFound without the deployment or a dataset version to compare with, Invalid for a
+    setting that makes no sense.
     """
     commands.require(session, deployment)
     existing = session.get(Monitor, deployment)
     if existing is not None:
         return change_monitor(session, store, deployment, settings) if settings else _info(existing)
 
-    config = _checked(MonitorConfig(), settings)
+    config = _checked(session, MonitorConfig(), settings)
     now = store.now()
     monitor = Monitor(
         deployment=deployment,
@@ -60,7 +62,7 @@ def change_monitor(
     """Change a monitor's settings; windows are judged by them from their next evaluation on."""
     monitor = require(session, deployment)
     before = _columns(_config(monitor))
-    after = _columns(_checked(_config(monitor), settings))
+    after = _columns(_checked(session, _config(monitor), settings))
     changed = {name: value for name, value in after.items() if before[name] != value}
     if changed:
         for name, value in changed.items():
@@ -106,7 +108,7 @@ def serving(session: Session, deployment: str) -> tuple[str, int]:
     return row.model, row.serving_version or row.version
 
 
-def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfig:
+def _checked(session: Session, config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfig:
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
         raise Invalid(
@@ -118,6 +120,10 @@ def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfi
     new = replace(config, **settings)
     require_period(new.period)
     _check_reference(new)
+    if new.reference == DATASET and {"reference", "reference_dataset"} & settings.keys():
+        # The name alone means the newest version: windows need one that stays.
+        pinned = data_versions.require(session, new.reference_dataset).ref
+        new = replace(new, reference_dataset=pinned)
     _check_tests(new)
     _check_tolerances(new)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pilothouse.data import Data
-from pilothouse.kit.errors import Invalid
+from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring import baselines
 from pilothouse.monitoring.reference_profile import to_bytes
 from pilothouse.monitoring.stored_references import Answered
@@ -72,7 +72,10 @@ def test_a_dataset_version_and_only_for_inputs(desk: Any, store: Any) -> None:
     desk.log(warmer(desk, 800, 8, 20.0), desk.week(0))
     with pytest.raises(Invalid, match="name the dataset version"):
         desk.monitoring.monitor("late", reference="dataset")
-    desk.monitoring.monitor("late", reference="dataset", reference_dataset=ref)
+    with pytest.raises(NotFound):
+        desk.monitoring.monitor("late", reference="dataset", reference_dataset="cold@1")
+    pinned = desk.monitoring.monitor("late", reference="dataset", reference_dataset="warm").config
+    assert pinned.reference_dataset == ref
     window = desk.evaluate(desk.week(0))["window"]
     found = checks(desk, window)
     assert (found.loc["temp", "status"], found.loc["temp", "n_reference"]) == ("ok", 3_000)
