@@ -83,21 +83,6 @@ class TimeWindow:
         """Rows that have a readable value."""
         return self.rows - self.missing - self.unreadable
 
-    def merge(self, other: TimeWindow) -> TimeWindow:
-        """The profile of both windows' rows together."""
-        ranges = [(part.low, part.high) for part in (self, other) if part.present] or [(0, 0)]
-        return TimeWindow(
-            self.name,
-            self.rows + other.rows,
-            self.missing + other.missing,
-            min(low for low, _ in ranges),
-            max(high for _, high in ranges),
-            self.bin_counts + other.bin_counts,
-            self.far + other.far,
-            self.unreadable + other.unreadable,
-            self.example or other.example,
-        )
-
 
 def time_reference(name: str, column: pd.Series[Any], at: Times | None = None) -> TimeReference:
     """The reference's profile of a column of times; `at` are the rows' event times.
