@@ -29,6 +29,7 @@ EDGES = {
     "core/pilothouse/interop/mlflow/application.py",  # a request
     "core/pilothouse/interop/mlflow/ingest.py",  # a request, in the thread that writes
     "core/pilothouse/interop/mlflow/trials.py",  # a trial: raised by whoever waits for it
+    "core/pilothouse/monitoring/notifications/sender.py",  # an attempt: its error is logged
     "app/pilothouse_app/components/errors.py",  # a screen
 }
 

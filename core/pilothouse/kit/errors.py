@@ -64,6 +64,12 @@ class Invalid(PilothouseError):
         super().__init__(message, hint=hint)
         self.fields = dict(fields or {})
 
+    @classmethod
+    def of_fields(cls, problem: str, fields: Mapping[str, str]) -> Invalid:
+        """The problem, such as "this rule cannot be used", with each bad part named after it."""
+        faults = "; ".join(f"{name}: {message}" for name, message in fields.items())
+        return cls(f"{problem} ({faults}).", fields=fields)
+
 
 class Refused(PilothouseError):
     """A rule of the house says no."""

@@ -198,8 +198,7 @@ def _check(rule: AlertRuleSpec) -> None:
             fields[name] = "at least 1"
     fields |= _condition_errors(rule)
     if fields:
-        faults = "; ".join(f"{name}: {message}" for name, message in fields.items())
-        raise Invalid(f"this rule cannot be used ({faults}).", fields=fields)
+        raise Invalid.of_fields("this rule cannot be used", fields)
 
 
 def _condition_errors(rule: AlertRuleSpec) -> dict[str, str]:

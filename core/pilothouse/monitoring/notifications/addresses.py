@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
 from pilothouse.kit.folders import PRIVATE_FILE, PRIVATE_FOLDER
@@ -71,11 +71,13 @@ def redact(message: str, url: str) -> str:
     """The message without the URL and without its parts that may be secrets.
 
     The host is none in a URL of a protocol; in those of a service, a token may take its place.
+    Receivers are sent parts decoded, so a message may have them so.
     """
     parsed = urlsplit(url)
     host = (parsed.hostname or "") if parsed.scheme.lower() in PROTOCOLS else ""
-    parts = [url, *re.split(r"[:/@?&=]+", url.partition("://")[2])]
-    for part in sorted(set(parts), key=len, reverse=True):
+    written = [url, *re.split(r"[:/@?&=]+", url.partition("://")[2])]
+    parts = {read(part) for part in written for read in (str, unquote, unquote_plus)}
+    for part in sorted(parts, key=len, reverse=True):
         if len(part) > 3 and part.lower() != host:
             message = message.replace(part, "***")
     return message
@@ -102,7 +104,9 @@ def _read(path: Path) -> str:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as broken:
         reason = broken.strerror if isinstance(broken, OSError) else "it is not text"
-        raise Unavailable(f"{path} cannot be read: {reason}.") from None
+        raise Unavailable(
+            f"{path} cannot be read: {reason}.", hint="Restore it, or give another address."
+        ) from None
     if not lines[0].strip():
         raise Unavailable(f"{path} is empty.", hint="Its first line is the URL of the channel.")
     return lines[0].strip()

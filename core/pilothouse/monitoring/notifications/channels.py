@@ -92,11 +92,13 @@ def change(
 
     spec = ChannelSpec(**{**before, **changes})
     _check(spec)
-    if spec.name != row.name:
+    if spec.name.strip() != row.name:
         _require_free_name(session, spec.name)
     address = row.address
     if spec.address != row.address:
         address = addresses.store_address(store.folder, row.id, spec.address)
+        if not address.startswith(addresses.STORED):
+            addresses.discard(store.folder, row.id)
     after = _columns(spec, address)
     for name in changes:
         setattr(row, name, after[name])
@@ -183,5 +185,4 @@ def _check(spec: ChannelSpec) -> None:
     if not 0 <= spec.repeat_hours < math.inf:
         fields["repeat_hours"] = "hours from 0; 0 repeats nothing"
     if fields:
-        faults = "; ".join(f"{name}: {message}" for name, message in fields.items())
-        raise Invalid(f"this channel cannot be used ({faults}).", fields=fields)
+        raise Invalid.of_fields("this channel cannot be used", fields)

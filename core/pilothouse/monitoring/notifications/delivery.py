@@ -65,7 +65,7 @@ def deliver_due(store: Store, send: Send) -> int:
 def take(store: Store) -> NotificationRequest | None:
     """The next delivery that is due, with its attempt recorded."""
     with store.write() as session:
-        for row in _due(session, store):
+        for row in _due(session, store, locked=True):
             channel = session.get_one(Channel, row.channel_id)
             if (not channel.enabled and row.kind != TEST) or channel.removed_at is not None:
                 _end(session, store, row, FAILED, "The channel was disabled or removed.")
@@ -103,13 +103,15 @@ def finish(store: Store, delivery: str, error: str) -> None:
             session.add(row)
 
 
-def _due(session: Session, store: Store) -> list[NotificationDelivery]:
+def _due(session: Session, store: Store, *, locked: bool = False) -> list[NotificationDelivery]:
     """The oldest queued delivery of each channel whose time has come, and every test.
 
     One that waits for longer than any pause was queued before the clock was set back.
     """
     now, longest = store.now(), max(*RETRY_DELAYS, LEASE)
     query = select(NotificationDelivery).where(NotificationDelivery.status == QUEUED)
+    if locked:  # on PostgreSQL there may be two workers; SQLite has one writer anyway
+        query = query.with_for_update()
     waiting = set()
     due = []
     for row in session.exec(

@@ -63,6 +63,8 @@ class PlannedDelivery:
 
 def queue(session: Session, store: Store, deployment: str | None = None) -> int:
     """Queue every delivery that is due, of one deployment or of all; how many."""
+    # On PostgreSQL a worker and an evaluation, or two workers, would queue the same: one waits.
+    session.exec(select(Channel.id).where(Channel.enabled).with_for_update()).all()
     due = planned(session, store.now(), deployment)
     for plan in due:
         _add(session, store, plan)
@@ -138,7 +140,10 @@ def _notified(session: Session, alerts: Sequence[Alert], now: datetime) -> list[
 
 
 def _sent(session: Session, alerts: Sequence[Alert]) -> dict[tuple[str, str], Sent]:
-    """What was sent, by channel and alert."""
+    """What was sent, by channel and alert.
+
+    Not what failed without an attempt, for its channel was paused: it is due when that is resumed.
+    """
     columns = (
         NotificationDelivery.channel_id,
         DeliveryAlert.alert_id,
@@ -148,7 +153,10 @@ def _sent(session: Session, alerts: Sequence[Alert]) -> dict[tuple[str, str], Se
     query: Any = select(*columns, NotificationDelivery.created_at).join(  # type: ignore[call-overload]
         NotificationDelivery, col(NotificationDelivery.id) == col(DeliveryAlert.delivery_id)
     )
-    query = query.where(col(DeliveryAlert.alert_id).in_([alert.id for alert in alerts]))
+    query = query.where(
+        col(DeliveryAlert.alert_id).in_([alert.id for alert in alerts]),
+        or_(col(NotificationDelivery.status) != FAILED, col(NotificationDelivery.attempts) > 0),
+    )
     query = query.order_by(col(NotificationDelivery.created_at))
     sent: dict[tuple[str, str], Sent] = {}
     for channel, alert, kind, status, created_at in session.execute(query):

@@ -60,7 +60,11 @@ def send(store: Store, request: NotificationRequest) -> str:
         url = addresses.read_url(store.folder, request.channel_id, request.address)
     except PilothouseError as unavailable:
         return str(unavailable)
-    return addresses.redact(_notify(url, request), url)
+    try:
+        error = _notify(url, request)
+    except Exception as broken:  # its traceback, with the URL, would end in the worker's log
+        error = f"Apprise failed: {type(broken).__name__}: {broken}"
+    return addresses.redact(error, url)
 
 
 def _notify(url: str, request: NotificationRequest) -> str:

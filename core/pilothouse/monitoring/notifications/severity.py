@@ -1,4 +1,4 @@
-"""Severity follows harm: drift that costs nothing informs, it does not wake anybody.
+"""Severity follows harm: drift that costs nothing is notified as `info`.
 
 The severity of a notification is that of the rule, except of drift. Where performance is fine,
 drift is `info` whatever the rule says; where nobody can say yet, it is at most `warning`.

@@ -39,8 +39,7 @@ def add(session: Session, store: Store, spec: SilenceSpec) -> str:
         if not getattr(spec, name).strip():
             fields[name] = "needed; * matches every one"
     if fields:
-        faults = "; ".join(f"{name}: {message}" for name, message in fields.items())
-        raise Invalid(f"this silence cannot be added ({faults}).", fields=fields)
+        raise Invalid.of_fields("this silence cannot be added", fields)
     row = Silence(
         id=uuid7(to_ms(store.now())),
         deployment=spec.deployment,

@@ -39,7 +39,6 @@ SILENCED, INHIBITED = "silenced", "inhibited"
 SCHEMA = "absent_inputs"  # it fails when more than half of the inputs are absent
 # Alerts on these stand for drift: inputs are missing, or of another type.
 SCHEMA_CHECKS = (SCHEMA, "type_change")
-WATCHED = (PERFORMANCE, ESTIMATED_PERFORMANCE, DATA_QUALITY)
 
 
 @dataclass(frozen=True)
@@ -214,6 +213,11 @@ def _read_windows(session: Session, alerts: Sequence[Alert], facts: Facts) -> No
     ids |= {window.id for window in facts.newest.values()}
     windows = session.exec(select(Window).where(col(Window.id).in_(ids)))
     facts.windows = {window.id: window for window in windows}
+    # PERF: only what the views look at, not the results of every column.
+    is_metric = col(CheckResult.primary).is_(True) & col(CheckResult.signal).in_(
+        (PERFORMANCE, ESTIMATED_PERFORMANCE)
+    )
+    is_schema = (col(CheckResult.signal) == DATA_QUALITY) & (col(CheckResult.check) == SCHEMA)
     query = (
         select(CheckResult)
         .join(
@@ -221,7 +225,7 @@ def _read_windows(session: Session, alerts: Sequence[Alert], facts: Facts) -> No
             (col(Window.id) == col(CheckResult.window_id))
             & (col(Window.revision) == col(CheckResult.revision)),
         )
-        .where(col(Window.id).in_(ids), col(CheckResult.signal).in_(WATCHED))
+        .where(col(Window.id).in_(ids), or_(is_metric, is_schema))
     )
     for result in session.exec(query):
         facts.results.setdefault(result.window_id, []).append(result)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pilothouse.activity.chain import verify_anchored
-from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
-from pilothouse.monitoring.notifications import addresses, delivery
+from pilothouse.kit.errors import Conflict, Invalid, Unavailable
+from pilothouse.monitoring import alerts
+from pilothouse.monitoring.notifications import addresses, delivery, outbox, sender
 from pilothouse.monitoring.notifications.channels import ChannelSpec
 from pilothouse.monitoring.notifications.delivery import LEASE, MAX_ATTEMPTS, RETRY_DELAYS
 
@@ -178,6 +179,8 @@ def test_what_waits_for_a_disabled_channel_fails(ward: Any) -> None:
     assert ward.deliver() == []
     assert log(ward) == [("firing", "failed", 0)]
     assert "disabled" in ward.notifications.deliveries()["error"].item()
+    ward.notifications.change_channel("ops", "back", enabled=True)
+    assert ward.deliver() == ["[warning] churn: auc fires"]
 
 
 def test_a_test_message_is_tried_once_and_waits_for_nothing(ward: Any) -> None:
@@ -192,13 +195,22 @@ def test_a_test_message_is_tried_once_and_waits_for_nothing(ward: Any) -> None:
     assert (info.status, info.error, info.attempts) == ("failed", "no such host", 1)
 
 
+def resolve_and_fail(ward: Any, alert: str) -> None:
+    with ward.store.write() as session:
+        alerts.resolve(session, ward.store, alert, "false alarm")
+        assert outbox.queue(session, ward.store) == 1
+        raise RuntimeError("the disk is full")
+
+
 def test_a_rolled_back_transition_queues_nothing(ward: Any) -> None:
     ward.rule("auc", "performance")
     ward.channel()
     ward.window(performance="fail")
     ward.deliver()
-    with pytest.raises(NotFound):
-        ward.workspace.monitoring.resolve("absent")
+    with pytest.raises(RuntimeError, match="disk is full"):
+        resolve_and_fail(ward, ward.alert("auc"))
+    assert ward.state("auc") == "firing"
+    assert ward.deliver() == []
     ward.workspace.monitoring.resolve(ward.alert("auc"), "false alarm")
     assert ward.deliver() == ["[resolved] churn: auc is resolved"]
 
@@ -213,6 +225,10 @@ def test_a_url_is_stored_in_a_private_file_and_never_given_back(ward: Any) -> No
     assert addresses.read_url(ward.store.folder, channel, info.address) == url
     entries = ward.workspace.activity.entries(kind="channel")
     assert "secret" not in entries.to_string()
+    ward.notifications.change_channel("ops", name=" ops ", address="env:OPS")
+    assert list(path.parent.iterdir()) == []  # nothing refers to the stored one any more
+    ward.notifications.change_channel("ops", address=url)
+    assert path.read_text() == url
     ward.notifications.remove_channel("ops", "moved")
     assert list(path.parent.iterdir()) == []
     assert ward.notifications.channels() == []
@@ -275,8 +291,27 @@ def test_without_apprise_a_channel_says_what_to_install(
             "POST to hooks.example.org/***/*** failed: ***",
         ),
         ("discord://hooks.example.org/TokenA", "POST to ***/***/TokenB failed: hidden"),
+        (
+            "mailtos://ada:hooks.example.org%2FTokenA@mail.example.org?to=h%69dden&x=TokenB",
+            "POST to ***/*** failed: ***",
+        ),
     ],
 )
 def test_errors_do_not_have_the_secret_in_them(url: str, redacted: str) -> None:
     message = "POST to hooks.example.org/TokenA/TokenB failed: hidden"
     assert addresses.redact(message, url) == redacted
+
+
+def test_what_apprise_raises_is_an_error_without_the_secret(
+    ward: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(url: str, _: Any) -> str:
+        raise TypeError(f"{url} is broken")
+
+    monkeypatch.setattr(sender, "_notify", fail)
+    ward.rule("auc", "performance")
+    ward.channel(address="json://ops:TokenA@hooks.example.org")
+    ward.window(performance="fail")
+    request = delivery.take(ward.store)
+    assert request is not None
+    assert sender.send(ward.store, request) == "Apprise failed: TypeError: *** is broken"
