@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+
+from sqlalchemy.exc import SQLAlchemyError
 
 import pilothouse
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.metrics import BUCKETS_MS, Histogram
+from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store
 
+log = logging.getLogger(__name__)
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 LATENCY = "pilothouse_request_duration_seconds"
 FALLBACKS = "pilothouse_ingest_fallbacks_total"
@@ -23,11 +28,18 @@ def exposition(gateway: Gateway, ingest_fallbacks: int = 0) -> bytes:
 
 
 def monitored(store: Store) -> bytes:
-    """The metrics of newest windows and of alerts; it reads the database."""
+    """The metrics of newest windows and of alerts; empty while the database cannot be read.
+
+    The gateway's own counters are needed most when something is broken, so a scrape never fails.
+    """
     from pilothouse.monitoring.prometheus import exposition as of_monitoring
 
-    with store.read() as session:
-        return of_monitoring(session, store.now()).encode()
+    try:
+        with store.read() as session:
+            return of_monitoring(session, store.now()).encode()
+    except (SQLAlchemyError, PilothouseError):
+        log.exception("the metrics of monitoring could not be read")
+        return b""
 
 
 def _lines(gateway: Gateway, ingest_fallbacks: int) -> Iterator[str]:

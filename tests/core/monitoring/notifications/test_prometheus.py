@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pilothouse.kit.errors import NotFound
+from pilothouse.http.metrics import monitored
+from pilothouse.kit.errors import NotFound, Unavailable
 from pilothouse.monitoring.notifications.silences import SilenceSpec
 from pilothouse.monitoring.prometheus import exposition
 
@@ -113,3 +114,16 @@ def test_promtool_accepts_rules_and_metrics(ward: Any, tmp_path: Path) -> None:
             [str(PROMTOOL), *command], input=text, capture_output=True, text=True, check=False
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_database_that_cannot_be_read_fails_no_scrape(
+    ward: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> str:
+        raise Unavailable("the database is away.")
+
+    ward.rule("auc", "performance")
+    assert b"pilothouse_alert_firing" in monitored(ward.store)
+    monkeypatch.setattr("pilothouse.monitoring.prometheus.exposition", fail)
+    assert monitored(ward.store) == b""
+    assert "could not be read" in caplog.text
