@@ -85,6 +85,13 @@ def test_a_request_is_answered_with_one_button(tour, asked):
     assert page.dataframe[-1].value["why"].tolist() == ["ada decided"]
 
 
+def test_a_request_is_not_started_while_the_policy_is_off(tour, asked):
+    asked.pipelines.set_retraining_policy("late", mode="off")
+    page = view(tour)
+    assert page.button(key="retraining_approve").disabled
+    assert not page.button(key="retraining_decline").disabled
+
+
 def test_what_held_a_retraining_back_is_listed(tour, asked, clock):
     clock.advance(timedelta(hours=1))
     assert consider(asked.store, "late") is None
@@ -132,8 +139,11 @@ def result_of_a_backtest() -> dict[str, Any]:
 
 def test_a_backtest_is_started_from_its_form(tour, served, monkeypatch):
     page = AppTest.from_function(backtest_dialog, default_timeout=30).run()
-    assert not page.exception
+    assert "trained elsewhere" in page.info[0].value  # nothing is offered that would be refused
+    assert "backtest_go" not in {button.key for button in page.button}
     monkeypatch.setattr("pilothouse.pipelines.retraining.check_replayable", lambda *_: None)
+    page.run()
+    assert not page.exception
     page.button(key="backtest_go").click().run()
     job = served.jobs.job(served.pipelines.backtests("late")["job"][0])
     assert set(job.args["policies"]) == {"performance", "every four weeks"}

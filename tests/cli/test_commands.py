@@ -62,6 +62,7 @@ NOT_COMMANDS = {
     Recipes.register_files: "of files in memory, such as an upload: `recipes add` takes a folder",
     Registry.register_import: "the importer's: `import mlflow` calls it",
     Pipelines.reason_not_retrained: "for the form: the job of `pipelines retrain` ends with it",
+    Pipelines.reason_not_replayed: "for the form: `pipelines backtest` is refused with it",
 }
 
 

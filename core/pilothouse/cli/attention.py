@@ -29,7 +29,7 @@ items_argument = click.argument("items", nargs=-1, required=True)
 )
 @click.option("--dismissed", is_flag=True, help="What was dismissed instead.")
 def _list(ws: Workspace, dismissed: bool) -> pd.DataFrame:
-    """Promotions to decide, open alerts, failed jobs and crashing deployments, newest first."""
+    """Promotions and retrainings to decide, alerts, failed jobs, crashing deployments."""
     return ws.attention.frame(dismissed=dismissed)
 
 

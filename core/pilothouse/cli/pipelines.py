@@ -170,9 +170,15 @@ def _decline(ws: Workspace, deployment: str, reason: str) -> Output:
 @click.option(
     "--policies", type=JSON_VALUE, required=True, help="Settings of each policy by its name."
 )
-def _backtest(ws: Workspace, deployment: str, policies: dict[str, Any]) -> Output:
+def _backtest(ws: Workspace, deployment: str, policies: Any) -> Output:
     """Its job's result is printed by backtest-result."""
-    job = ws.pipelines.backtest(deployment, policies)
+    by_name = policies if isinstance(policies, dict) else {"": policies}
+    if not all(isinstance(settings, dict) for settings in by_name.values()):
+        raise Invalid(
+            "--policies is an object with the settings of each policy by its name.",
+            hint="""Such as '{"weekly": {"triggers": {"schedule": {"days": 7}}}}'.""",
+        )
+    job = ws.pipelines.backtest(deployment, by_name)
     return Output({"job": job}, f"job {job}: a running worker replays {deployment}")
 
 

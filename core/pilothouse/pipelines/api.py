@@ -51,8 +51,6 @@ class Pipelines(Service):
 
         with self._store.write() as session:
             commands.require(session, deployment)
-            if automatic_retraining.under_way(session, deployment):
-                raise Conflict(f"a retraining of {deployment!r} is under way already.")
             automatic_retraining.require_by_hand(session, deployment)
             return automatic_retraining.start_by_hand(
                 session, self._store, deployment, reason, weeks
@@ -90,8 +88,6 @@ class Pipelines(Service):
         Raises Conflict while another one is under way, and when the policy is off.
         """
         with self._store.write() as session:
-            if automatic_retraining.under_way(session, deployment):
-                raise Conflict(f"a retraining of {deployment!r} is under way already.")
             return automatic_retraining.approve(session, self._store, deployment, reason)
 
     def decline_retraining(self, deployment: str, reason: str = "") -> None:
@@ -137,20 +133,15 @@ class Pipelines(Service):
         """The jobs of backtests, newest first: job, deployment, status, at, policies."""
         import pandas as pd
 
-        query = select(Job).where(Job.kind == BACKTEST).order_by(col(Job.created_at).desc())
+        columns = (Job.id, Job.subject_ref, Job.status, Job.created_at, Job.args)
+        query: Any = select(*columns)  # type: ignore[call-overload]  # not their long results
+        query = query.where(Job.kind == BACKTEST).order_by(col(Job.created_at).desc())
         with self._store.read() as session:
             if deployment:
                 commands.require(session, deployment)
                 query = query.where(Job.subject_ref == deployment)
             rows = [
-                (
-                    job.id,
-                    job.subject_ref,
-                    job.status,
-                    job.created_at,
-                    ", ".join(job.args["policies"]),
-                )
-                for job in session.exec(query)
+                (*about, ", ".join(args["policies"])) for *about, args in session.execute(query)
             ]
         return pd.DataFrame(rows, columns=["job", "deployment", "status", "at", "policies"])
 
@@ -167,13 +158,31 @@ class Pipelines(Service):
         return read_backtest(job, result)
 
     def reason_not_retrained(self, deployment: str) -> str:
-        """Why a deployment's model cannot be retrained; empty when it can, with enough labels.
+        """Why a deployment's model cannot be retrained by hand; empty when it can with its labels.
 
         Raises NotFound without the deployment.
         """
         from pilothouse.pipelines.retraining import reason_against
 
+        try:
+            with self._store.read() as session:
+                automatic_retraining.require_by_hand(session, deployment)
+        except Conflict as refused:
+            return str(refused)
         return reason_against(self._store, deployment)
+
+    def reason_not_replayed(self, deployment: str) -> str:
+        """Why a deployment's history cannot be replayed; empty when it can, with enough of it.
+
+        Raises NotFound without the deployment.
+        """
+        from pilothouse.pipelines.retraining import check_replayable
+
+        try:
+            check_replayable(self._store, deployment)
+        except (Conflict, Invalid) as refused:
+            return str(refused)
+        return ""
 
     def monitor(self, deployment: str) -> None:
         """See to it that a deployment is monitored: a monitor, and an evaluation every hour.

@@ -29,6 +29,7 @@ from pilothouse.pipelines.retraining_policy import (
     OFF,
     RetrainingPolicy,
     policy_for,
+    require_on,
 )
 from pilothouse.pipelines.trigger_facts import PendingAlert
 from pilothouse.pipelines.triggers import TriggerFacts, triggers
@@ -56,6 +57,7 @@ def consider(
     labels = _new_labels(store, deployment, policy, registered)
 
     with store.write() as session:
+        policy = policy_for(session, deployment)  # it may have been switched off meanwhile
         alerts = trigger_facts.pending_alerts(session, deployment, fired)
         trained = trigger_facts.last_trained(session, deployment, registered)
         facts = trigger_facts.facts(session, store, deployment, alerts, trained, labels)
@@ -65,18 +67,9 @@ def consider(
         return _act(session, store, policy, request, until)
 
 
-def require_on(session: Session, deployment: str) -> RetrainingPolicy:
-    """The policy of a deployment. Raises Conflict when it is off."""
-    policy = policy_for(session, deployment)
-    if policy.mode == OFF:
-        raise Conflict(
-            f"retraining of {deployment!r} is off.", hint="Change its retraining policy first."
-        )
-    return policy
-
-
 def require_by_hand(session: Session, deployment: str) -> None:
-    """Raises Conflict when the policy of a deployment allows no retraining by hand."""
+    """Raises Conflict when a person cannot start a retraining: by policy, or while one runs."""
+    _require_none_under_way(session, deployment)
     policy = require_on(session, deployment)
     if MANUAL not in policy.triggers:
         raise Conflict(
@@ -106,9 +99,11 @@ def start_by_hand(
 def approve(session: Session, store: Store, deployment: str, reason: str) -> str:
     """Submit the retraining that waits for a person's answer.
 
-    Raises NotFound without one, Conflict when the policy has been switched off since.
+    Raises NotFound without one, Conflict while another retraining is under way, and when the policy
+    has been switched off since.
     """
     row = decisions.require_waiting(session, deployment)
+    _require_none_under_way(session, deployment)
     require_on(session, deployment)
     request = Request(deployment, row.trigger, row.reason, row.alert_id, row.until)
     job = _submit(session, store, request)
@@ -128,6 +123,14 @@ def under_way(session: Session, deployment: str) -> str | None:
         Job.kind == "retrain", Job.subject_ref == deployment, col(Job.status).not_in(ENDED)
     )
     return session.exec(query.limit(1)).first()
+
+
+def _require_none_under_way(session: Session, deployment: str) -> None:
+    if job := under_way(session, deployment):
+        raise Conflict(
+            f"a retraining of {deployment!r} is under way already.",
+            hint=f"Wait for the job {job}, or cancel it.",
+        )
 
 
 def _new_labels(

@@ -183,6 +183,8 @@ class Replay:
             if reason := triggers.get(name).reason(facts, policy.parameters_of(name)):
                 if obstacle := self._obstacle(policy, now):
                     self.held[obstacle] += 1
+                    if name == ALERT:  # as a real one, it is looked at again
+                        self.is_firing = False
                 else:
                     self._retrain(policy, index, now, name, reason)
                 return

@@ -21,7 +21,7 @@ from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 from pilothouse.pipelines.paired_interval import interval_text
 from pilothouse.pipelines.recipe_retraining import recipe_of, recipe_snapshot
-from pilothouse.pipelines.retraining_policy import OFF, WEEKS, RetrainingPolicy, policy_for
+from pilothouse.pipelines.retraining_policy import WEEKS, RetrainingPolicy, require_on
 from pilothouse.pipelines.retraining_proposal import (
     EVENT_TIME,
     newest_rows,
@@ -67,11 +67,7 @@ def snapshot(
 def _policy(store: Store, deployment: str, weeks: int | None) -> RetrainingPolicy:
     """The deployment's policy, with these weeks in the place of its rows where they are given."""
     with store.read() as session:
-        policy = policy_for(session, deployment)
-    if policy.mode == OFF:
-        raise Conflict(
-            f"retraining of {deployment!r} is off.", hint="Change its retraining policy first."
-        )
+        policy = require_on(session, deployment)
     return replace(policy, rows=WEEKS, weeks=weeks) if weeks else policy
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from pilothouse.activity import record
 from pilothouse.deployments import commands
-from pilothouse.kit.errors import Invalid
+from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.kit.parameters import read_params
 from pilothouse.pipelines.tables import StoredRetrainingPolicy
 from pilothouse.pipelines.triggers import triggers
@@ -25,6 +25,9 @@ ROWS = (WEEKS, SINCE, ALL)
 ALERT, MANUAL = "alert", "manual"
 MAX_WEEKS = 520
 MIN_ROWS = 10
+WHOLE_NUMBERS = ("weeks", "monthly_budget", "min_rows", "held_out_days")
+NUMBERS = (*WHOLE_NUMBERS, "cooldown_days", "min_labelled_share", "half_life_days")
+OPTIONAL = ("monthly_budget", "half_life_days")  # may be None
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ def policy_of(
     if "triggers" in read:
         read["triggers"] = _triggers(read["triggers"])
     policy = replace(base or RetrainingPolicy(), **read)
-    if wrong := {name: message for name, message in _wrong(policy) if message}:
+    wrong = _mistyped(read) or {name: message for name, message in _wrong(policy) if message}
+    if wrong:
         message = "; ".join(f"{name} {problem}" for name, problem in wrong.items())
         raise Invalid(f"this retraining policy cannot hold: {message}.", fields=wrong)
     return policy
@@ -129,6 +133,16 @@ def policy_for(session: Session, deployment: str) -> RetrainingPolicy:
     if row is None:
         return RetrainingPolicy()
     return RetrainingPolicy(**{name: getattr(row, name) for name in SETTINGS})
+
+
+def require_on(session: Session, deployment: str) -> RetrainingPolicy:
+    """The policy of a deployment. Raises Conflict when it is off."""
+    policy = policy_for(session, deployment)
+    if policy.mode == OFF:
+        raise Conflict(
+            f"retraining of {deployment!r} is off.", hint="Change its retraining policy first."
+        )
+    return policy
 
 
 def set_policy(
@@ -169,6 +183,19 @@ def set_policy(
     return policy
 
 
+def _mistyped(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The settings that are no numbers and should be, such as texts of the command line."""
+    wrong = {}
+    for name in NUMBERS:
+        value = settings.get(name, 0)
+        if value is None and name in OPTIONAL:
+            continue
+        whole = name in WHOLE_NUMBERS
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+            wrong[name] = "must be a whole number" if whole else "must be a number"
+    return wrong
+
+
 def _wrong(policy: RetrainingPolicy) -> list[tuple[str, str]]:
     budget, half_life = policy.monthly_budget, policy.half_life_days
     needs_since = policy.rows == SINCE and policy.since is None
@@ -194,6 +221,12 @@ def _wrong(policy: RetrainingPolicy) -> list[tuple[str, str]]:
 
 def _triggers(value: Any) -> dict[str, dict[str, Any]]:
     """Each chosen trigger with all of its parameters, in the order of their names."""
+    if not isinstance(value, Mapping | list | tuple | set):
+        raise Invalid(
+            f"{value!r} is no choice of triggers.",
+            hint="Give a list of their names, or the parameters of each by its name.",
+            fields={"triggers": "is no list"},
+        )
     chosen = value if isinstance(value, Mapping) else {name: {} for name in value}
     return {
         name: dict(

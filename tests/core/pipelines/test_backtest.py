@@ -150,6 +150,15 @@ def test_an_alert_fires_after_two_bad_windows_with_known_labels(
     assert result.summary.set_index("policy").loc["performance", "retrainings"] <= 3
 
 
+def test_an_alert_that_was_held_back_is_looked_at_again(
+    workspace: Workspace, history: pd.DataFrame
+) -> None:
+    alert = {"triggers": ["alert"], "rows": "all"}
+    first = backtest(workspace, performance=alert).retrainings.iloc[0]
+    later = backtest(workspace, performance=alert | {"min_rows": int(first["rows"]) + 1})
+    assert later.retrainings.iloc[0]["at"] == first["at"] + timedelta(weeks=1)
+
+
 def test_a_backtest_is_asked_for_with_named_policies(
     workspace: Workspace, history: pd.DataFrame
 ) -> None:

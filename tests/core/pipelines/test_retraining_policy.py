@@ -137,7 +137,7 @@ def test_without_a_policy_an_alert_retrains_on_eight_weeks_as_ever(deployed: Wor
     assert consider(deployed.store, NAME, [alert], end) == job
     assert len(retrainings(deployed)) == 1
     assert decisions(deployed) == [("alert", "started", "")]
-    assert deployed.registry.champion(NAME) is None or deployed.registry.promotions("pending").empty
+    assert deployed.registry.promotions().empty
 
 
 def test_settings_are_checked_and_changes_are_in_the_log(deployed: Workspace) -> None:
@@ -169,6 +169,12 @@ def test_settings_are_checked_and_changes_are_in_the_log(deployed: Workspace) ->
         policy_of({"rows": "since"})
     with pytest.raises(Invalid, match="no setting"):
         policy_of({"window": 3})
+    texts = {"weeks": "8", "monthly_budget": 1.5, "min_rows": None, "half_life_days": "ten"}
+    with pytest.raises(Invalid, match="weeks must be a whole number") as mistyped:
+        policy_of(texts)
+    assert set(mistyped.value.fields) == set(texts)
+    with pytest.raises(Invalid, match="no choice of triggers"):
+        policy_of({"triggers": "alert"})
     with pytest.raises(NotFound, match="retraining trigger"):
         policy_of({"triggers": ["moon"]})
     with pytest.raises(Invalid, match="days"):
@@ -336,6 +342,16 @@ def test_off_means_never(deployed: Workspace) -> None:
     assert decisions(deployed) == [("alert", "held", "off")]
     with pytest.raises(Conflict, match="is off"):
         pipelines.retrain(NAME, "by hand")
+    assert "is off" in pipelines.reason_not_retrained(NAME)  # a form offers no button
     pipelines.set_retraining_policy(NAME, mode="auto", triggers=["alert"])
     with pytest.raises(Conflict, match="by hand"):
         pipelines.retrain(NAME, "by hand")
+    assert "by hand" in pipelines.reason_not_retrained(NAME)
+
+
+def test_one_retraining_is_under_way_at_a_time(deployed: Workspace) -> None:
+    job = deployed.pipelines.retrain(NAME, "by hand")
+    with pytest.raises(Conflict, match="under way") as refused:
+        deployed.pipelines.retrain(NAME, "again")
+    assert job in refused.value.hint
+    assert "under way" in deployed.pipelines.reason_not_retrained(NAME)

@@ -11,6 +11,7 @@ from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.documents import document_box
 from pilothouse_app.components.header import section
 from pilothouse_app.components.links import ICONS, address, go, link
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, number_column, table, text_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -108,6 +109,9 @@ def run_backtest(deployment: str) -> None:
         "The labelled history is replayed window by window, with the labels that were known at "
         "each moment. Models are trained and thrown away: nothing is registered or proposed."
     )
+    if obstacle := workspace().pipelines.reason_not_replayed(deployment):
+        st.info(literal(obstacle), title="It cannot be replayed", icon=":material/info:")
+        return
     names = st.multiselect(
         "Policies", list(PRESETS), default=list(DEFAULT), key="backtest_policies",
         help="Rows, limits and weights are those of the deployment's own policy",
