@@ -98,7 +98,7 @@ def test_the_inbox_says_who_handles_an_alert_and_what_mutes_it(tour, served, ale
     until = served.store.now() + timedelta(hours=1)
     served.notifications.add_silence(SilenceSpec("sensor", until))
     page = tour("monitoring", monitoring_view="Alerts", alerts_state="Muted")
-    assert "Silenced: silenced by ada: sensor" in list(page.dataframe[0].value["note"])
+    assert "Silenced by ada: sensor" in list(page.dataframe[0].value["note"])
     page = tour("alert", id=alert)
     (info,) = page.info
     assert info.value.replace("\\", "") == "Silenced by ada: sensor. Until 1 Mar 2026, 13:00 UTC."
@@ -131,6 +131,14 @@ def test_a_channel_is_tested_and_its_deliveries_are_listed(tour, served, alert):
     page.button(key="channel_edit").click().run()
     assert page.text_input(key="channel_address").value == ""
     assert page.text_input(key="channel_name").value == "on-call"
+
+
+def test_without_apprise_the_form_says_what_to_install(tour, monkeypatch):
+    monkeypatch.setattr("pilothouse.monitoring.notifications.channels.find_spec", lambda _: None)
+    page = tour("monitoring", monitoring_view="Notifications")
+    page.button(key="no_channels_action").click().run()
+    assert "pilothouse[notify]" in page.error[0].value.replace("\\", "")
+    assert "channel_go" not in {button.key for button in page.button}
 
 
 def test_silences_that_hold_are_listed_and_can_be_ended(tour, served):

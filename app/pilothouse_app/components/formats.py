@@ -25,7 +25,11 @@ def title(name: str) -> str:
     """A raw key as a title: `max_leaf_nodes` becomes `Max leaf nodes`."""
     if name in TITLES:
         return TITLES[name]
-    text = name.replace("__", " ").replace("_", " ").strip()
+    return sentence(name.replace("__", " ").replace("_", " ").strip())
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence begins: with a capital, and the rest as it is."""
     return text[:1].upper() + text[1:]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.kit.errors import Invalid
+from pilothouse_app.components.formats import sentence
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.workspace import workspace
@@ -38,7 +39,7 @@ def filter_error(error: Invalid | None) -> None:
         return
     message = error.fields.get("filter") or error.message
     with st.container(key="runs_wrong"):
-        text = literal(message[:1].upper() + message[1:])
+        text = literal(sentence(message))
         st.markdown(f":red[:material/error: {text}.] :gray[{literal(error.hint)}]")
 
 

@@ -13,7 +13,7 @@ from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_many, filter_bar, switch
-from pilothouse_app.components.formats import title, when
+from pilothouse_app.components.formats import sentence, title, when
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import (
@@ -87,7 +87,7 @@ def _display_frame(alerts: pd.DataFrame) -> pd.DataFrame:
 def _note(row: Any) -> str:
     """Who handles an alert, or why it is muted."""
     if row["muted"]:
-        return f"{title(row['muted'])}: {row['reason']}"
+        return sentence(row["reason"])
     return f"acknowledged by {row['acknowledged_by']}" if row["acknowledged_by"] else ""
 
 
@@ -95,13 +95,14 @@ def notified_as(view: AlertView, severity: str) -> None:
     """One line when an alert is muted, or less severe than its rule says; else nothing."""
     if view.muted:
         until = f" Until {when(view.until)}." if view.until else ""
-        reason = view.reason[:1].upper() + view.reason[1:]
-        st.info(f"{literal(reason)}.{until}", title=title(view.muted), icon=NOTE_ICON)
+        st.info(
+            f"{literal(sentence(view.reason))}.{until}", title=title(view.muted), icon=NOTE_ICON
+        )
     elif view.severity != severity:
         st.info(
             f"The rule says *{severity}*. No loss of performance is known in its window, so it is "
             f"notified as *{view.severity}*.",
-            title="Informs, and wakes nobody" if view.severity == "info" else "Less severe",
+            title="Lower severity",
             icon=NOTE_ICON,
         )
 

@@ -18,7 +18,7 @@ from pilothouse.monitoring.explanation_text import share_text
 from pilothouse_app.charts.annotated import annotated_timeline
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.diff import value_text
-from pilothouse_app.components.formats import DASH, day, is_missing, plural, when
+from pilothouse_app.components.formats import DASH, day, is_missing, plural, sentence, when
 from pilothouse_app.components.header import section
 from pilothouse_app.components.links import ICONS, address, link
 from pilothouse_app.components.markdown import literal
@@ -43,7 +43,7 @@ TIMELINE_HEIGHT = 400
 
 def explanation_sentences(explanation: Explanation) -> None:
     """Whether it hurts, and what most likely caused it."""
-    first, second = (literal(sentence) for sentence in explanation.sentences)
+    first, second = (literal(text) for text in explanation.sentences)
     st.markdown(f"**{first}** {second}")
 
 
@@ -68,7 +68,7 @@ def events_before(explanation: Explanation) -> None:
     for event in explanation.events[:MAX_EVENTS]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             icon = ICONS.get(event.object_kind)
-            link(address(event.object_kind, event.ref), _sentence(event.text), icon=icon)
+            link(address(event.object_kind, event.ref), sentence(event.text), icon=icon)
             by = f" · {literal(event.by)}" if event.by else ""
             st.markdown(f":gray[{when(event.at)}{by}]")
 
@@ -131,10 +131,6 @@ def _example(example: ExampleRows, *, key: str) -> None:
         "window": text_column("Window"),
     }
     table(frame, columns, key=f"{key}_example", alt="Two rows that show it")
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}"
 
 
 def deployment_timeline(deployment: str, *, key: str) -> None:

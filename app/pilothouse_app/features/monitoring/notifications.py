@@ -13,6 +13,7 @@ from pilothouse.monitoring.notifications.channels import (
     DEFAULT_SEVERITIES,
     ChannelInfo,
     ChannelSpec,
+    require_apprise,
 )
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import (
@@ -180,16 +181,27 @@ def edit_channel(channel: ChannelInfo) -> None:
 
 
 def _form(channel: ChannelInfo | None) -> None:
+    if channel is None and not run_or_show_error(require_apprise):
+        return
     values = _fields(channel)
-    missing = "" if values["name"] else "Give a name first"
-    if not missing and channel is None and not values["address"]:
-        missing = "Give an address first"
+    missing = _missing(values, needs_address=channel is None)
     verb = "Add" if channel is None else "Save"
     if dialog_buttons(verb, "channel", missing=missing) and run_or_show_error(
         lambda: _save(channel, values)
     ):
         toast_next(f"The channel {literal(values['name'])} is saved; send a test to try it")
         st.rerun()
+
+
+def _missing(values: dict[str, Any], *, needs_address: bool) -> str:
+    """What the form still lacks."""
+    if not values["name"]:
+        return "Give a name first"
+    if needs_address and not values["address"]:
+        return "Give an address first"
+    if not values["severities"]:
+        return "Choose a severity first"
+    return "" if values["deployments"] else "Name a deployment first; * is every one"
 
 
 def _fields(channel: ChannelInfo | None) -> dict[str, Any]:

@@ -47,7 +47,10 @@ def add_silence(deployment: str, rule: str) -> None:
         severity = st.selectbox("Severity", severities, format_func=_severity, key="silence_level")
         span = st.selectbox("For", list(SPANS), index=1, key="silence_span")
     reason = reason_input("silence_reason")
-    if not dialog_buttons("Silence", "silence", missing="" if reason else "Give a reason first"):
+    missing = "" if reason else "Give a reason first"
+    if not (deployments.strip() and rules.strip()):
+        missing = "Name a deployment and a rule first; * is every one"
+    if not dialog_buttons("Silence", "silence", missing=missing):
         return
     until = workspace().store.now() + timedelta(hours=SPANS[span])
     silence = SilenceSpec(reason, until, deployment=deployments, rule=rules, severity=severity)

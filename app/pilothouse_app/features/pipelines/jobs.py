@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.jobs import workflows
-from pilothouse_app.components.formats import DASH, ago, duration, is_missing, title
+from pilothouse_app.components.formats import DASH, ago, duration, is_missing, sentence, title
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
     name_column,
@@ -72,7 +72,7 @@ def steps_frame(steps: Sequence[StepInfo]) -> pd.DataFrame:
         {
             "id": str(step.seq),
             "seq": step.seq,
-            "name": step.name[:1].upper() + step.name[1:],
+            "name": sentence(step.name),
             "status": step.status,
             "took": duration_text(step.started_at, step.ended_at),
             "attempts": step.attempts,

@@ -14,7 +14,7 @@ from pilothouse.data.schema import NAMES
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.training.features import RESERVED
 from pilothouse.training.spec import TrainingSpec
-from pilothouse_app.components.formats import plural
+from pilothouse_app.components.formats import plural, sentence
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.table import HEAD, ROW, name_column, text_column
@@ -133,7 +133,7 @@ def _editor(
 def _why(use: Mapping[str, Any], suspicion: str | None) -> str:
     reason = str(use["reason"])
     text = f"may give the target away: {suspicion}" if suspicion else reason
-    return text[:1].upper() + text[1:]
+    return sentence(text)
 
 
 def _fixed_text(target: str, time_name: str | None, uses: Sequence[Mapping[str, Any]]) -> str:
