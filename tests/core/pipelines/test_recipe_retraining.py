@@ -160,7 +160,7 @@ def test_a_recipe_is_not_asked_to_weigh_rows(
     workspace: Workspace, log: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weighed = RetrainingPolicy(half_life_days=30.0)
-    monkeypatch.setattr("pilothouse.pipelines.retraining.policy_for", lambda *_: weighed)
+    monkeypatch.setattr("pilothouse.pipelines.retraining.require_on", lambda *_: weighed)
     with pytest.raises(Invalid, match="cannot be told to weigh rows by their age"):
         RetrainWorkflow.run(at_once(workspace, "retraining-5"), deployment="late", reason="drift")
 
