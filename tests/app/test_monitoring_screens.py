@@ -11,11 +11,11 @@ from streamlit.testing.v1 import AppTest
 from harness.task_windows import CASES, NAME, begin, draw
 from pilothouse.monitoring.notifications.channels import ChannelSpec
 from pilothouse.monitoring.notifications.silences import SilenceSpec
+from pilothouse.monitoring.windows import span_text
 from pilothouse.workspace import Workspace
 from pilothouse_app.components.formats import DASH
 from pilothouse_app.components.table import table_key
 from pilothouse_app.features.monitoring.alerts import alert_sentence
-from pilothouse_app.features.monitoring.windows import span_text
 
 
 def shown(page) -> str:
@@ -78,6 +78,28 @@ def test_each_view_of_a_window_is_drawn(tour, window, view):
     page = tour("window", id=window, window_view=view)
     assert not page.exception
     assert not page.error
+
+
+@pytest.mark.parametrize("path", ["window", "monitoring"])
+def test_a_page_is_downloaded_and_made_only_then(tour, window, served, monkeypatch, path):
+    def refuse(*_args):
+        raise AssertionError("the page was made before anybody asked for it")
+
+    for name in ("window_page", "period_page"):
+        monkeypatch.setattr(type(served.monitoring), name, refuse)
+    page = tour(path, id=window) if path == "window" else tour(path, monitoring_view="Windows")
+    assert not page.exception
+    (button,) = page.get("download_button")
+    assert button.label == "Download page"
+
+
+def test_the_downloaded_pages_are_those_of_the_screen(served, window):
+    windows = served.monitoring.windows("late")
+    start, end = windows["start"].min(), windows["end"].max()
+    span = span_text(*windows[["start", "end"]].iloc[-1])
+    assert f"<h1>late, {span}</h1>".encode() in served.monitoring.window_page(window)
+    page = served.monitoring.period_page("late", start.to_pydatetime(), end.to_pydatetime())
+    assert f"<h1>late, {span_text(start, end)}</h1>".encode() in page
 
 
 def test_results_are_filtered_by_the_address(tour, window):

@@ -126,6 +126,10 @@ NEEDED = {
     "alerts rules change": ["--threshold", "1"],
     "datasets edit": ["--note", "new"],
     "monitors change": ["--min-rows", "3"],
+    "monitors page": ["--output", "page.html"],
+    "monitors period-page": [
+        *("--from", "2026-01-01", "--to", "2026-02-01", "--output", "page.html"),
+    ],
     "runs tag": ["--set", "a=b"],
 }
 

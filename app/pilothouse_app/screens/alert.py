@@ -12,6 +12,7 @@ from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring.alert_rules import rule_title
 from pilothouse.monitoring.check_titles import check_title
 from pilothouse.monitoring.checks import DRIFTED_SHARE, PRIMARY
+from pilothouse.monitoring.windows import span_text
 from pilothouse_app.charts.windows import status_over_time
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
@@ -37,7 +38,6 @@ from pilothouse_app.features.monitoring.explanation import (
 )
 from pilothouse_app.features.monitoring.notifications import deliveries_of_alert
 from pilothouse_app.features.monitoring.rules import rule_sentence
-from pilothouse_app.features.monitoring.windows import span_text
 from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -23,6 +24,7 @@ from pilothouse_app.features.monitoring.alerts import inbox
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
 from pilothouse_app.features.monitoring.metrics import monitored_metrics
 from pilothouse_app.features.monitoring.notifications import notifications_view
+from pilothouse_app.features.monitoring.reports import download_page
 from pilothouse_app.features.monitoring.rules import add_rule_button, rules_view
 from pilothouse_app.features.monitoring.settings import change_settings_button, settings_view
 from pilothouse_app.features.monitoring.trends import latest_metrics, trends
@@ -70,7 +72,7 @@ def render() -> None:
     status = str(windows["status"].iloc[-1]) if len(windows) else ""
     with header("Monitoring", status=status, note="newest window" if status else ""):
         _commands(name)
-    view = _bar(names, name)
+    view = _bar(names, name, windows)
     running_jobs(KINDS)
 
     if view == "alerts":
@@ -97,7 +99,7 @@ def _deployment(names: Sequence[str]) -> str:
     return selected if selected in names else names[0]
 
 
-def _bar(names: Sequence[str], name: str) -> str:
+def _bar(names: Sequence[str], name: str, windows: pd.DataFrame | None = None) -> str:
     with filter_bar():
         start = "rules" if query_param("rule") else VIEWS[0]
         view = switch("monitoring_view", VIEWS, "Show", default=start, format_func=title)
@@ -109,6 +111,8 @@ def _bar(names: Sequence[str], name: str) -> str:
             add_rule_button(name)
         if view == "settings":
             change_settings_button(name)
+        if view == "windows" and windows is not None and len(windows):
+            _download_period(name, windows)
     return view
 
 
@@ -172,6 +176,16 @@ def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
         metrics = monitored_metrics(name)
         latest_metrics(name, windows, metrics)
         trends(name, windows, metrics)
+
+
+def _download_period(name: str, windows: pd.DataFrame) -> None:
+    """The page of all windows that are listed."""
+    start, end = windows["start"].min().to_pydatetime(), windows["end"].max().to_pydatetime()
+    download_page(
+        partial(workspace().monitoring.period_page, name, start, end),
+        f"{name}-{start:%Y-%m-%d}-to-{end:%Y-%m-%d}.html",
+        key="period_page",
+    )
 
 
 def _drift(name: str, windows: pd.DataFrame) -> None:

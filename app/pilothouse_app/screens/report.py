@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.monitoring.windows import span_text
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import ago, count, size
 from pilothouse_app.components.header import facts, header
@@ -14,7 +15,6 @@ from pilothouse_app.components.live import live
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.reports import report_page, report_path
-from pilothouse_app.features.monitoring.windows import span_text
 from pilothouse_app.features.pipelines.jobs import progress_line
 
 if TYPE_CHECKING:

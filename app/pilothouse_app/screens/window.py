@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pilothouse.monitoring.check_titles import signal_title
 from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE
+from pilothouse.monitoring.windows import span_text
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_or_all, filter_bar, switch
@@ -34,9 +36,8 @@ from pilothouse_app.features.monitoring.metrics import (
 )
 from pilothouse_app.features.monitoring.performance import performance_view
 from pilothouse_app.features.monitoring.quality import window_quality
-from pilothouse_app.features.monitoring.reports import report_frame, report_table
+from pilothouse_app.features.monitoring.reports import download_page, report_frame, report_table
 from pilothouse_app.features.monitoring.trends import summary_kpi
-from pilothouse_app.features.monitoring.windows import span_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +91,11 @@ def render() -> None:
     name = f"{window.deployment}, {span_text(window.start, window.end)}"
     with header(name, status=window.status, back=back):
         _remove_button(window, back[1])
+        download_page(
+            partial(workspace().monitoring.window_page, window.id),
+            f"{window.deployment}-{window.start:%Y-%m-%d}.html",
+            key="window_page",
+        )
         _report_button(window)
     _facts(window)
     metrics = monitored_metrics(window.deployment)

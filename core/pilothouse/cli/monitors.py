@@ -284,6 +284,52 @@ def _remove_window(ws: Workspace, window: str, reason: str) -> Output:
     return Output({"window": window}, f"window {window} is removed")
 
 
+page_option = click.option(
+    "--output", type=NEW_FILE, required=True, help="Write the page to this file."
+)
+
+
+@verb(
+    monitors,
+    Monitoring.window_page,
+    name="page",
+    example="pilothouse monitors page WINDOW --output window.html",
+    own_help=True,
+)
+@window_argument
+@page_option
+def _page(ws: Workspace, window: str, output: Path) -> Output:
+    """Write the page of a WINDOW as one HTML file that needs nothing else."""
+    return _written(ws.monitoring.window_page(window), output)
+
+
+@verb(
+    monitors,
+    Monitoring.period_page,
+    name="period-page",
+    example=(
+        "pilothouse monitors period-page churn --from 2026-01-01 --to 2026-04-01 "
+        "--output quarter.html"
+    ),
+    own_help=True,
+)
+@deployment_argument
+@click.option("--from", "start", type=INSTANT, required=True, help="The first start of a window.")
+@click.option("--to", "end", type=INSTANT, required=True, help="Windows start before.")
+@page_option
+def _period_page(
+    ws: Workspace, deployment: str, start: datetime, end: datetime, output: Path
+) -> Output:
+    """Write the page of all windows of a DEPLOYMENT that begin in a period, as one HTML file."""
+    return _written(ws.monitoring.period_page(deployment, start, end), output)
+
+
+def _written(page: bytes, output: Path) -> Output:
+    output.write_bytes(page)
+    about = {"file": str(output), "bytes": len(page)}
+    return Output(about, f"{output}: {len(page) / 1000:,.0f} kB")
+
+
 @verb(
     monitors,
     Monitoring.request_report,

@@ -305,3 +305,25 @@ class Monitoring(Service):
         """The page of a report. Raises NotFound, or Unavailable while there is none."""
         with self._store.read() as session:
             return report_requests.html(session, self._store, report)
+
+    def window_page(self, window: str) -> bytes:
+        """The page of a window as one HTML file that needs nothing else, below 300 kB.
+
+        Its state, metrics, columns by harm with both distributions, breaches of data quality, and
+        what it was compared with. Raises NotFound.
+        """
+        from pilothouse.monitoring.report_pages.window_page import window_page
+
+        with self._store.read() as session:
+            return window_page(session, self._store, window)
+
+    def period_page(self, deployment: str, start: datetime, end: datetime) -> bytes:
+        """The page of the windows that begin from `start` up to, and without, `end`, as HTML.
+
+        The primary metric over time, the state of every column by window, alerts, events before
+        them. Raises NotFound without a monitor or such a window, Invalid for an empty period.
+        """
+        from pilothouse.monitoring.report_pages.period_page import period_page
+
+        with self._store.read() as session:
+            return period_page(session, self._store, deployment, start, end)

@@ -360,7 +360,7 @@ def distributions(
         raise NotFound(
             f"the window shows no column {column!r}.", hint=f"Known: {existing or 'none'}."
         )
-    return _bins(profile)
+    return bins(profile)
 
 
 @dataclass(frozen=True)
@@ -414,11 +414,15 @@ def _profile(session: Session, artifacts: Artifacts, window_id: str) -> dict[str
     return profile
 
 
-def _bins(profile: Mapping[str, Any]) -> pd.DataFrame:
+def bins(profile: Mapping[str, Any], largest: int = MAX_BARS) -> pd.DataFrame:
+    """Shares and rows of the bins of a stored profile of a column; columns as in `BINS`.
+
+    Of categories it has the `largest` ones by share on either side, and the rest as one.
+    """
     before, after = profile["reference"], profile["current"]
     labels = profile["labels"]
     if profile["kind"] == "category":
-        labels, before, after = _largest_categories(labels, before, after)
+        labels, before, after = _largest_categories(labels, before, after, largest)
 
     if profile["kind"] == "time":
         labels, before, after = _with_missing(profile)
@@ -451,14 +455,14 @@ def _with_missing(profile: Mapping[str, Any]) -> tuple[list[str], list[int], lis
 
 
 def _largest_categories(
-    labels: Sequence[str], before: Sequence[int], after: Sequence[int]
+    labels: Sequence[str], before: Sequence[int], after: Sequence[int], most: int
 ) -> tuple[list[str], list[int], list[int]]:
     """The categories with the most rows on either side; the rest in one bar."""
     whole = (sum(before) or 1, sum(after) or 1)
     order = sorted(
         range(len(labels)), key=lambda i: -max(before[i] / whole[0], after[i] / whole[1])
     )
-    largest, rest = order[:MAX_BARS], order[MAX_BARS:]
+    largest, rest = order[:most], order[most:]
     bars = [labels[i] for i in largest], [before[i] for i in largest], [after[i] for i in largest]
     if rest:
         bars[0].append(f"{len(rest)} {OTHERS}")

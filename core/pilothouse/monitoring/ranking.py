@@ -6,7 +6,7 @@ Pure: the window's results, its stored profile and the importance of columns in,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.monitoring.checks import (
@@ -49,12 +49,7 @@ def rank_columns(
     or, where that is worse, a check of the data's quality. `harm` is missing where the importance
     is not known.
     """
-    chosen = results[_decides(results)].copy()
-    # Of several breaches the worst one leads, and without any the drift test.
-    chosen["order"] = [WORSE.index(s) if s in BREACHED else 0 for s in chosen["status"]]
-    chosen["is_drift"] = chosen["signal"] == FEATURE_DRIFT
-    worst = chosen.sort_values(["order", "is_drift"], ascending=False, kind="stable")
-    ranked = worst.drop_duplicates("column").copy()
+    ranked = deciding_checks(results, ("column",))
 
     ranked["changed_share"] = [
         _changed_share(profile.get(f"{FEATURE_DRIFT}/{column}"), str(status), str(message))
@@ -69,6 +64,18 @@ def rank_columns(
     ranked["harm"] = cost.where(breached | ranked["importance"].isna(), 0.0).astype("float64")
 
     return _in_order(ranked, breached)
+
+
+def deciding_checks(results: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The worst deciding check of each column: results with one row for each value of `by`.
+
+    Of several breaches the worst one leads, and without any the drift test.
+    """
+    chosen = results[_decides(results)].copy()
+    chosen["order"] = [WORSE.index(s) if s in BREACHED else 0 for s in chosen["status"]]
+    chosen["is_drift"] = chosen["signal"] == FEATURE_DRIFT
+    worst = chosen.sort_values(["order", "is_drift"], ascending=False, kind="stable")
+    return worst.drop_duplicates(list(by)).copy()
 
 
 def _decides(results: pd.DataFrame) -> pd.Series[bool]:

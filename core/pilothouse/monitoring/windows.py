@@ -49,6 +49,20 @@ def window_of(at: datetime, period: Period) -> Span:
     return Span(start, _next(start, period))
 
 
+def span_text(start: datetime, end: datetime) -> str:
+    """The days of a window for people: `4 to 10 Mar 2013`."""
+    last = end - timedelta(microseconds=1)
+    ended = f"{last.day} {last:%b %Y}"
+    if start.date() == last.date():
+        return ended
+    if (start.year, start.month) == (last.year, last.month):
+        return f"{start.day} to {ended}"
+    began = f"{start.day} {start:%b}"
+    if start.year != last.year:
+        began += f" {start.year}"
+    return f"{began} to {ended}"
+
+
 def windows_between(start: datetime, end: datetime, period: Period) -> tuple[Span, ...]:
     """The windows that any instant of start <= at < end falls in, oldest first."""
     windows: list[Span] = []

@@ -90,6 +90,11 @@ class Desk:
     def monitoring(self) -> Monitoring:
         return Monitoring(self.store)
 
+    def register(self, number: int, frame: pd.DataFrame, signature: Signature) -> Desk:
+        """Another version of the model, of other inputs, with the frame as its held-out rows."""
+        _register(self.store, number, frame, signature)
+        return replace(self, number=number, signature=signature)
+
     def as_version(self, number: int) -> Desk:
         return replace(self, number=number)
 
@@ -134,7 +139,9 @@ class Desk:
         return evaluate_job(self.store, quiet, self.deployment, to_ms(start), to_ms(end))
 
 
-def _register(store: Store, number: int, frame: pd.DataFrame) -> None:
+def _register(
+    store: Store, number: int, frame: pd.DataFrame, signature: Signature = SIGNATURE
+) -> None:
     """A finished run with its held-out rows and importance, and the version made of it."""
     buffer = io.BytesIO()
     frame.rename(columns={"score": "__score", "late": "__target"}).to_parquet(buffer, index=False)
@@ -159,7 +166,7 @@ def _register(store: Store, number: int, frame: pd.DataFrame) -> None:
                 version=number,
                 run_id=run,
                 digest=digest,
-                signature=SIGNATURE.to_json(),
+                signature=signature.to_json(),
                 input_example=[],
                 metrics={},
                 created_at=now,

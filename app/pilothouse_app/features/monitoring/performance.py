@@ -10,6 +10,7 @@ import streamlit as st
 
 from pilothouse.monitoring.check_titles import check_title
 from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE, LABEL_COVERAGE, PERFORMANCE
+from pilothouse.monitoring.reference_text import reference_sentences
 from pilothouse_app import charts
 from pilothouse_app.charts.curves import STORED_CURVES
 from pilothouse_app.charts.documents import is_document, is_table, overlay_of, title_of
@@ -68,19 +69,8 @@ def performance_view(window: WindowInfo, metrics: dict[str, Metric]) -> None:
 
 def reference_text(documents: WindowDocuments) -> str:
     """What the window is held against, in a sentence or two."""
-    if documents.waiting:
-        return f"No reference yet: {documents.waiting}."
-    rows = "" if documents.reference_rows is None else f"{count(documents.reference_rows)} "
-    if documents.origin != "served":
-        return f"The reference is the {rows}held-out rows of the version's run."
-    labels = (
-        f"its metrics are those of the window from {documents.labels_from}, the first with labels."
-        if documents.labels_from
-        else "the first window with enough labels becomes its performance."
-    )
-    return (
-        f"The version has no held-out rows, so its reference is the first {rows}predictions; "
-        f"{labels} An evaluation of the version replaces both."
+    return reference_sentences(
+        documents.origin, documents.reference_rows, documents.labels_from, documents.waiting
     )
 
 

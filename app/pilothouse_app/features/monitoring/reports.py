@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -32,6 +32,20 @@ COLUMNS = {
     "requested_by": text_column("Requested by", width=110),
     "made_at": when_column("Created", width=120),
 }
+
+
+def download_page(make: Callable[[], bytes], name: str, *, key: str) -> None:
+    """The button for a page as one HTML file, which is made only when it is pressed."""
+    st.download_button(
+        "Download page",
+        make,
+        name,
+        "text/html",
+        icon=":material/download:",
+        key=key,
+        on_click="ignore",
+        help="One HTML file that needs nothing else; a browser prints it as PDF",
+    )
 
 
 def report_frame(reports: Sequence[ReportInfo]) -> pd.DataFrame:

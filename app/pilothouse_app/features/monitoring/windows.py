@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
+from pilothouse.monitoring.windows import span_text
 from pilothouse_app.components.formats import share
 from pilothouse_app.components.table import (
     name_column,
@@ -57,20 +57,6 @@ def window_table(windows: pd.DataFrame, metrics: dict[str, Metric], *, height: H
     )
     columns = window_columns(metric_title(metrics, keys[-1]) if keys else "", output)
     table(rows, columns, key="windows", alt="Windows", opens=("window", "id"), height=height)
-
-
-def span_text(start: datetime, end: datetime) -> str:
-    """A window's days: `4 to 10 Mar 2013`."""
-    last = end - timedelta(microseconds=1)
-    ended = f"{last.day} {last:%b %Y}"
-    if start.date() == last.date():
-        return ended
-    if (start.year, start.month) == (last.year, last.month):
-        return f"{start.day} to {ended}"
-    began = f"{start.day} {start:%b}"
-    if start.year != last.year:
-        began += f" {start.year}"
-    return f"{began} to {ended}"
 
 
 def display_windows(windows: pd.DataFrame) -> pd.DataFrame:
