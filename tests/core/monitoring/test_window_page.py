@@ -22,10 +22,12 @@ from pilothouse.activity import record
 from pilothouse.cli.root import root
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.models.signature import Signature, SignatureField
+from pilothouse.monitoring.performance import MonitoredMetric
 from pilothouse.monitoring.report_pages.markup import Html, clip, tag
 from pilothouse.monitoring.report_pages.period_page import MAX_MAPPED, read_period
 from pilothouse.monitoring.report_pages.svg_axes import Scale, ticks
 from pilothouse.monitoring.report_pages.svg_timeline import status_map
+from pilothouse.monitoring.report_pages.value_text import MetricText
 from pilothouse.monitoring.windows import Span
 
 ROWS = 1_500
@@ -128,10 +130,8 @@ def test_columns_come_by_harm_and_metrics_as_they_were_evaluated(story: Any) -> 
     observed = results[results["signal"] == "performance"].set_index("check")
     metrics = {row[0]: row for row in rows_of(tree, "Performance")}
     brier = observed.loc["brier"]
-    assert metrics["Brier score"][2:4] == [
-        f"{brier['score']:.4f} ± {brier['standard_error']:.2g}",
-        metrics["Brier score"][3],
-    ]
+    with_error = f"{brier['score']:.4f} ± {brier['standard_error']:.2g}"
+    assert metrics["Brier score"][2] == with_error
     assert metrics["Brier score"][4] == f"{brier['reference']:.4f}"
     assert metrics["Share of labelled rows"][2] == "100.0 %"
 
@@ -337,3 +337,16 @@ def test_markup_escapes_whatever_is_not_markup() -> None:
 def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
     assert ticks(low, high, 3) == pytest.approx(expected)
     assert Scale(0, 2, 100, 0)(0.5) == 75
+
+
+def test_a_metric_has_the_unit_of_its_target() -> None:
+    minutes = MonitoredMetric(
+        "mae", "Mean absolute error", "above", 0.25, True, ".4g", "minutes", True
+    )
+    metrics = MetricText((minutes,))
+    assert metrics.value("mae", 1.5) == "1.5 minutes"
+    assert metrics.with_error("mae", 1.5, 0.25) == "1.5 ± 0.25 minutes"
+    assert metrics.interval("mae", 1.5, 0.25) == "1.01 to 1.99 minutes (95 %)"
+    assert metrics.value("label_coverage", 0.5) == "50.0 %"
+    assert metrics.value("accuracy", 0.5) == "0.5000"
+    assert metrics.with_error("accuracy", None, 0.1) == "–"  # noqa: RUF001

@@ -364,7 +364,9 @@ def _events(report: PeriodReport) -> Html:
     lines = [
         join(
             event_mark(str(event["kind"])),
-            tag("span", f"{day(event['at'])} {EVENT_KINDS[str(event['kind'])][0]}", class_="muted"),
+            tag(
+                "span", f"{day(event['at'])} {EVENT_KINDS[str(event['kind'])][0]}:", class_="muted"
+            ),
             f" {sentence_case(clip(str(event['text']), MAX_MESSAGE))}",
             f", by {event['by']}" if event["by"] else "",
         )

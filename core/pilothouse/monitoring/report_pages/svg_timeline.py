@@ -53,7 +53,7 @@ def metric_timeline(
     """
     x = Scale(span.start.timestamp(), span.end.timestamp(), LEFT, RIGHT)
     y = _score_scale([*metric, *estimate])
-    values = ticks(y.low, y.high)
+    values = ticks(y.low, y.high, 6)
     marks = horizontal_grid(y, values, [write(value) for value in values], LEFT, RIGHT)
     marks += _time_ticks([*metric, *estimate], span, x)
     marks += _event_marks(events[-MAX_EVENTS:], x)

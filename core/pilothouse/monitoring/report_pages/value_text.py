@@ -51,8 +51,16 @@ class MetricText:
         """The interval of 95 %; empty without a standard error."""
         if value is None or error is None:
             return ""
-        low, high = (value + sign * TWO_SIDED_95 * error for sign in (-1, 1))
-        return f"{self.value(key, low)} to {self.value(key, high)} (95 %)"
+        kind = self.kind(key)
+        low, high = (kind.format_number(value + sign * TWO_SIDED_95 * error) for sign in (-1, 1))
+        return f"{low} to {high} {kind.unit}".rstrip() + " (95 %)"
+
+    def with_error(self, key: str, value: float | None, error: float | None) -> str:
+        """A value with its standard error, where it has one: `1.89 ± 0.2 minutes`."""
+        if value is None or error is None:
+            return self.value(key, value)
+        kind = self.kind(key)
+        return f"{kind.format_number(value)} ± {error:.2g} {kind.unit}".rstrip()
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

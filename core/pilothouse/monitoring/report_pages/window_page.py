@@ -322,7 +322,6 @@ def _metric_row(
     metrics: MetricText, key: str, observed: Row | None, estimated: Row | None
 ) -> tuple[str, ...]:
     first = observed or estimated or {}
-    notes = {str(row["message"]): None for row in (observed, estimated) if row and row["message"]}
     return (
         check_title(key),
         badge(str(first["status"])),
@@ -331,15 +330,19 @@ def _metric_row(
         metrics.value(key, first["reference"]),
         metrics.value(key, first["threshold"]),
         metrics.value(key, first["noise"]),
-        clip("; ".join(notes), MAX_MESSAGE),
+        clip(_note(observed, estimated), MAX_MESSAGE),
     )
 
 
 def _with_error(metrics: MetricText, key: str, row: Row | None) -> str:
-    if row is None or row["score"] is None:
-        return DASH
-    error = row["standard_error"]
-    return f"{metrics.value(key, row['score'])}{'' if error is None else f' ± {error:.2g}'}"
+    return DASH if row is None else metrics.with_error(key, row["score"], row["standard_error"])
+
+
+def _note(observed: Row | None, estimated: Row | None) -> str:
+    """The messages of both results."""
+    own = str(observed["message"]) if observed else ""
+    other = str(estimated["message"]) if estimated else ""
+    return "; ".join(filter(None, (own, f"estimate: {other}" if other else "")))
 
 
 def _events(explanation: Explanation) -> Html:
