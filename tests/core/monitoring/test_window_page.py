@@ -110,6 +110,7 @@ def test_the_page_of_a_window_has_its_figures(story: Any) -> None:
     ]
     assert tiles["ROC AUC, estimated"][0] == f"{metric.estimated:.4f}"
     assert "Missing: 0 % → 33 %" in whole
+    assert "OK Share of drifted columns: 0.000, limit 0.50" in whole
     assert f"by Pilothouse {__version__}." in whole
     assert "6,000 held-out rows" in whole
     assert "Another version was deployed (late@1), by" in whole

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 
-from pilothouse import __version__
 from pilothouse.monitoring.report_pages.markup import Html, join, tag
 from pilothouse.monitoring.report_pages.value_text import STATUS_TITLES, when
 from pilothouse.storage import Store
@@ -49,13 +49,13 @@ break-inside:avoid}
 table{border-collapse:collapse;width:100%;font-size:13px}
 th,td{padding:4px 10px 4px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid)}
 th{color:var(--muted);font-weight:600;border-color:var(--border);white-space:nowrap}
-td{overflow-wrap:anywhere}
+td{overflow-wrap:break-word}td:first-child{overflow-wrap:anywhere;min-width:9em}
 tr{break-inside:avoid}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}
 figure{margin:0;border:1px solid var(--border);border-radius:8px;padding:10px 12px;
 break-inside:avoid}
-svg{display:block;width:100%;height:auto;font:10px system-ui,-apple-system,"Segoe UI",sans-serif;
+svg{display:block;width:100%;height:auto;font:11px system-ui,-apple-system,"Segoe UI",sans-serif;
 fill:var(--text)}
 svg .muted{fill:var(--muted)}
 svg .grid{stroke:var(--grid)}
@@ -111,7 +111,7 @@ def document(store: Store, title: str, *parts: Html, about: str) -> bytes:
         tag("title", title),
         tag("style", Html(STYLE)),
     )
-    made = f"Made on {when(store.now())} by Pilothouse {__version__}."
+    made = f"Made on {when(store.now())} by Pilothouse {version('pilothouse')}."
     body = tag("body", tag("main", *parts, tag("footer", f"{about} {made}")))
     page = f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
     # Half of a surrogate pair has no bytes; names of columns may have one.

@@ -238,7 +238,23 @@ def _ranking(report: WindowReport) -> Html:
         "loss of the primary metric when the column is shuffled. Harm: their product. A score "
         "breaches beyond its limit and beyond what chance alone gives."
     )
-    return section("Columns by harm", table(RANKING, map(_ranking_row, report.ranking)), note=note)
+    rows = table(RANKING, map(_ranking_row, report.ranking))
+    return section("Columns by harm", rows, bullets(_of_all_columns(report)), note=note)
+
+
+def _of_all_columns(report: WindowReport) -> list[Html]:
+    """The checks of all columns together: the share of drifted ones, and others there are."""
+    return [
+        join(
+            badge(str(row["status"])),
+            tag("b", f" {check_title(str(row['check']))}:"),
+            f" {number(row['score'])}, limit {number(row['threshold'], 2)}",
+            "" if row["noise"] is None else f", chance {number(row['noise'])}",
+            tag("span", f" {row['message']}", class_="muted"),
+        )
+        for row in report.of_signal(FEATURE_DRIFT)
+        if not row["column"]
+    ]
 
 
 def _ranking_row(row: Row) -> tuple[str, ...]:
@@ -383,6 +399,7 @@ def _reference(report: WindowReport) -> Html:
         "Fewest labelled rows": f"{config.min_labelled:,}",
         "Least share of labelled rows": share(config.min_coverage, 0),
         "Drifted columns": f"more than {share(config.drifted_share, 0)} fail",
+        "All columns together": "tested" if config.domain_classifier else "not tested",
         "Columns over a limit by chance": f"at most {share(config.false_discovery_rate)}",
         "Limits of its own": settings_text(config.limits),
         "Tolerances of its own": settings_text(config.tolerances),
