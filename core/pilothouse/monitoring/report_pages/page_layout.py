@@ -79,7 +79,8 @@ svg .gap{stroke:var(--page)}
 svg .event{stroke:var(--border)}
 @page{size:A4;margin:14mm}
 @media print{main{max-width:none;padding:0}body{font-size:11.5px}table{font-size:10.5px}
-h2{margin-top:20px}.charts{grid-template-columns:1fr 1fr}.scroll{overflow:visible}
+h2{margin-top:20px}.tiles{grid-template-columns:repeat(auto-fit,minmax(118px,1fr))}
+.charts{grid-template-columns:1fr 1fr}.scroll{overflow:visible}
 th,td{padding-right:7px}}
 """
 
