@@ -50,7 +50,7 @@ from pilothouse.monitoring.report_pages.value_text import (
     sentence_case,
     share,
 )
-from pilothouse.monitoring.tables import Alert, CheckResult, Window
+from pilothouse.monitoring.tables import Alert, CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.windows import Span, span_text
 from pilothouse.storage import Store
 
@@ -201,11 +201,7 @@ def _column_statuses(session: Session, ids: list[str]) -> list[tuple[str, list[s
     names = ("window_id", "signal", "column", "status", "primary")
     query = (
         select(*[getattr(result, name) for name in names])
-        .join(
-            Window,
-            (col(Window.id) == col(result.window_id))
-            & (col(Window.revision) == col(result.revision)),
-        )
+        .join(Window, of_newest_revision())
         .where(
             col(result.window_id).in_(ids),
             col(result.signal).in_((FEATURE_DRIFT, DATA_QUALITY)),
