@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pilothouse.data import Data
 from pilothouse.deployments.prediction_log import log
+from pilothouse.kit.errors import NotFound, Unavailable
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring import window_data, window_store
 from pilothouse.monitoring.monitor_config import (
@@ -57,10 +58,7 @@ class ChosenInputs:
 def chosen_inputs(
     store: Store, deployment: str, signature: Signature, config: MonitorConfig, span: Span
 ) -> ChosenInputs | None:
-    """The rows that a monitor compares the inputs of a window with; None for held-out rows.
-
-    Raises NotFound when the dataset version is gone.
-    """
+    """The rows that a monitor compares the inputs of a window with; None for held-out rows."""
     if config.reference == HELD_OUT:
         return None
     if config.reference == DATASET:
@@ -116,20 +114,31 @@ def _served(
     names = [field.name for field in monitored_inputs(signature)]
     rows = window_data.rows_of(frame.assign(**{window_data.LABEL: None}), signature, names)
     if not len(frame):
-        empty = pd.Series(dtype=object)
-        rows = replace(rows, features=pd.DataFrame(dict.fromkeys(names, empty)))
+        rows = _no_rows(names)
     return ChosenInputs(rows, name, _digest([name, *frame["prediction_id"]]), lack)
 
 
 def _of_dataset(store: Store, signature: Signature, ref: str) -> ChosenInputs:
-    data = Data(store)
-    version = data.version(ref)
-    existing = {column.name for column in version.schema}
-    names = [field.name for field in monitored_inputs(signature) if field.name in existing]
-    times = [version.event_time] if version.event_time else []
-    frame = data.frame(ref, [*names, *(name for name in times if name not in names)])
+    """The rows of a dataset version; none, with the reason, when it is gone or damaged."""
+    data, name = Data(store), f"the dataset {ref}"
+    names = [field.name for field in monitored_inputs(signature)]
+    try:
+        version = data.version(ref)
+        existing = {column.name for column in version.schema}
+        names = [column for column in names if column in existing]
+        times = [version.event_time] if version.event_time else []
+        frame = data.frame(ref, [*names, *(column for column in times if column not in names)])
+    except (NotFound, Unavailable) as gone:
+        return ChosenInputs(_no_rows(names), name, _digest([ref, "gone"]), f"{name}: {gone}")
     rows = WindowRows(frame[names], {}, np.full(len(frame), np.nan), _times(frame, times))
-    return ChosenInputs(rows, f"the dataset {ref}", _digest([ref]))
+    return ChosenInputs(rows, name, _digest([ref]))
+
+
+def _no_rows(names: list[str]) -> WindowRows:
+    import pandas as pd
+
+    empty = pd.Series(dtype=object)
+    return WindowRows(pd.DataFrame(dict.fromkeys(names, empty)), {}, np.empty(0))
 
 
 def _times(frame: pd.DataFrame, names: list[str]) -> npt.NDArray[np.int64] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import select
 
+from pilothouse.deployments import commands
 from pilothouse.deployments.prediction_log import log
 from pilothouse.monitoring import monitors
 from pilothouse.monitoring.tables import Window
@@ -17,6 +18,7 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+RUNNING = "running"  # what a person wants of a deployment
 MAX_EMPTY = 8
 MAX_DUE = 400  # at once, the oldest first: what is left is due the next time
 
@@ -24,10 +26,13 @@ MAX_DUE = 400  # at once, the oldest first: what is left is due the next time
 def due(store: Store, deployment: str, until: datetime) -> list[Span]:
     """The ended windows to evaluate, oldest first, with a few empty ones after a busy one.
 
-    Only a few: one event with a wrong date, decades away, must not cost decades of windows.
+    Only a few: one event with a wrong date, decades away, must not cost decades of windows. After
+    the newest busy window there are some only of a deployment that runs and whose predictions come
+    as they happen: it has fallen silent, while a replay of old data has just ended.
     """
     with store.read() as session:
         config = monitors.monitor_info(session, deployment).config
+        is_running = commands.require(session, deployment).desired_state == RUNNING
         query = select(Window).where(Window.deployment == deployment)
         judged: dict[Span, datetime | None] = {}
         for window in session.exec(query):
@@ -40,11 +45,20 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
         return []
 
     newest = _newest(rows, config.period)
+    spans = list(_with_gaps(sorted(newest), config.period))
+    if is_running and _is_live(rows, spans[-1]):
+        spans += windows_between(spans[-1].end, until, config.period)[:MAX_EMPTY]
     return [
         span
-        for span in _with_gaps(sorted(newest), config.period)
+        for span in spans
         if span.end <= until and (span not in judged or _is_news(newest.get(span), judged[span]))
     ][:MAX_DUE]
+
+
+def _is_live(rows: pd.DataFrame, newest: Span) -> bool:
+    """Whether the newest events were received within about a window of when they happened."""
+    last = rows.loc[rows["event_at"].idxmax()]
+    return bool(last["answered_at"] - last["event_at"] <= newest.end - newest.start)
 
 
 def _received_until(window: Window) -> datetime | None:
@@ -78,11 +92,15 @@ def _with_gaps(busy: list[Span], period: Period) -> Iterator[Span]:
 
 
 def _received(store: Store, deployment: str) -> pd.DataFrame:
-    """Each prediction's event time, and when it or its label was last received."""
+    """Each prediction's event time, and when it or its label was last received.
+
+    `answered_at` is when the prediction itself was.
+    """
     columns = ["prediction_id", "event_at", "received_at"]
     rows = log.predictions(store.folder, deployment, columns=columns)
     labels = log.labels(store.folder, deployment).set_index("prediction_id")["received_at"]
     label_times = rows["prediction_id"].map(labels)
     return rows.assign(
-        received_at=rows["received_at"].where(~(label_times > rows["received_at"]), label_times)
+        answered_at=rows["received_at"],
+        received_at=rows["received_at"].where(~(label_times > rows["received_at"]), label_times),
     )

@@ -10,17 +10,20 @@ from pilothouse.data.lifecycle import Use
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.experiments.tables import Run, RunInput
 from pilothouse.jobs.tables import ENDED, Job, JobSchedule
+from pilothouse.monitoring.monitor_config import DATASET
+from pilothouse.monitoring.tables import Monitor
 from pilothouse.registry.tables import ModelVersion
 
 
 def dataset_uses(session: Session, ref: str) -> list[Use]:
-    """Model versions, runs, other dataset versions, waiting jobs and schedules that use it."""
+    """Models, runs, other versions, waiting jobs, schedules and monitors that use a version."""
     return [
         *_models(session, ref),
         *_runs(session, ref),
         *_datasets(session, ref),
         *_jobs(session, ref),
         *_schedules(session, ref),
+        *_monitors(session, ref),
     ]
 
 
@@ -40,6 +43,16 @@ def _runs(session: Session, ref: str) -> list[Use]:
     return [
         Use("run", run, name or run, f"read it for {role}")
         for run, name, role in session.exec(query)
+    ]
+
+
+def _monitors(session: Session, ref: str) -> list[Use]:
+    query = select(Monitor.deployment).where(
+        Monitor.reference == DATASET, Monitor.reference_dataset == ref
+    )
+    return [
+        Use("deployment", name, name, "its windows are compared with it")
+        for name in session.exec(query)
     ]
 
 

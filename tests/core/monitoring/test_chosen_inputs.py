@@ -129,3 +129,17 @@ def test_dates_are_read_where_only_the_chosen_rows_have_a_profile_of_them(desk: 
 def test_what_it_cannot_be_compared_with_is_refused(desk: Any) -> None:
     with pytest.raises(Invalid, match="nothing that windows are compared with"):
         desk.monitoring.monitor("late", reference="yesterday")
+
+
+def test_a_dataset_version_that_is_gone_makes_drift_insufficient(desk: Any, store: Any) -> None:
+    rows = desk.draw(1_000, 7).drop(columns=["score"])
+    ref = Data(store).register("warm", rows, origin="a test").ref
+    desk.monitoring.monitor("late", reference="dataset", reference_dataset=ref)
+    Data(store).archive(ref)
+    Data(store, lambda session, ref: []).delete(ref)  # as if nothing used it
+    desk.log(desk.draw(800, 8), desk.week(0))
+    window = desk.evaluate(desk.week(0))
+    found = checks(desk, window["window"])
+    assert set(found["status"]) == {"insufficient"}
+    assert found["message"].str.contains(f"the dataset {ref}", regex=False).all()
+    assert window["metrics"]  # performance is judged all the same

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.activity import Activity
+from pilothouse.deployments.tables import Deployment
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring import evaluate
@@ -45,6 +46,22 @@ def test_short_silences_are_judged(desk: Any) -> None:
     for week in (0, 3):
         desk.log(desk.draw(50, seed=week), desk.week(week))
     assert starts(desk, desk.week(5)) == [to_ms(desk.week(week)) for week in range(4)]
+
+
+def test_a_running_deployment_that_falls_silent_is_judged(desk: Any) -> None:
+    desk.clock.advance(desk.week(1) - desk.clock.now())
+    desk.log(desk.draw(50, seed=1), desk.week(0))  # received as they happen
+    assert starts(desk, desk.week(3)) == [to_ms(desk.week(week)) for week in range(3)]
+    assert len(starts(desk, desk.week(40))) == 1 + MAX_EMPTY
+    with desk.store.write() as session:
+        session.get_one(Deployment, "late").desired_state = "stopped"
+    assert starts(desk, desk.week(3)) == [to_ms(desk.week(0))]
+
+
+def test_old_data_that_are_replayed_have_no_silence_after_them(desk: Any) -> None:
+    desk.clock.advance(desk.week(30) - desk.clock.now())
+    desk.log(desk.draw(50, seed=1), desk.week(0))
+    assert starts(desk, desk.week(3)) == [to_ms(desk.week(0))]
 
 
 @pytest.mark.parametrize("value", [1e308, -1e308, 1e-320])
