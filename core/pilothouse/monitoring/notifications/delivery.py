@@ -24,8 +24,9 @@ from pilothouse.monitoring.tables import (
 )
 from pilothouse.storage import Store
 
-# How long until the next attempt, after each; after the last there is none: 2 s, 12 s, 72 s, 7 min.
-RETRY_DELAYS = tuple(timedelta(seconds=2 * 6**n) for n in range(4))
+# How long until the next attempt, after each: 2 s, 12 s, 72 s, 7 min, then half an hour for 20 h,
+# so that a receiver that was down for a night has what it missed soon after.
+RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (2, 12, 72, 432, *[1_800] * 40))
 MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
 LEASE = timedelta(seconds=30)  # longer than an attempt may take
 MAX_ERROR = 500
