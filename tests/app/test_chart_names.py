@@ -93,6 +93,16 @@ LINES = {
     "type": "line", "title": A, "x_title": A, "y_title": B,
     "lines": [{"name": A, "x": [1, 2], "y": [0.1, 0.2]}, {"name": B, "x": [1, 2], "y": [1.0, 2.0]}],
 }  # fmt: skip
+REPLAYED = TIMES.assign(
+    end=DAYS + pd.Timedelta(days=1), standard_error=0.1, limit_now=0.5, limit_tried=0.6,
+    status_now="ok", status_tried="fail", fall=[True, None],
+)  # fmt: skip
+EPISODES = pd.DataFrame(
+    {
+        "settings": ["now", "tried"], "rule": PAIR, "severity": ["critical", "info"],
+        "first": DAYS, "fired": [DAYS[1], pd.NaT], "cleared": [pd.NaT, DAYS[1]],
+    }
+)  # fmt: skip
 # What each chart function is called with: names of people wherever it takes one.
 CALLS: Mapping[str, Mapping[str, Any]] = {
     "annotated.annotated_timeline": {
@@ -141,6 +151,7 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
     "series.by_group": {
         "frame": COURSES, "at": "at", "value": "value", "group": "key", "y": A,
     },
+    "replay.replay_chart": {"windows": REPLAYED, "episodes": EPISODES, "title": A},
     "timeline.steps_timeline": {"frame": JOB_STEPS},
     "traffic.requests": {"frame": TIMES, "span": SPAN},
     "traffic.latency": {"frame": TIMES, "span": SPAN},

@@ -367,3 +367,53 @@ def test_settings_are_changed_in_a_form(tour, served):
     assert not page.exception
     config = served.monitoring.monitor_info("late").config
     assert (config.min_rows, config.tolerances) == (321, {"accuracy": 0.2})
+
+
+def counts(page: AppTest) -> dict[str, list[int]]:
+    rows = next(each.value for each in page.dataframe if "tried" in each.value)
+    return {row["title"]: [row["now"], row["tried"]] for row in rows.to_dict("records")}
+
+
+def replay_field(page: AppTest, kind: str, part: str):
+    """The field of a replay by a part of its key, which also holds the value in force."""
+    return next(each for each in getattr(page, kind) if each.key and part in each.key)
+
+
+def test_settings_are_tried_on_history_and_used(tour, served):
+    page = tour("monitoring", monitoring_view="Settings")
+    assert not page.exception
+    assert not page.error
+    assert page.button(key="replay_use").disabled
+    before = counts(page)
+    assert before["Alerts that fired"][0] == before["Alerts that fired"][1] == 1
+    rule = served.monitoring.alert(served.monitoring.alerts("firing")["id"].iloc[0]).name
+    replay_field(page, "toggle", f"replay_{rule}").set_value(False).run()
+    replay_field(page, "number_input", "replay_min_rows").set_value(333).run()
+    assert not page.exception
+    assert counts(page)["Alerts that fired"] == [1, 0]
+    assert len(served.monitoring.alerts("firing")) == 1
+
+    page.button(key="replay_use").click().run()
+    assert not page.exception
+    assert "evaluated from now on" in shown(page)
+
+
+def use_settings() -> None:
+    from pilothouse_app.features.monitoring.replay import use
+
+    rules = [
+        {"name": "drift", "threshold": 0.3, "clear_threshold": 0.24, "for_windows": 1},
+        {"name": "performance", "enabled": False},
+    ]
+    use("late", {"min_rows": 333}, rules, "tried on history")
+
+
+def test_what_was_tried_is_what_is_used(tour, served):
+    page = AppTest.from_function(use_settings, default_timeout=30).run()
+    assert not page.exception
+    assert served.monitoring.monitor_info("late").config.min_rows == 333
+    rules = served.monitoring.rules("late").set_index("name")
+    assert rules.loc["drift", ["threshold", "clear_threshold", "for_windows"]].tolist() == [
+        *(0.3, 0.24, 1)
+    ]
+    assert not rules.loc["performance", "enabled"]

@@ -152,6 +152,7 @@ READS = {
     "monitors drift WINDOW": "town",
     "monitors explain WINDOW": "expected",
     "monitors timeline shop": "",
+    "monitors replay shop": "now: 0 alerts",
     "monitors distributions WINDOW size": "",
     "monitors documents WINDOW": "",
     "monitors metrics shop": "roc_auc",

@@ -18,7 +18,6 @@ from pilothouse.comparison.statistics.time_blocks import DAY_MS
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring.alert_rules import DEFAULT_RULES
 from pilothouse.monitoring.alert_state import AlertState, Condition, advance
-from pilothouse.monitoring.alerts import verdict_of
 from pilothouse.monitoring.checks import DATA_QUALITY, FEATURE_DRIFT, Check
 from pilothouse.monitoring.column_checks import judge_together, score_column
 from pilothouse.monitoring.dependence import BlockRows, Blocks
@@ -37,6 +36,7 @@ from pilothouse.monitoring.profiles import (
     number_window,
     with_dependence,
 )
+from pilothouse.monitoring.rule_verdicts import verdict_of
 from pilothouse.monitoring.tables import CheckResult
 
 SIGNATURE = Signature((), "late", (0, 1), 1)

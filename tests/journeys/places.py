@@ -218,6 +218,9 @@ PLACES: Mapping[str, Place] = {
         "monitoring", view={"monitoring_view": "Notifications"}, shows=("Silences",)
     ),
     "monitoring-alerts": Place("monitoring", view={"monitoring_view": "Alerts"}, shows=("Alerts",)),
+    "monitoring-settings": Place(
+        "monitoring", view={"monitoring_view": "Settings"}, shows=("Alerts and falls",)
+    ),
     "monitoring-rules": Place(
         "monitoring", view={"monitoring_view": "Rules"}, shows=("Alert rules",)
     ),

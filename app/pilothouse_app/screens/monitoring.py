@@ -24,6 +24,7 @@ from pilothouse_app.features.monitoring.alerts import inbox
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
 from pilothouse_app.features.monitoring.metrics import monitored_metrics
 from pilothouse_app.features.monitoring.notifications import notifications_view
+from pilothouse_app.features.monitoring.replay import try_on_history
 from pilothouse_app.features.monitoring.reports import download_page
 from pilothouse_app.features.monitoring.rules import add_rule_button, rules_view
 from pilothouse_app.features.monitoring.settings import change_settings_button, settings_view
@@ -83,6 +84,7 @@ def render() -> None:
         rules_view(name)
     elif view == "settings":
         settings_view(name)
+        try_on_history(name)
     elif windows.empty:
         _no_window()
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -10,7 +11,7 @@ import click
 
 from pilothouse.cli.command import Group, options_of, verb
 from pilothouse.cli.explanations import explanation_output
-from pilothouse.cli.options import INSTANT, JSON_VALUE, NEW_FILE
+from pilothouse.cli.options import INSTANT, JSON_VALUE, NEW_FILE, PAIR
 from pilothouse.cli.output import Output, text_of
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.api import Monitoring
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.monitoring.frames import WindowDocuments
+    from pilothouse.monitoring.history_replay import HistoryReplay
     from pilothouse.monitoring.monitor_config import MonitorInfo
     from pilothouse.workspace import Workspace
 
@@ -157,6 +159,64 @@ def _evaluate(
         f"window {window.id}: {window.status} ({window.rows:,} rows, {window.labelled:,} labelled)"
     )
     return Output(window, text)
+
+
+@verb(
+    monitors,
+    Monitoring.replay,
+    name="replay",
+    example=(
+        "pilothouse monitors replay churn --set drifted_share=0.3",
+        """pilothouse monitors replay churn --set 'tolerances={"roc_auc": 0.02}' """
+        """--rules '[{"name": "performance", "for_windows": 1}]'""",
+    ),
+    own_help=True,
+)
+@deployment_argument
+@click.option(
+    "--set", "settings", type=PAIR, multiple=True, metavar="SETTING=VALUE",
+    help="A setting of the monitor, such as min_rows=500; others as JSON. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--rules", type=JSON_VALUE, default=None,
+    help="A list of rules by name with what changes, or of new rules.",
+)  # fmt: skip
+def _replay(
+    ws: Workspace, deployment: str, settings: tuple[tuple[str, str], ...], rules: Any
+) -> Output:
+    """Try settings and rules on the windows so far of a DEPLOYMENT; nothing is changed."""
+    if not isinstance(rules or [], list):
+        raise Invalid("--rules is a list of rules.", hint='Such as [{"name": "drift"}].')
+    changes = {name: _json_or_text(text) for name, text in settings}
+    tried = ws.monitoring.replay(deployment, changes, rules or [])
+    return Output(tried, _replay_text(tried))
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _replay_text(replay: HistoryReplay) -> str:
+    counts = [
+        f"{side}: {c.alerts} alerts, {c.with_fall} with a fall, {c.without_fall} without one, "
+        f"{c.without_labels} without labels; {c.falls_missed} of {c.falls} falls missed"
+        for side, c in (("now", replay.now), ("tried", replay.tried))
+    ]
+    windows, episodes = replay.windows, replay.episodes
+    changed = windows[windows["status_now"] != windows["status_tried"]]
+    columns = ["start", "status_now", "status_tried", "alerts_now", "alerts_tried", "fall"]
+    tables = [
+        f"{name}:\n{text_of(frame)}"
+        for name, frame in (
+            ("Windows with another status", changed[columns]),
+            ("Alerts", episodes),
+        )
+        if len(frame)
+    ]
+    return "\n\n".join(["\n".join([*counts, *replay.not_replayed]), *tables])
 
 
 @verb(

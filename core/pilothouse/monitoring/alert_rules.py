@@ -97,7 +97,7 @@ class RuleInfo:
 
 def add_rule(session: Session, store: Store, deployment: str, rule: AlertRuleSpec) -> str:
     """Watch results by a rule and return its id. Raises Invalid, or Conflict for a taken name."""
-    _check(rule)
+    check_rule(rule)
     same_name = select(AlertRule).where(
         AlertRule.deployment == deployment, AlertRule.name == rule.name
     )
@@ -129,7 +129,7 @@ def change_rule(
             f"a rule has no {', '.join(unknown)}.", fields=dict.fromkeys(unknown, "unknown")
         )
     after = AlertRuleSpec(**{**before, **changes})
-    _check(after)
+    check_rule(after)
     for name, value in changes.items():
         setattr(row, name, value)
     session.add(row)
@@ -184,7 +184,8 @@ def rule_info(row: AlertRule) -> RuleInfo:
     return RuleInfo(row.id, row.deployment, rule_of(row), row.enabled)
 
 
-def _check(rule: AlertRuleSpec) -> None:
+def check_rule(rule: AlertRuleSpec) -> None:
+    """Raise Invalid for a rule that cannot be used."""
     fields = {
         name: f"one of {', '.join(choices)}"
         for name, choices in CHOICES.items()

@@ -8,7 +8,7 @@ windows in place of time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -51,6 +51,46 @@ def evaluate(verdicts: Iterable[Verdict], for_windows: int, clear_windows: int) 
     for index, verdict in enumerate(verdicts):
         state = advance(state, verdict, index, for_windows, clear_windows)
     return state
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode of an alert, as positions of windows: `fired` is None when it never did.
+
+    `ended` is the window that cleared it, None while it is open.
+    """
+
+    opened: int
+    fired: int | None = None
+    ended: int | None = None
+
+
+def episodes(
+    verdicts: Iterable[Verdict],
+    for_windows: int,
+    clear_windows: int,
+    ended_by_hand: Container[int] = (),
+) -> list[Episode]:
+    """Every episode of these windows, oldest first, as if they had been evaluated one by one.
+
+    After a window in `ended_by_hand` the windows up to it no longer count.
+    """
+    spans: list[Episode] = []
+    state = AlertState()
+    for index, verdict in enumerate(verdicts):
+        state = advance(state, verdict, index, for_windows, clear_windows)
+        is_open = bool(spans) and spans[-1].ended is None
+        if state.opened is not None and not is_open:
+            spans.append(Episode(state.opened))
+        if state.phase == "firing" and spans[-1].fired is None:
+            spans[-1] = replace(spans[-1], fired=index)
+        if state.opened is None and is_open:
+            spans[-1] = replace(spans[-1], ended=index)
+        if index in ended_by_hand:
+            state = AlertState()
+            if spans and spans[-1].ended is None:
+                spans[-1] = replace(spans[-1], ended=index)
+    return spans
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,8 @@ anew, so that a window whose labels came late has its effect in its place.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from fnmatch import fnmatchcase
 
 from sqlmodel import Session, col, func, select
 
@@ -21,13 +19,17 @@ from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import alert_rules
 from pilothouse.monitoring.alert_state import AlertState, Condition, Verdict, combine, evaluate
 from pilothouse.monitoring.check_titles import check_phrase
-from pilothouse.monitoring.checks import (
-    ESTIMATED_PERFORMANCE,
-    NOT_EVALUATED,
-    PREDICTION_DRIFT,
-    PRIMARY,
+from pilothouse.monitoring.checks import PRIMARY
+from pilothouse.monitoring.rule_verdicts import (
+    busiest,
+    compared,
+    condition_of,
+    of_deciding_outputs,
+    signals_of,
+    verdict_of,
+    watched,
+    worst_result,
 )
-from pilothouse.monitoring.observed_results import observed_where_judged
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.monitoring.tables import (
     ACKNOWLEDGED,
@@ -43,7 +45,7 @@ from pilothouse.monitoring.tables import (
     Window,
     of_newest_revision,
 )
-from pilothouse.monitoring.windows import Span, is_of_period, require_period
+from pilothouse.monitoring.windows import require_period
 from pilothouse.storage import Store
 
 VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOLVED: "resolved"}
@@ -162,67 +164,14 @@ def read(session: Session, rule: AlertRule) -> list[WindowReading]:
     return [_reading(window, results.get(window.id, []), condition) for window in windows]
 
 
-def condition_of(rule: AlertRule) -> Condition:
-    """The rule's condition as a value."""
-    return Condition(rule.condition, rule.threshold, rule.clear_threshold)
-
-
 def _reading(window: Window, results: Sequence[CheckResult], condition: Condition) -> WindowReading:
     judged: list[tuple[Verdict, CheckResult]] = [
         (verdict_of(result, condition), result) for result in results
     ]
     breaches = [result for verdict, result in judged if verdict == "breach"]
     others = [result for verdict, result in judged if verdict != "unknown"]
-    worst = _worst_result(breaches or others, condition)
+    worst = worst_result(breaches or others, condition)
     return WindowReading(window, combine([verdict for verdict, _ in judged]), worst)
-
-
-def verdict_of(result: CheckResult, condition: Condition) -> Verdict:
-    """The verdict on one result; one that chance explains is no breach, but not clear either."""
-    if result.status in NOT_EVALUATED:
-        return "unknown"
-    verdict = condition.verdict(*_compared(result, condition.kind))
-    by_chance = verdict == "breach" and _is_within_chance(result, condition)
-    return "between" if by_chance else verdict
-
-
-def _is_within_chance(result: CheckResult, condition: Condition) -> bool:
-    """Whether chance explains a score on the bad side that the rule watches.
-
-    Results from before chance was weighed are never explained by it.
-    """
-    if result.p_value is None or result.noise_level is None or result.score is None:
-        return False
-    if result.p_value <= result.noise_level:
-        return False
-    if rule_kinds.get(condition.kind).in_tolerances:
-        return True
-    worse = result.score + (1 if result.direction == "above" else -1)
-    now, then = (condition.excess(score, result.reference) for score in (result.score, worse))
-    return now is not None and then is not None and then > now
-
-
-def _compared(result: CheckResult, kind: str) -> tuple[float | None, float | None]:
-    """The score and the reference that a kind of rule compares: values, or tolerances.
-
-    The check fails at its threshold, on its bad side of the reference, so that the distance from
-    the reference over the distance of the threshold is positive exactly where it is worse.
-    """
-    score, reference, fails = result.score, result.reference, result.threshold
-    if not rule_kinds.get(kind).in_tolerances:
-        return score, reference
-    if score is None or reference is None or fails is None or fails == reference:
-        return None, None
-    return (score - reference) / (fails - reference), 0.0
-
-
-def _worst_result(results: Iterable[CheckResult], condition: Condition) -> CheckResult | None:
-    """The result that lies farthest beyond the threshold."""
-    return max(
-        results,
-        key=lambda result: condition.excess(*_compared(result, condition.kind)) or 0.0,
-        default=None,
-    )
 
 
 def _windows(session: Session, rule: AlertRule) -> list[Window]:
@@ -241,49 +190,32 @@ def _windows(session: Session, rule: AlertRule) -> list[Window]:
     )
     if closed is not None:
         query = query.where(col(Window.start) > closed)
-    busiest: dict[datetime, Window] = {}
-    for window in session.exec(query.order_by(col(Window.start), col(Window.rows).desc())):
-        if period is None or is_of_period(Span(window.start, window.end), period):
-            busiest.setdefault(window.start, window)
-    return list(busiest.values())
+    windows = session.exec(query.order_by(col(Window.start), col(Window.rows).desc()))
+    return busiest(windows, period)
 
 
 def _results(
     session: Session, rule: AlertRule, windows: Sequence[Window]
 ) -> dict[str, list[CheckResult]]:
     """The results that the rule watches, of each window's newest revision."""
-    newest = {window.id: window.revision for window in windows}
     query = (
         select(CheckResult)
         .join(Window, of_newest_revision())
-        .where(Window.deployment == rule.deployment, CheckResult.signal == rule.signal)
+        .where(Window.deployment == rule.deployment, col(CheckResult.signal).in_(signals_of(rule)))
     )
-    of_outputs = rule.signal == PREDICTION_DRIFT and rule.column == "*"
     if rule.check == PRIMARY:
         query = query.where(CheckResult.primary)
-    elif of_outputs:
+    elif of_deciding_outputs(rule):
         # Which outputs decide is written on their primary test, which may be another one.
         query = query.where(col(CheckResult.primary) | (col(CheckResult.check) == rule.check))
     else:
         query = query.where(CheckResult.check == rule.check)
 
-    results = [result for result in session.exec(query) if result.window_id in newest]
-    if rule.signal == ESTIMATED_PERFORMANCE:
-        results = observed_where_judged(session, results)
-    if of_outputs and rule.check != PRIMARY:
-        deciding = {(result.window_id, result.column) for result in results if result.primary}
-        results = [
-            result
-            for result in results
-            if result.check == rule.check and (result.window_id, result.column) in deciding
-        ]
-
-    by_window: dict[str, list[CheckResult]] = {}
-    for result in results:
-        if fnmatchcase(result.column, rule.column):
-            by_window.setdefault(result.window_id, []).append(result)
-
-    return by_window
+    by_window: dict[str, list[CheckResult]] = {window.id: [] for window in windows}
+    for result in session.exec(query):
+        if result.window_id in by_window:
+            by_window[result.window_id].append(result)
+    return {window: watched(rule, results) for window, results in by_window.items()}
 
 
 def _open_alert(session: Session, rule: AlertRule) -> Alert | None:
@@ -361,7 +293,7 @@ def breach_message(rule: AlertRule, result: CheckResult, window: Window) -> str:
     """The breach in a sentence."""
     check = check_phrase(result.check, result.signal)
     subject = f"{check} of {result.column}" if result.column else check
-    score, reference = _compared(result, rule.condition)
+    score, reference = compared(result, rule.condition)
     breach = rule_kinds.get(rule.condition).describe(score or 0.0, reference, rule.threshold)
     if rule_kinds.get(rule.condition).in_tolerances and result.reference is not None:
         breach += f" (reference {result.reference:.4g}, limit {_limit(rule, result) or 0.0:.4g})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pilothouse.monitoring.history_replay import HistoryReplay
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,25 @@ class Monitoring(Service):
         start_ms, end_ms = Span(start, end).in_ms
         result = evaluate_job(self._store, quiet, deployment, start_ms, end_ms, restore=True)
         return str(result["window"])
+
+    def replay(
+        self,
+        deployment: str,
+        settings: Mapping[str, Any] | None = None,
+        rules: Sequence[AlertRuleSpec | Mapping[str, Any]] = (),
+    ) -> HistoryReplay:
+        """Try settings and rules on the windows so far: statuses and alerts, beside real falls.
+
+        `settings` are fields of `MonitorConfig`; `rules` name a rule with the fields that change,
+        such as {"name": "drift", "for_windows": 3, "enabled": False}, or are one more rule. Stored
+        results are judged anew, no row is read, and nothing is changed.
+
+        Raises NotFound when nobody monitors it, or Invalid.
+        """
+        from pilothouse.monitoring import history_replay  # loads numpy
+
+        with self._store.read() as session:
+            return history_replay.replay(session, deployment, settings or {}, rules)
 
     def windows(self, deployment: str | None = None) -> pd.DataFrame:
         """Windows, oldest first; columns as in `frames.WINDOWS`."""

@@ -158,7 +158,7 @@ def assess(
     checks = [*judged.checks, *window_checks(facts, config)]
     if reference.columns or reference.faults:  # outputs alone may be known
         n_reference = reference.inputs_rows if reference.inputs_from else reference.rows
-        checks.append(_share(checks, config, n_reference, len(rows)))
+        checks.append(share_check(checks, config, n_reference, len(rows)))
     checks += _performance_checks(reference, rows, config, signature, performance)
     return Assessment(
         checks=tuple(_explained(checks, reference)),
@@ -193,7 +193,7 @@ def _judged_columns(
         FEATURE_DRIFT: block_rows(reference.blocks, rows),
         PREDICTION_DRIFT: block_rows(reference.output_blocks, rows),
     }
-    informative = {column.name for column in output_columns(signature)[DECIDING_OUTPUTS:]}
+    informative = informative_outputs(signature)
     times = {field.name for field in signature.inputs if field.type == "time"}
     for signal, column, pair in _columns(reference, rows, signature):
         decides = signal != PREDICTION_DRIFT or column not in informative
@@ -211,6 +211,11 @@ def _judged_columns(
 
     checks = [*faults, *judge_together(scored, config.false_discovery_rate)]
     return JudgedColumns(checks, profiles, frozenset(with_values), all_differ)
+
+
+def informative_outputs(signature: Signature) -> frozenset[str]:
+    """The outputs whose drift is tested, to be looked at, but decides nothing."""
+    return frozenset(column.name for column in output_columns(signature)[DECIDING_OUTPUTS:])
 
 
 def _performance_checks(
@@ -356,7 +361,9 @@ def _judged(checks: Sequence[Check]) -> list[Check]:
     return [check for check in checks if check.status not in NOT_EVALUATED]
 
 
-def _share(checks: list[Check], config: MonitorConfig, n_reference: int, n_current: int) -> Check:
+def share_check(
+    checks: Sequence[Check], config: MonitorConfig, n_reference: int, n_current: int
+) -> Check:
     """The share of features that have drifted, of those that could be judged."""
     judged = _judged(_deciding_features(checks))
     limits = CheckLimits(config.drifted_share / 2, config.drifted_share)

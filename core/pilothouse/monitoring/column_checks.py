@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from pilothouse.monitoring.chance import Chance, benjamini_hochberg
 from pilothouse.monitoring.checks import (
@@ -201,12 +202,14 @@ def _judged(item: ScoredCheck, level: float) -> Check:
     elif p_value > level and status in (WARN, FAIL):
         status = OK
         message = f"within chance: without any change the score is up to {noise:.3g}"
-    return replace(
-        check,
-        status=status,
-        message=message,
-        noise=noise,
-        noise_method=item.chance.method,
-        noise_level=level,
-        p_value=p_value,
-    )
+    judged: dict[str, Any] = {
+        "status": status,
+        "message": message,
+        "noise": noise,
+        "noise_method": item.chance.method,
+        "noise_level": level,
+        "p_value": p_value,
+    }
+    # PERF: a replay judges thousands of stored checks, most of which stay as they are.
+    is_same = all(getattr(check, name) == value for name, value in judged.items())
+    return check if is_same else replace(check, **judged)

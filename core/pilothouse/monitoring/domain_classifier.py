@@ -53,6 +53,8 @@ class NormalChance:
         """The upper tail of the normal distribution."""
         from scipy.special import ndtr
 
+        if not self.error:  # of rows that are told apart without a fault
+            return float(score <= self.mean)
         return float(ndtr(-(score - self.mean) / self.error))
 
     def limit(self, level: float) -> float:
@@ -91,7 +93,7 @@ def domain_check(
         FEATURE_DRIFT, DOMAIN_CLASSIFIER, "", METHOD, INSUFFICIENT,
         warn=LIMITS.warn, threshold=LIMITS.fail, n_reference=len(reference), n_current=len(window),
     )  # fmt: skip
-    if rows < max(config.min_rows, 10 * FOLDS) or not kinds:
+    if rows < needed_rows(config) or not kinds:
         message = f"{rows:,} rows; {config.min_rows:,} are needed" if kinds else "no column to use"
         return replace(check, message=message)
     sides = [
@@ -105,6 +107,11 @@ def domain_check(
         replace(check, score=separation.area), LIMITS, NormalChance(0.5, separation.error)
     )
     return judge_together([scored], config.false_discovery_rate)[0]
+
+
+def needed_rows(config: MonitorConfig) -> int:
+    """How many rows either side must have."""
+    return max(config.min_rows, 10 * FOLDS)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,13 @@ where the observed metric of the same window is ok, its estimate does not warn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pilothouse.comparison.statistics.standard_errors import StandardError
-from pilothouse.models.metrics.expected_metrics import Estimate
 from pilothouse.monitoring.checks import (
     ESTIMATED_PERFORMANCE,
     FAIL,
@@ -34,6 +33,19 @@ if TYPE_CHECKING:
 SAMPLING = "sampling error"
 
 
+@dataclass(frozen=True)
+class EstimatedMetric:
+    """An estimate beside the reference's value; without a value the answers allowed none."""
+
+    method: str
+    rows: int
+    reference: float | None
+    n_reference: int
+    value: float | None = None
+    error: float | None = None
+    reference_error: float | None = None
+
+
 def estimated_checks(
     estimated: EstimatedPerformance,
     observed: Sequence[Check],
@@ -44,7 +56,12 @@ def estimated_checks(
     """A check of each metric that the reference's estimator gives, beside the observed ones."""
     labelled = {check.check: check for check in observed}
     return [
-        _overruled(_check(metric, estimated, reference, min_rows), labelled.get(metric.key))
+        estimated_check(
+            metric,
+            _estimated_metric(metric.key, estimated, reference),
+            min_rows,
+            labelled.get(metric.key),
+        )
         for metric in metrics
         if metric.key in estimated.gaps and metric.key in reference.metrics
     ]
@@ -68,59 +85,62 @@ def _is_decided(check: Check) -> bool:
     return check.signal == PERFORMANCE and check.status not in NOT_EVALUATED
 
 
-def _check(
-    metric: MonitoredMetric,
-    estimated: EstimatedPerformance,
-    reference: ReferenceProfile,
-    min_rows: int,
+def _estimated_metric(
+    key: str, estimated: EstimatedPerformance, reference: ReferenceProfile
+) -> EstimatedMetric:
+    """An estimate and its errors; that of the reference includes how far the estimator was off."""
+    estimate = estimated.metrics.get(key)
+    metric = EstimatedMetric(
+        estimated.method, estimated.rows, reference.metrics[key], reference.rows
+    )
+    if estimate is None:
+        return metric
+    of_reference = reference.errors.get(key)
+    if of_reference is None:
+        share = metric.rows / metric.n_reference if metric.n_reference else 0.0
+        of_reference = estimate.error * share**0.5
+    error = float(np.hypot(of_reference, estimated.gaps[key]))
+    return replace(metric, value=estimate.value, error=estimate.error, reference_error=error)
+
+
+def estimated_check(
+    metric: MonitoredMetric, estimate: EstimatedMetric, min_rows: int, observed: Check | None
 ) -> Check:
-    estimate = estimated.metrics.get(metric.key)
-    base = reference.metrics[metric.key]
-    limits = metric.limits(base)
+    """The check of an estimate, judged by its error and the reference's, and by labels."""
+    check = _check(metric, estimate, min_rows)
+    if estimate.error is not None:
+        error = StandardError(estimate.error, SAMPLING)
+        check = beyond_chance(check, error, "", estimate.reference_error)
+        check = replace(check, message=check.message.replace("too few labels", "too few rows"))
+    return _overruled(_softened(check), observed)
+
+
+def _check(metric: MonitoredMetric, estimate: EstimatedMetric, min_rows: int) -> Check:
+    limits = metric.limits(estimate.reference)
     status, message = INSUFFICIENT, ""
-    if estimated.rows < max(min_rows, 1):
-        message = f"{estimated.rows:,} rows; {min_rows:,} are needed"
-    elif estimate is None:
+    if estimate.rows < max(min_rows, 1):
+        message = f"{estimate.rows:,} rows; {min_rows:,} are needed"
+    elif estimate.value is None:
         message = "the answers do not allow an estimate"
     elif limits is not None:
         status = limits.judge(estimate.value)
 
-    check = Check(
+    return Check(
         ESTIMATED_PERFORMANCE,
         metric.key,
         "",
-        estimated.method,
+        estimate.method,
         status,
         metric.direction,
-        score=None if estimate is None else estimate.value,
+        score=estimate.value,
         warn=limits.warn if limits else None,
         threshold=limits.fail if limits else None,
-        reference=base,
-        n_reference=reference.rows,
-        n_current=estimated.rows,
+        reference=estimate.reference,
+        n_reference=estimate.n_reference,
+        n_current=estimate.rows,
         primary=metric.primary,
         message=message,
     )
-    if estimate is None:
-        return check
-    gap = estimated.gaps[metric.key]
-    return _softened(_beyond_chance(check, estimate, reference.errors, gap))
-
-
-def _beyond_chance(
-    check: Check, estimate: Estimate, errors: Mapping[str, float], gap: float
-) -> Check:
-    """The check, judged by the error of the estimate and that of the reference.
-
-    The latter includes how far the estimator was off on the reference itself.
-    """
-    of_reference = errors.get(check.check)
-    if of_reference is None:
-        share = check.n_current / check.n_reference if check.n_reference else 0.0
-        of_reference = estimate.error * share**0.5
-    error = StandardError(estimate.error, SAMPLING)
-    judged = beyond_chance(check, error, "", float(np.hypot(of_reference, gap)))
-    return replace(judged, message=judged.message.replace("too few labels", "too few rows"))
 
 
 def _softened(check: Check) -> Check:

@@ -11,6 +11,7 @@ from pilothouse.comparison.statistics.standard_errors import StandardError
 from pilothouse.monitoring.checks import FAIL, INSUFFICIENT, OK, WARN, Check
 
 ERRORS = 2.5  # how many standard errors worse than the reference is more than chance
+ROUNDING = 1e-12
 NOT_WORSE = 1.645  # errors between a metric and its tolerance that show with 95 % that it holds
 
 
@@ -54,6 +55,18 @@ def beyond_chance(
     if check.status in (WARN, FAIL):
         return replace(judged, status=OK, message=f"within {ERRORS} standard errors")
     return judged
+
+
+def error_of(check: Check) -> StandardError | None:
+    """The standard error that a check was judged by, with what its noise says of inflation."""
+    if check.standard_error is None or check.reference is None or check.noise is None:
+        return None
+    sign = -1 if check.direction == "below" else 1
+    total = float(np.hypot(check.standard_error, check.reference_error or 0.0))
+    inflation = sign * (check.noise - check.reference) - ERRORS * total
+    if abs(inflation) <= ROUNDING * max(abs(check.noise), abs(check.reference), total):
+        inflation = 0.0
+    return StandardError(check.standard_error, check.noise_method or "", inflation)
 
 
 def _upper_tail(z: float) -> float:

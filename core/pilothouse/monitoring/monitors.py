@@ -37,7 +37,7 @@ def ensure_monitor(session: Session, store: Store, deployment: str, **settings: 
     if existing is not None:
         return change_monitor(session, store, deployment, settings) if settings else _info(existing)
 
-    config = _checked(session, MonitorConfig(), settings)
+    config = checked_settings(session, MonitorConfig(), settings)
     now = store.now()
     monitor = Monitor(
         deployment=deployment,
@@ -62,7 +62,7 @@ def change_monitor(
     """Change a monitor's settings; windows are judged by them from their next evaluation on."""
     monitor = require(session, deployment)
     before = _columns(_config(monitor))
-    after = _columns(_checked(session, _config(monitor), settings))
+    after = _columns(checked_settings(session, _config(monitor), settings))
     changed = {name: value for name, value in after.items() if before[name] != value}
     if changed:
         for name, value in changed.items():
@@ -108,7 +108,10 @@ def serving(session: Session, deployment: str) -> tuple[str, int]:
     return row.model, row.serving_version or row.version
 
 
-def _checked(session: Session, config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfig:
+def checked_settings(
+    session: Session, config: MonitorConfig, settings: Mapping[str, Any]
+) -> MonitorConfig:
+    """The config with these settings changed. Raises Invalid for one that makes no sense."""
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
         raise Invalid(

@@ -38,10 +38,10 @@ def checked(
         weighed = quality.weigh(facts)
     except NotEvaluated as why:
         return replace(check, message=str(why))
-    return None if weighed is None else _judged(check, weighed, limits, config)
+    return None if weighed is None else judge_weighed(check, weighed, limits, config)
 
 
-def _judged(
+def judge_weighed(
     check: Check, weighed: WindowScore, limits: CheckLimits, config: MonitorConfig
 ) -> Check:
     """The check with its status: a breach is beyond a limit and beyond chance, or what is usual."""

@@ -106,3 +106,8 @@ def test_a_monitor_tests_columns_together_when_it_is_asked_to(desk: Any) -> None
     found = results[results["check"] == "domain_classifier"].iloc[0]
     assert (found["status"], found["n_current"]) == ("ok", 1_500)
     assert 0.4 < found["score"] < 0.6
+
+
+def test_rows_that_are_told_apart_without_a_fault_have_no_error() -> None:
+    chance = NormalChance(0.5, 0.0)
+    assert (chance.p_value(1.0), chance.p_value(0.5), chance.limit(0.01)) == (0.0, 1.0, 0.5)

@@ -96,7 +96,7 @@ def change_settings(deployment: str) -> None:
     changes = _general(config)
     tolerances = dict(config.tolerances)
     for key, metric in monitored_metrics(deployment).items():
-        if (value := _tolerance(key, metric)) != metric["tolerance"]:
+        if (value := tolerance_field(key, metric)) != metric["tolerance"]:
             tolerances[key] = value
     st.markdown(":gray[They apply to windows evaluated from now on.]")
     if dialog_buttons("Change", "settings") and run_or_show_error(
@@ -183,13 +183,13 @@ def dataset_refs() -> list[str]:
     return refs
 
 
-def _tolerance(key: str, metric: Metric) -> float:
+def tolerance_field(key: str, metric: Metric, *, prefix: str = "settings") -> float:
     """The field of a tolerance: a share of the reference's value, or a difference."""
     unit = "share of the reference" if metric["relative"] else metric["unit"] or "difference"
     label = f"{metric['title']} ({unit})"
     value = float(metric["tolerance"])
     return float(
         st.number_input(
-            label, 0.0, None, value, step=0.01, format="%.4g", key=f"settings_tolerance_{key}"
+            label, 0.0, None, value, step=0.01, format="%.4g", key=f"{prefix}_tolerance_{key}"
         )
     )
