@@ -209,7 +209,7 @@ PLACES: Mapping[str, Place] = {
     "deployment-log": Place("deployment", deployment, {"deployment_view": "Log"}),
     "monitoring": Place("monitoring", shows=("Predictions and labels by window",)),
     "monitoring-drift": Place(
-        "monitoring", view={"monitoring_view": "Drift"}, shows=("Columns by drift",)
+        "monitoring", view={"monitoring_view": "Drift"}, shows=("Columns by harm",)
     ),
     "monitoring-windows": Place(
         "monitoring", view={"monitoring_view": "Windows"}, shows=("Windows",)
@@ -224,7 +224,7 @@ PLACES: Mapping[str, Place] = {
     "monitoring-rules": Place(
         "monitoring", view={"monitoring_view": "Rules"}, shows=("Alert rules",)
     ),
-    "window": Place("window", window, shows=("Columns by drift",)),
+    "window": Place("window", window, shows=("Columns by harm",)),
     "window-performance": Place(
         "window", window, {"window_view": "Performance"}, ("Observed metrics",)
     ),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+
+from pilothouse.monitoring.alert_rules import AlertRuleSpec
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 MAX_CLICKS, REPORT_MS = 6, 120_000
@@ -15,11 +18,36 @@ COUNT_CLICKS = """addEventListener('click', event => {
 }, true)"""
 
 
-def test_six_clicks_from_the_red_tile_to_the_retraining(visitor: Any, voyage: Any) -> None:
+@pytest.fixture
+def firing(voyage: Any) -> Iterator[str]:
+    """An alert on the newest window, whose model is worse; one bad window is enough for it."""
+    monitoring = voyage.workspace.monitoring
+    newest = monitoring.windows("flights-late").iloc[-1]
+    impatient = AlertRuleSpec(
+        name="one bad week",
+        signal="performance",
+        check="primary",
+        condition="worse_than_tolerated",
+        threshold=1.0,
+        for_windows=1,
+        severity="critical",
+    )
+    rule = monitoring.add_rule("flights-late", impatient)
+    monitoring.monitor("flights-late", min_rows=199)  # other settings make it due
+    monitoring.evaluate("flights-late", newest["start"], newest["end"])
+    alerts = monitoring.alerts("firing")
+    yield str(alerts[alerts["name"] == "one bad week"]["id"].item())
+    monitoring.pause_rule(rule)
+    monitoring.monitor("flights-late", min_rows=200)
+
+
+def test_six_clicks_from_the_red_tile_to_the_retraining(
+    visitor: Any, voyage: Any, firing: str
+) -> None:
     monitoring, jobs = voyage.workspace.monitoring, voyage.workspace.jobs
     alerts = monitoring.alerts()
     still_open = alerts[alerts["state"] != "resolved"]
-    alert = monitoring.alert(str(alerts[alerts["state"] == "firing"]["id"].iloc[0]))
+    alert = monitoring.alert(firing)
     explanation = monitoring.explain(alert.id)
     visitor.page.add_init_script(COUNT_CLICKS)
     visitor.open("/")
