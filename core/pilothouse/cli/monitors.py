@@ -167,7 +167,7 @@ def _evaluate(
     name="replay",
     example=(
         "pilothouse monitors replay churn --set drifted_share=0.3",
-        """pilothouse monitors replay churn --set 'tolerances={"roc_auc": 0.02}' """
+        """pilothouse monitors replay churn --set 'tolerances={"accuracy": 0.02}' """
         """--rules '[{"name": "performance", "for_windows": 1}]'""",
     ),
     own_help=True,
