@@ -189,10 +189,11 @@ def _judged_columns(
     scored: list[ScoredCheck] = []
     profiles: dict[str, Any] = {}
     all_differ, with_values = False, set[str]()
-    blocks = {
-        FEATURE_DRIFT: block_rows(reference.blocks, rows),
-        PREDICTION_DRIFT: block_rows(reference.output_blocks, rows),
-    }
+    of_features = block_rows(reference.blocks, rows)
+    # PERF: numbering the blocks of a million rows takes a while; mostly they are the same ones.
+    is_one_size = reference.output_blocks == reference.blocks
+    of_outputs = of_features if is_one_size else block_rows(reference.output_blocks, rows)
+    blocks = {FEATURE_DRIFT: of_features, PREDICTION_DRIFT: of_outputs}
     informative = informative_outputs(signature)
     times = {field.name for field in signature.inputs if field.type == "time"}
     for signal, column, pair in _columns(reference, rows, signature):

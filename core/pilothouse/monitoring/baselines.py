@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,7 +149,12 @@ def _load(store: Store, digest: str) -> ReferenceProfile:
     return _profiles[digest]
 
 
+@lru_cache(maxsize=2)
 def _frame(path: Path) -> pd.DataFrame:
+    """The rows of an artifact, whose content never changes; nobody changes the frame.
+
+    PERF: each evaluation of a window may need them: the profile, segments, the domain classifier.
+    """
     import pandas as pd
 
     return pd.read_parquet(path)
