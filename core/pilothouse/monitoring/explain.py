@@ -25,7 +25,9 @@ from pilothouse.monitoring.column_changes import MISSING, figures
 from pilothouse.monitoring.example_rows import example_rows_of
 from pilothouse.monitoring.explanation import ColumnCause, Explanation, MetricChange
 from pilothouse.monitoring.explanation_text import sentences
+from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.ranking import BREACHED
+from pilothouse.monitoring.rule_verdicts import busiest
 from pilothouse.monitoring.segments import segments_of
 from pilothouse.monitoring.tables import Alert, AlertRule, CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.upstream_events import (
@@ -105,11 +107,10 @@ def _history(session: Session, window: Window) -> list[Window]:
         col(Window.removed_at).is_(None),
         Window.rows > 0,
     )
-    busiest: dict[datetime, Window] = {}
-    for earlier in session.exec(query.order_by(col(Window.start), col(Window.rows).desc())):
-        if is_as_long(Span(earlier.start, earlier.end), window.end - window.start):
-            busiest.setdefault(earlier.start, earlier)
-    return [*busiest.values(), window]
+    earlier = session.exec(query.order_by(col(Window.start), col(Window.rows).desc()))
+    length = window.end - window.start
+    as_long = (part for part in earlier if is_as_long(Span(part.start, part.end), length))
+    return [*busiest(as_long), window]
 
 
 def _columns(
@@ -122,14 +123,9 @@ def _columns(
     importance = baselines.importance(store, session, window.model, window.version)
     ranking = frames.drift_ranking(session, store.artifacts, window.id, importance)
     breached = ranking[ranking["status"].isin(BREACHED)].head(MAX_COLUMNS)
-    rows = [_without_nan(row) for row in breached.to_dict("records")]
+    rows = plain_rows(breached)
     statuses = _column_statuses(session, history, [str(row["column"]) for row in rows])
     return tuple(_cause(row, profiles, statuses, history) for row in rows)
-
-
-def _without_nan(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """A row of a frame with None where a number is missing."""
-    return {str(name): None if value != value else value for name, value in row.items()}
 
 
 def _cause(
@@ -204,7 +200,7 @@ def _metric(
     chosen = results[(results["signal"] == PERFORMANCE) & results["primary"]]
     if chosen.empty:
         return None
-    row = _without_nan(chosen.iloc[0].to_dict())
+    row = plain_rows(chosen.head(1))[0]
     value, error = row["score"], row["standard_error"]
     bounds = (None, None)
     if value is not None and error is not None:

@@ -29,11 +29,11 @@ Result = CheckResult | Check
 R = TypeVar("R", CheckResult, Check)
 
 
-def busiest(windows: Iterable[Window], period: Period | None) -> list[Window]:
+def busiest(windows: Iterable[Window], period: Period | None = None) -> list[Window]:
     """Of the windows of each span, sorted by start and falling rows, the busiest version's.
 
-    Those of another period, from before the monitor's was changed, do not count: a day and a week
-    in a row are not two windows in a row.
+    With a period, those of another one, from before the monitor's was changed, do not count: a day
+    and a week in a row are not two windows in a row.
     """
     chosen: dict[datetime, Window] = {}
     for window in windows:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session, col, select
 
 from pilothouse.monitoring.alert_rules import rule_title
+from pilothouse.monitoring.rule_verdicts import busiest
 from pilothouse.monitoring.tables import FIRING, RESOLVED, Alert, AlertEvent, Window
 from pilothouse.monitoring.upstream_events import UpstreamEvent, events_between, version_changes
 
@@ -49,10 +50,7 @@ def _windows(session: Session, deployment: str) -> list[Window]:
     query = select(Window).where(
         Window.deployment == deployment, col(Window.removed_at).is_(None), Window.rows > 0
     )
-    busiest: dict[object, Window] = {}
-    for window in session.exec(query.order_by(col(Window.start), col(Window.rows).desc())):
-        busiest.setdefault(window.start, window)
-    return list(busiest.values())
+    return busiest(session.exec(query.order_by(col(Window.start), col(Window.rows).desc())))
 
 
 def _alerts(session: Session, deployment: str) -> list[UpstreamEvent]:

@@ -33,6 +33,7 @@ from pilothouse.monitoring.tables import (
     CheckResult,
     Silence,
     Window,
+    of_newest_revision,
 )
 
 SILENCED, INHIBITED = "silenced", "inhibited"
@@ -220,11 +221,7 @@ def _read_windows(session: Session, alerts: Sequence[Alert], facts: Facts) -> No
     is_schema = (col(CheckResult.signal) == DATA_QUALITY) & (col(CheckResult.check) == SCHEMA)
     query = (
         select(CheckResult)
-        .join(
-            Window,
-            (col(Window.id) == col(CheckResult.window_id))
-            & (col(Window.revision) == col(CheckResult.revision)),
-        )
+        .join(Window, of_newest_revision())
         .where(col(Window.id).in_(ids), or_(is_metric, is_schema))
     )
     for result in session.exec(query):

@@ -21,6 +21,7 @@ from pilothouse.monitoring.checks import (
     PRIMARY,
     WARN,
 )
+from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.ranking import BREACHED, deciding_checks
 from pilothouse.monitoring.report_pages.markup import Html, clip, join, tag
 from pilothouse.monitoring.report_pages.page_layout import (
@@ -46,7 +47,6 @@ from pilothouse.monitoring.report_pages.value_text import (
     MetricText,
     day,
     plural,
-    records,
     sentence_case,
     share,
 )
@@ -150,13 +150,13 @@ def read_period(session: Session, deployment: str, span: Span) -> PeriodReport:
     is_in = (events["at"] >= span.start) & (events["at"] < span.end)
     return PeriodReport(
         span=span,
-        windows=records(windows),
-        busiest=records(busiest),
+        windows=plain_rows(windows),
+        busiest=plain_rows(busiest),
         columns=_column_statuses(session, ids),
         metric_key=key,
         metric=metric,
         estimate=estimate,
-        events=records(events[is_in]),
+        events=plain_rows(events[is_in]),
         alerts=_alerts_of(session, deployment, span),
         metrics=metrics,
     )
@@ -190,7 +190,7 @@ def _primary_metric(
     if not keys:
         return "", [], []
     scored = [frame[(frame["check"] == keys[0]) & frame["score"].notna()] for frame in sides]
-    return keys[0], records(scored[0]), records(scored[1])
+    return keys[0], plain_rows(scored[0]), plain_rows(scored[1])
 
 
 def _column_statuses(session: Session, ids: list[str]) -> list[tuple[str, list[str | None]]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pilothouse.monitoring.binning import format_number
 from pilothouse.monitoring.frames import bins
+from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.report_pages.markup import Html, clip, decimal, tag
 from pilothouse.monitoring.report_pages.svg_axes import (
     Scale,
@@ -15,7 +16,7 @@ from pilothouse.monitoring.report_pages.svg_axes import (
     horizontal_grid,
     ticks,
 )
-from pilothouse.monitoring.report_pages.value_text import records, share
+from pilothouse.monitoring.report_pages.value_text import share
 
 WIDTH, HEIGHT = 340.0, 150.0
 LEFT, RIGHT, TOP, BOTTOM = 34.0, 336.0, 6.0, 132.0
@@ -30,7 +31,7 @@ Bins = Sequence[Mapping[str, Any]]
 def distribution_bars(profile: Mapping[str, Any], name: str) -> Html:
     """A chart of the shares of rows in the reference and in the window, from a stored profile."""
     label = f"Shares of {name} in the reference and in the window"
-    rows = records(bins(profile, MAX_CATEGORIES))
+    rows = plain_rows(bins(profile, MAX_CATEGORIES))
     if profile["kind"] == "category":
         return _level(rows, label)
     return _upright(rows, label)

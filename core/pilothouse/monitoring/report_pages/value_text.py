@@ -12,8 +12,6 @@ from pilothouse.experiments.metrics.kinds import MetricKind, metric_kind
 from pilothouse.monitoring.checks import ERROR, FAIL, INSUFFICIENT, LABEL_COVERAGE, OK, WARN
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pilothouse.monitoring.performance import MonitoredMetric
 
 DASH = "–"  # noqa: RUF001
@@ -61,14 +59,6 @@ class MetricText:
             return self.value(key, value)
         kind = self.kind(key)
         return f"{kind.format_number(value)} ± {error:.2g} {kind.unit}".rstrip()
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame with None where a value is missing."""
-    return [
-        {str(name): None if value != value else value for name, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
 
 
 def number(value: float | None, digits: int = 3) -> str:

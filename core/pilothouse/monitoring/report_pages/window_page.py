@@ -27,6 +27,7 @@ from pilothouse.monitoring.column_changes import BeforeAfter, figures
 from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.explanation_text import share_text
 from pilothouse.monitoring.monitor_config import MonitorInfo
+from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.ranking import BREACHED, rank_columns
 from pilothouse.monitoring.reference_text import reference_sentences
 from pilothouse.monitoring.report_pages.markup import Html, clip, join, tag
@@ -48,7 +49,6 @@ from pilothouse.monitoring.report_pages.value_text import (
     MetricText,
     day,
     number,
-    records,
     sentence_case,
     settings_text,
     share,
@@ -139,8 +139,8 @@ def read_window(session: Session, store: Store, window_id: str) -> WindowReport:
     return WindowReport(
         window=window,
         explanation=explain.explain_window(session, store, window_id),
-        results=records(results),
-        ranking=records(rank_columns(results, profile["columns"], importance)),
+        results=plain_rows(results),
+        ranking=plain_rows(rank_columns(results, profile["columns"], importance)),
         profile=profile,
         monitor=monitors.monitor_info(session, window.deployment),
         metrics=MetricText(monitors.monitored(session, window.deployment)),
