@@ -130,10 +130,10 @@ def _tiles(now: Overview, span: str) -> list[Kpi]:
 
 
 def _alerts_address(now: Overview) -> PageAddress:
-    """The only open alert, else the inbox."""
+    """The only open alert, else the inbox of all deployments, which the tile counts."""
     if len(now.alerts) == 1:
         return address("alert", str(now.alerts[0]["id"]))
-    return screen("monitoring", monitoring_view="Alerts")
+    return screen("monitoring", monitoring_view="Alerts", alerts_scope="all")
 
 
 def _traffic(now: Overview, span: str) -> None:
