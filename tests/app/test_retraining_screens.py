@@ -85,11 +85,11 @@ def test_a_request_is_answered_with_one_button(tour, asked):
     assert page.dataframe[-1].value["why"].tolist() == ["ada decided"]
 
 
-def test_a_request_is_not_started_while_the_policy_is_off(tour, asked):
+def test_a_request_is_withdrawn_when_the_policy_is_switched_off(tour, asked):
     asked.pipelines.set_retraining_policy("late", mode="off")
     page = view(tour)
-    assert page.button(key="retraining_approve").disabled
-    assert not page.button(key="retraining_decline").disabled
+    assert "retraining_approve" not in {button.key for button in page.button}
+    assert page.dataframe[-1].value["outcome"].tolist() == ["Withdrawn"]
 
 
 def test_what_held_a_retraining_back_is_listed(tour, asked, clock):

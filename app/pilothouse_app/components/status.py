@@ -69,6 +69,7 @@ COLOURS: dict[str, Colour] = {
     "asked": "orange",
     "held": "gray",
     "declined": "gray",
+    "withdrawn": "gray",
     "recovered": "gray",
 }
 

@@ -67,6 +67,8 @@ class Pipelines(Service):
     ) -> RetrainingPolicy:
         """Change settings of a deployment's `RetrainingPolicy`; the others stay as they are.
 
+        The mode "off" withdraws a request that waits for an answer.
+
         Raises NotFound without the deployment or a trigger, Invalid that names wrong settings.
         """
         with self._store.write() as session:

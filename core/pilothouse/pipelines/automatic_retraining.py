@@ -7,7 +7,8 @@ kill finds what it did: the job that runs, the request that waits, the alert tha
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -31,12 +32,24 @@ from pilothouse.pipelines.retraining_policy import (
     policy_for,
     require_on,
 )
-from pilothouse.pipelines.trigger_facts import PendingAlert
-from pilothouse.pipelines.triggers import TriggerFacts, triggers
+from pilothouse.pipelines.triggers import triggers
 from pilothouse.registry.tables import PENDING, Promotion
 from pilothouse.storage import Store
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What triggers are asked about, so far as it is read before the decision.
+
+    `new_labels` is by trigger; reading them takes too long for a transaction.
+    """
+
+    deployment: str
+    registered: datetime
+    new_labels: Mapping[str, int]
+    fired: Sequence[str]
 
 
 def consider(
@@ -58,10 +71,8 @@ def consider(
 
     with store.write() as session:
         policy = policy_for(session, deployment)  # it may have been switched off meanwhile
-        alerts = trigger_facts.pending_alerts(session, deployment, fired)
-        trained = trigger_facts.last_trained(session, deployment, registered)
-        facts = trigger_facts.facts(session, store, deployment, alerts, trained, labels)
-        request = _first_request(session, deployment, policy, facts, alerts)
+        occasion = Occasion(deployment, registered, labels, fired)
+        request = _first_request(session, store, policy, occasion)
         if request is None:
             return None
         return _act(session, store, policy, request, until)
@@ -135,26 +146,30 @@ def _require_none_under_way(session: Session, deployment: str) -> None:
 
 def _new_labels(
     store: Store, deployment: str, policy: RetrainingPolicy, registered: datetime
-) -> int:
-    if not any(triggers.get(name).counts_labels for name in policy.triggers):
-        return 0
-    with store.read() as session:
-        trained = trigger_facts.last_trained(session, deployment, registered)
-    return trigger_facts.count_new_labels(store, deployment, trained)
+) -> dict[str, int]:
+    """New labels for each trigger that counts them."""
+    counts = {}
+    for name in policy.triggers:
+        if triggers.get(name).counts_labels:
+            with store.read() as session:
+                trained = trigger_facts.last_trained(session, deployment, registered, name)
+            counts[name] = trigger_facts.count_new_labels(store, deployment, trained)
+    return counts
 
 
 def _first_request(
-    session: Session,
-    deployment: str,
-    policy: RetrainingPolicy,
-    facts: TriggerFacts,
-    alerts: Sequence[PendingAlert],
+    session: Session, store: Store, policy: RetrainingPolicy, occasion: Occasion
 ) -> Request | None:
     """What the first trigger that fires asks for; alerts come first, for each counts once."""
+    deployment = occasion.deployment
     until = trigger_facts.newest_window_end(session, deployment)
+    declined_before = store.now() - timedelta(days=policy.cooldown_days)
+    alerts = trigger_facts.pending_alerts(session, deployment, occasion.fired, declined_before)
     for name in sorted(policy.triggers, key=lambda name: (name != ALERT, name)):
-        trigger = triggers.get(name)
-        if reason := trigger.reason(facts, policy.parameters_of(name)):
+        trained = trigger_facts.last_trained(session, deployment, occasion.registered, name)
+        labels = occasion.new_labels.get(name, 0)
+        facts = trigger_facts.facts(session, store, deployment, name, alerts, trained, labels)
+        if reason := triggers.get(name).reason(facts, policy.parameters_of(name)):
             alert = alerts[0].id if name == ALERT and alerts else None
             return Request(deployment, name, reason, alert, until)
     return None

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, or_, select
 
 from pilothouse.activity import record
 from pilothouse.kit.clock import to_ms
@@ -18,15 +19,19 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-STARTED, ASKED, DECLINED, HELD = "started", "asked", "declined", "held"
+STARTED, ASKED, HELD = "started", "asked", "held"
+DECLINED, WITHDRAWN = "declined", "withdrawn"
 VERBS = {
     STARTED: "started a retraining",
     ASKED: "asked for a retraining",
     DECLINED: "declined a retraining",
+    WITHDRAWN: "withdrew a request for a retraining",
     HELD: "held back a retraining",
 }
-# An alert that one of these held back is looked at again; whatever else happened, it is done with.
+# An alert that one of these held back is looked at again.
 PASSING = ("cooldown", "budget", "labels")
+# One of these may end with a retraining that takes care of the alert too, or without one.
+UNDECIDED = ("asked", "proposal")
 COLUMNS = (
     "at", "deployment", "trigger", "reason", "outcome", "obstacle", "message", "job", "alert",
     "decided_at", "decided_by",
@@ -102,6 +107,12 @@ def answer(
     _record(session, store, row, why)
 
 
+def withdraw(session: Session, store: Store, deployment: str, reason: str) -> None:
+    """Withdraw the request that waits for an answer, if there is one: its policy is off now."""
+    if row := waiting(session, deployment):
+        answer(session, store, row, WITHDRAWN, None, reason or "the retraining policy is off")
+
+
 def _record(session: Session, store: Store, row: RetrainingDecision, reason: str) -> None:
     about = {"trigger": row.trigger, "obstacle": row.message, "job": row.job_id}
     record(
@@ -139,24 +150,32 @@ def require_waiting(session: Session, deployment: str) -> RetrainingDecision:
     return row
 
 
-def held_alerts(session: Session, deployment: str) -> list[str]:
-    """The alerts whose retraining was held back by something that passes."""
+def newest_by_alert(session: Session, deployment: str) -> dict[str, RetrainingDecision]:
+    """The last decision on each alert that asked for a retraining of a deployment."""
     query = select(RetrainingDecision).where(
         RetrainingDecision.deployment == deployment, col(RetrainingDecision.alert_id).is_not(None)
     )
-    newest: dict[str, RetrainingDecision] = {}
-    for row in session.exec(query.order_by(col(RetrainingDecision.at), col(RetrainingDecision.id))):
-        newest[str(row.alert_id)] = row
-    return [
-        alert for alert, row in newest.items() if row.outcome == HELD and row.obstacle in PASSING
-    ]
+    order = (col(RetrainingDecision.at), col(RetrainingDecision.id))
+    return {str(row.alert_id): row for row in session.exec(query.order_by(*order))}
 
 
-def last_until(session: Session, deployment: str) -> datetime | None:
-    """The end of the windows that were judged when the last retraining was started or declined."""
+def of_trigger(trigger: str) -> ColumnElement[bool]:
+    """The decisions after which a trigger needs something new: retrainings, and its own declines.
+
+    What was declined for another cause says nothing about this one.
+    """
+    own = (col(RetrainingDecision.outcome) == DECLINED) & (RetrainingDecision.trigger == trigger)
+    return or_(col(RetrainingDecision.outcome) == STARTED, own)
+
+
+def last_until(session: Session, deployment: str, trigger: str) -> datetime | None:
+    """The end of the windows that had been judged at the last retraining or decline of a trigger.
+
+    Only a decline of that very trigger counts, see `of_trigger`.
+    """
     query = select(RetrainingDecision.until).where(
         RetrainingDecision.deployment == deployment,
-        col(RetrainingDecision.outcome).in_((STARTED, DECLINED)),
+        of_trigger(trigger),
         col(RetrainingDecision.until).is_not(None),
     )
     return session.exec(query.order_by(col(RetrainingDecision.at).desc()).limit(1)).first()

@@ -14,6 +14,7 @@ from pilothouse.activity import record
 from pilothouse.deployments import commands
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.kit.parameters import read_params
+from pilothouse.pipelines import retraining_decisions
 from pilothouse.pipelines.tables import StoredRetrainingPolicy
 from pilothouse.pipelines.triggers import triggers
 from pilothouse.storage import Store
@@ -148,7 +149,10 @@ def require_on(session: Session, deployment: str) -> RetrainingPolicy:
 def set_policy(
     session: Session, store: Store, deployment: str, settings: Mapping[str, Any], reason: str
 ) -> RetrainingPolicy:
-    """Change a deployment's policy. Raises NotFound without the deployment, and as `policy_of`."""
+    """Change a deployment's policy; "off" withdraws a request that waits for an answer.
+
+    Raises NotFound without the deployment, and as `policy_of`.
+    """
     commands.require(session, deployment)
     before = policy_for(session, deployment)
     policy = policy_of(settings, before)
@@ -180,6 +184,8 @@ def set_policy(
         session, store, "changed the retraining policy", "deployment", deployment,
         before=was, after=changes, reason=reason,
     )  # fmt: skip
+    if policy.mode == OFF:
+        retraining_decisions.withdraw(session, store, deployment, reason)
     return policy
 
 

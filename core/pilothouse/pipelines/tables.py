@@ -70,8 +70,9 @@ class StoredRetrainingPolicy(Table, table=True):
 class RetrainingDecision(Table, table=True):
     """What came of a trigger that asked for a retraining: started, asked, declined, held back.
 
-    `obstacle` says what held it back. `until` is the end of the windows that had been judged: newer
-    ones count for the next retraining.
+    A request is withdrawn when its policy is switched off. `obstacle` says what held it back.
+    `until` is the end of the windows that had been judged: newer ones count for the next
+    retraining.
     """
 
     __tablename__ = "pipelines_retraining_decision"

@@ -73,17 +73,18 @@ def window(deployed: Workspace) -> AddWindow:
     return add
 
 
-def fire(workspace: Workspace, message: str = "ROC AUC is 0.61") -> str:
+def fire(workspace: Workspace, message: str = "ROC AUC is 0.61", number: int = 1) -> str:
     """A firing alert whose rule asks for a retraining."""
     with workspace.store.write() as session:
         query = select(AlertRule).where(
             AlertRule.deployment == NAME, AlertRule.name == "performance"
         )
-        session.add(judged(60))
-        session.flush()
+        if session.get(Window, "w60") is None:
+            session.add(judged(60))
+            session.flush()
         alert = Alert(
-            id=uuid7(1),
-            fingerprint="performance",
+            id=uuid7(number),
+            fingerprint=f"performance {number}",
             rule_id=session.exec(query).one().id,
             deployment=NAME,
             name="performance",
@@ -112,11 +113,11 @@ def retrainings(workspace: Workspace) -> list[dict[str, Any]]:
     return [workspace.jobs.job(job).args for job in jobs["id"]]
 
 
-def end_jobs(workspace: Workspace) -> None:
+def end_jobs(workspace: Workspace, status: str = "succeeded") -> None:
     for job in workspace.jobs.jobs(kind="retrain", status="queued")["id"]:
         with workspace.store.write() as session:
             row = session.get_one(Job, job)
-            row.status = "succeeded"
+            row.status = status
             session.add(row)
 
 
@@ -321,10 +322,6 @@ def test_a_person_is_asked_and_starts_or_declines_it(
     assert consider(store, NAME) is None
     clock.advance(WEEK)
     assert consider(store, NAME) is None
-    pipelines.set_retraining_policy(NAME, mode="off")
-    with pytest.raises(Conflict, match="is off"):
-        pipelines.approve_retraining(NAME, "repaired")
-    pipelines.set_retraining_policy(NAME, mode="propose")
     job = pipelines.approve_retraining(NAME, "repaired")
     assert deployed.jobs.job(job).args["reason"] == "7 days have passed since the last training"
     frame = pipelines.retraining_decisions(NAME)
@@ -332,6 +329,116 @@ def test_a_person_is_asked_and_starts_or_declines_it(
     assert newest["outcome"].tolist() == ["started", "declined"]
     with pytest.raises(NotFound, match="waits for an answer"):
         pipelines.decline_retraining(NAME)
+
+
+def test_a_decline_holds_until_the_alert_breaches_again(
+    deployed: Workspace, window: AddWindow, clock: FixedClock
+) -> None:
+    pipelines, store = deployed.pipelines, deployed.store
+    pipelines.set_retraining_policy(NAME, mode="propose", cooldown_days=3)
+    window(1)
+    alert = fire(deployed)
+    assert consider(store, NAME, [alert]) is None
+    pipelines.decline_retraining(NAME, "the source is being repaired")
+    assert consider(store, NAME, [alert]) is None  # a step that is repeated after a kill
+    assert decisions(deployed) == [("alert", "declined", "")]
+
+    clock.advance(timedelta(days=4))
+    assert consider(store, NAME) is None
+    assert len(decisions(deployed)) == 1
+    window(0)
+    breach_again(deployed, alert, "w0")
+    consider(store, NAME)
+    assert decisions(deployed) == [("alert", "asked", ""), ("alert", "declined", "")]
+    pipelines.decline_retraining(NAME, "not yet repaired")
+    window(-1)
+    breach_again(deployed, alert, "w-1")
+    consider(store, NAME)
+    assert len(decisions(deployed)) == 2  # within the cool-down
+    clock.advance(timedelta(days=3))
+    consider(store, NAME)
+    assert decisions(deployed)[0] == ("alert", "asked", "")
+
+
+def breach_again(workspace: Workspace, alert: str, window: str) -> None:
+    with workspace.store.write() as session:
+        row = session.get_one(Alert, alert)
+        row.last_window, row.message = window, f"ROC AUC is 0.60 in {window}"
+
+
+def test_a_decline_blocks_no_other_cause(
+    deployed: Workspace, window: AddWindow, clock: FixedClock
+) -> None:
+    pipelines, store = deployed.pipelines, deployed.store
+    pipelines.set_retraining_policy(
+        NAME,
+        mode="propose",
+        triggers={"alert": {}, "drift": {"windows": 1}, "schedule": {"days": 7}},
+    )
+    window(2)
+    consider(store, NAME)
+    assert decisions(deployed) == [("drift", "asked", "")]
+    alert = fire(deployed)
+    clock.advance(timedelta(minutes=1))
+    consider(store, NAME, [alert])
+    assert decisions(deployed)[0] == ("alert", "held", "asked")
+    pipelines.decline_retraining(NAME, "drift of the season")
+    clock.advance(timedelta(minutes=1))
+    consider(store, NAME)
+    assert decisions(deployed)[0] == ("alert", "asked", "")
+    pipelines.decline_retraining(NAME, "known")
+    # The days since the last training are counted on, whatever else was declined.
+    clock.advance(WEEK)
+    consider(store, NAME)
+    assert decisions(deployed)[0] == ("schedule", "asked", "")
+
+    # A retraining takes care of the alerts that waited for it; they do not start another one.
+    other = fire(deployed, number=2)
+    clock.advance(timedelta(minutes=1))
+    consider(store, NAME, [other])
+    pipelines.approve_retraining(NAME)
+    end_jobs(deployed)
+    clock.advance(timedelta(minutes=1))
+    consider(store, NAME)
+    assert decisions(deployed)[0] == ("alert", "held", "asked")
+
+
+def test_switching_off_withdraws_the_request(deployed: Workspace, clock: FixedClock) -> None:
+    pipelines, store = deployed.pipelines, deployed.store
+    pipelines.set_retraining_policy(NAME, mode="propose", triggers={"schedule": {"days": 7}})
+    clock.advance(WEEK)
+    consider(store, NAME)
+    pipelines.set_retraining_policy(NAME, "the season is over", mode="off")
+    assert deployed.attention.items() == []
+    assert decisions(deployed) == [("schedule", "withdrawn", "")]
+    entry = deployed.activity.entries(verb="withdrew a request for a retraining").iloc[0]
+    assert (entry["reason"], entry["actor"]) == ("the season is over", "ada")
+    with pytest.raises(NotFound, match="waits for an answer"):
+        pipelines.approve_retraining(NAME, "repaired")
+    # What was withdrawn was not answered: switched on again, the schedule asks again.
+    pipelines.set_retraining_policy(NAME, mode="propose")
+    consider(store, NAME)
+    assert decisions(deployed)[0] == ("schedule", "asked", "")
+
+
+def test_the_budget_counts_neither_failed_retrainings_nor_those_by_hand(
+    deployed: Workspace, clock: FixedClock
+) -> None:
+    pipelines, store = deployed.pipelines, deployed.store
+    pipelines.set_retraining_policy(
+        NAME, triggers={"schedule": {"days": 1}, "manual": {}}, monthly_budget=1
+    )
+    pipelines.retrain(NAME, "by hand")
+    end_jobs(deployed)
+    clock.advance(timedelta(days=1))
+    assert consider(store, NAME) is not None
+    end_jobs(deployed, "failed")
+    clock.advance(timedelta(days=1))
+    assert consider(store, NAME) is not None
+    end_jobs(deployed)
+    clock.advance(timedelta(days=1))
+    assert consider(store, NAME) is None
+    assert decisions(deployed)[0] == ("schedule", "held", "budget")
 
 
 def test_off_means_never(deployed: Workspace) -> None:

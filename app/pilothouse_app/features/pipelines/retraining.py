@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pilothouse.pipelines.retraining_decisions import ASKED
-from pilothouse.pipelines.retraining_policy import MODES, OFF, ROWS, SINCE, WEEKS
+from pilothouse.pipelines.retraining_policy import MODES, ROWS, SINCE, WEEKS
 from pilothouse.pipelines.triggers import triggers
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
@@ -46,7 +46,7 @@ COLUMNS = {
 def retraining_view(deployment: str) -> None:
     """The policy, the request that waits for an answer, and the decisions."""
     policy = workspace().pipelines.retraining_policy(deployment)
-    _waiting(deployment, is_off=policy.mode == OFF)
+    _waiting(deployment)
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
@@ -87,8 +87,8 @@ def _triggers(policy: RetrainingPolicy) -> None:
     st.markdown("\n".join(lines) or ":gray[No trigger is chosen.]")
 
 
-def _waiting(deployment: str, *, is_off: bool) -> None:
-    """The request that waits for an answer, and its buttons; one that is off is not started."""
+def _waiting(deployment: str) -> None:
+    """The request that waits for an answer, and its buttons."""
     frame = workspace().pipelines.retraining_decisions(deployment)
     requests = frame[frame["outcome"] == ASKED]
     if requests.empty:
@@ -103,8 +103,7 @@ def _waiting(deployment: str, *, is_off: bool) -> None:
         with st.container(horizontal=True):
             start = st.button(
                 "Start retraining", type="primary", icon=":material/model_training:",
-                key="retraining_approve", disabled=is_off,
-                help="The retraining policy is off: change it first" if is_off else None,
+                key="retraining_approve",
             )  # fmt: skip
             if st.button("Decline", icon=":material/close:", key="retraining_decline"):
                 _decline(deployment)
@@ -121,7 +120,8 @@ def _approve(deployment: str) -> None:
 def _decline(deployment: str) -> None:
     confirm(
         "Decline this retraining",
-        "Nothing is trained. The trigger asks again when it fires on newer windows or labels.",
+        "Nothing is trained. This trigger asks again when it fires on newer windows or labels; "
+        "others still ask.",
         verb="Decline",
         command=lambda reason: workspace().pipelines.decline_retraining(deployment, reason),
         done="The retraining is declined",

@@ -29,8 +29,9 @@ class JudgedWindow:
 class TriggerFacts:
     """What is known of a deployment when its triggers are asked.
 
-    `last_trained` is when the last retraining began or was declined, or else when the champion was
-    registered. `windows` are those of the version that serves since then, oldest first. `alerts`
+    `last_trained` is when the last retraining began, or else when the champion was registered; a
+    request of this trigger that was declined counts as a retraining, one of another trigger does
+    not. `windows` are those of the version that serves since then, oldest first. `alerts`
     are the messages of alerts whose rule asks for a retraining and that have not led to one.
     `new_labels` counts labels that were received since then; 0 unless a trigger `counts_labels`.
     """
