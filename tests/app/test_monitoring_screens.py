@@ -73,7 +73,7 @@ def test_the_column_that_moved_leads_the_ranking(tour, window):
     assert page.get("plotly_chart")
 
 
-@pytest.mark.parametrize("view", ["Performance", "Results", "Reports"])
+@pytest.mark.parametrize("view", ["Performance", "Requests", "Results", "Reports"])
 def test_each_view_of_a_window_is_drawn(tour, window, view):
     page = tour("window", id=window, window_view=view)
     assert not page.exception

@@ -228,6 +228,7 @@ PLACES: Mapping[str, Place] = {
     "window-performance": Place(
         "window", window, {"window_view": "Performance"}, ("Observed metrics",)
     ),
+    "window-requests": Place("window", window, {"window_view": "Requests"}),
     "window-results": Place("window", window, {"window_view": "Results"}, ("Results",)),
     "window-reports": Place("window", window, {"window_view": "Reports"}),
     "alert": Place("alert", alert, shows=("History",)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.monitoring.check_titles import signal_title
-from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE
+from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE, SIGNALS
 from pilothouse.monitoring.windows import span_text
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty, nothing_found
@@ -37,6 +37,7 @@ from pilothouse_app.features.monitoring.metrics import (
 from pilothouse_app.features.monitoring.performance import performance_view
 from pilothouse_app.features.monitoring.quality import window_quality
 from pilothouse_app.features.monitoring.reports import download_page, report_frame, report_table
+from pilothouse_app.features.monitoring.requests import requests_view
 from pilothouse_app.features.monitoring.trends import summary_kpi
 
 if TYPE_CHECKING:
@@ -51,11 +52,7 @@ SCREEN = Screen(
     summary="One window of a deployment",
     parent="monitoring",
 )
-VIEWS = ("drift", "performance", "results", "reports")
-SIGNALS = (
-    *("feature_drift", "prediction_drift", "data_quality"),
-    *("performance", "estimated_performance"),
-)
+VIEWS = ("drift", "performance", "requests", "results", "reports")
 RESULTS = {
     "what": text_column("Column", width=150),
     "status": status_column(width=104),
@@ -115,6 +112,8 @@ def render() -> None:
         output_distributions(window.id, key="window")
     elif view == "performance":
         performance_view(window, metrics)
+    elif view == "requests":
+        requests_view(workspace().monitoring.results(window.id))
     elif view == "results":
         _results(workspace().monitoring.results(window.id), signal)
     else:

@@ -23,6 +23,7 @@ from pilothouse.monitoring.checks import (
     OK,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    SERVICE,
     WARN,
     Check,
     CheckLimits,
@@ -59,6 +60,7 @@ from pilothouse.monitoring.profiles import (
 )
 from pilothouse.monitoring.quality import WindowFacts
 from pilothouse.monitoring.reference_profile import ReferenceProfile, output_columns
+from pilothouse.monitoring.service_checks import service_checks
 from pilothouse.monitoring.time_profiles import TimeReference, TimeWindow, time_window
 from pilothouse.monitoring.traffic import Traffic
 from pilothouse.monitoring.window_checks import window_checks
@@ -68,7 +70,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DRIFT = (FEATURE_DRIFT, PREDICTION_DRIFT)
-MEASURED = (PERFORMANCE, ESTIMATED_PERFORMANCE)
+# Their reference does not wait for rows.
+MEASURED = (PERFORMANCE, ESTIMATED_PERFORMANCE, SERVICE)
 DECIDING_OUTPUTS = 2  # the most telling ones: many columns of one answer are not many alarms
 
 
@@ -160,6 +163,8 @@ def assess(
         n_reference = reference.inputs_rows if reference.inputs_from else reference.rows
         checks.append(share_check(checks, config, n_reference, len(rows)))
     checks += _performance_checks(reference, rows, config, signature, performance)
+    if traffic is not None:
+        checks += service_checks(traffic.service, config)
     return Assessment(
         checks=tuple(_explained(checks, reference)),
         performance=performance,

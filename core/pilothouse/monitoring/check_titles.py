@@ -16,6 +16,7 @@ from pilothouse.monitoring.checks import (
     PERFORMANCE,
     PREDICTION_DRIFT,
     PRIMARY,
+    SERVICE,
 )
 from pilothouse.monitoring.monitor_config import MonitorConfig
 
@@ -42,9 +43,12 @@ def check_title(check: str) -> str:
     """The label of a check: of a drift test its own, of a metric the metric's title."""
     from pilothouse.monitoring.drift import drift_tests  # loads numpy: only when a title is shown
     from pilothouse.monitoring.quality import quality_checks
+    from pilothouse.monitoring.service_checks import SERVICE_CHECKS
 
     if check in OTHERS:
         return OTHERS[check]
+    if check in SERVICE_CHECKS:
+        return SERVICE_CHECKS[check].label
     if check in quality_checks.names():
         return quality_checks.get(check).label
     if check in drift_tests.names():
@@ -56,7 +60,10 @@ def check_phrase(check: str, signal: str = "") -> str:
     """A check within a sentence: "the share of drifted columns"."""
     from pilothouse.monitoring.drift import drift_tests
     from pilothouse.monitoring.quality import quality_checks
+    from pilothouse.monitoring.service_checks import SERVICE_CHECKS
 
+    if check in SERVICE_CHECKS:
+        return SERVICE_CHECKS[check].phrase
     if check in OTHERS:
         return f"the {OTHERS[check][0].lower()}{OTHERS[check][1:]}"
     if check in quality_checks.names():
@@ -77,14 +84,15 @@ def signal_title(signal: str, check: str) -> str:
 def watchable_checks(
     metrics: Mapping[str, str], estimated: Collection[str] = ()
 ) -> list[WatchableCheck]:
-    """What a new rule may watch: metrics, the share of drifted columns, every drift test and
-    check of data quality.
+    """What a new rule may watch: metrics, the share of drifted columns, every drift test, check of
+    data quality, and figure of the requests.
 
     `metrics` are the titles, by key, of those that the deployment is held to, `estimated` the keys
     of those that are estimated without labels too.
     """
     from pilothouse.monitoring.drift import drift_tests
     from pilothouse.monitoring.quality import quality_checks
+    from pilothouse.monitoring.service_checks import SERVICE_CHECKS
 
     defaults = MonitorConfig()
     watched = {PRIMARY: OTHERS[PRIMARY]} if metrics else {}
@@ -113,6 +121,10 @@ def watchable_checks(
         checks.append(
             WatchableCheck(check.label, DATA_QUALITY, name, limits.direction, limits.fail)
         )
+    checks += [
+        WatchableCheck(service.label, SERVICE, name, "worse_than_tolerated", 1.0)
+        for name, service in SERVICE_CHECKS.items()
+    ]
     for name, test in drift_tests.items():
         subject = test.label if test.signal == DATA_QUALITY else f"Drift ({test.label})"
         of_column = f"{subject} of any column"

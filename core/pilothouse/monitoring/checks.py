@@ -13,7 +13,11 @@ NOT_EVALUATED = (INSUFFICIENT, ERROR)
 FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
 DATA_QUALITY, PERFORMANCE = "data_quality", "performance"
 ESTIMATED_PERFORMANCE = "estimated_performance"
-SIGNALS = (FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY, PERFORMANCE, ESTIMATED_PERFORMANCE)
+SERVICE = "service"  # latency and errors of the requests
+SIGNALS = (
+    *(FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY),
+    *(PERFORMANCE, ESTIMATED_PERFORMANCE, SERVICE),
+)
 DRIFTED_SHARE, LABEL_COVERAGE = "drifted_share", "label_coverage"
 DOMAIN_CLASSIFIER = "domain_classifier"
 # As the check of a rule or a trend: the metric that decides for the task of the version.

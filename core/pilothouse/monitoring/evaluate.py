@@ -116,7 +116,8 @@ def evaluate_window(
         profile = sent_columns(profile, frame, before)
         rows = with_columns(rows, profile)
     settings = json.dumps(asdict(config), sort_keys=True)
-    content = window_data.content_digest(frame, rows, digest, settings)
+    measured = "" if traffic is None else repr(traffic.service.measured)
+    content = window_data.content_digest(frame, rows, digest, settings, measured)
     unexpected = window_data.unexpected_columns(frame, signature)
     assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
     if config.domain_classifier:

@@ -165,9 +165,12 @@ def _check_reference(config: MonitorConfig) -> None:
 def _check_tests(config: MonitorConfig) -> None:
     from pilothouse.monitoring.drift import drift_tests
     from pilothouse.monitoring.quality import quality_checks
+    from pilothouse.monitoring.service_checks import SERVICE_CHECKS
 
     for name, limits in config.limits.items():
-        if name in quality_checks.names():
+        if name in SERVICE_CHECKS:
+            read_params(f"the check {name}", SERVICE_CHECKS[name].parameters, limits)
+        elif name in quality_checks.names():
             read_params(f"the check {name}", quality_checks.get(name).parameters, limits)
         else:
             read_params(f"the drift test {name}", drift_tests.get(name).parameters, limits)

@@ -22,6 +22,7 @@ from pilothouse.monitoring.checks import (
     LABEL_COVERAGE,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    SERVICE,
     Check,
 )
 from pilothouse.monitoring.column_checks import ScoredCheck, judge_together, limits_of
@@ -39,6 +40,7 @@ from pilothouse.monitoring.performance import (
     performance_checks,
 )
 from pilothouse.monitoring.quality import WindowScore, quality_checks
+from pilothouse.monitoring.service_checks import SERVICE_CHECKS, judge_service
 from pilothouse.monitoring.window_checks import judge_weighed
 
 
@@ -101,6 +103,8 @@ def rejudge(window: StoredWindow, config: MonitorConfig) -> Assessment:
             judged.append(share_check(judged, config, check.n_reference, check.n_current))
         if check.check == DOMAIN_CLASSIFIER:
             judged.append(_domain_check(check, config))
+        if check.signal == SERVICE:
+            judged.append(_service_check(check, config))
     judged += metric_checks(window, config)
     performance = Performance(window.rows, window.labelled)
     return Assessment(tuple(judged), performance, {}, {})
@@ -234,6 +238,13 @@ def _domain_check(check: Check, config: MonitorConfig) -> Check:
         return replace(check, status=INSUFFICIENT, score=None)
     scored = ScoredCheck(check, LIMITS, _chance(check))
     return judge_together([scored], config.false_discovery_rate)[0]
+
+
+def _service_check(check: Check, config: MonitorConfig) -> Check:
+    """A figure of the requests, by its limits and beyond chance."""
+    if check.n_current < config.min_rows or check.reference is None:
+        return replace(check, status=INSUFFICIENT)
+    return judge_service(check, SERVICE_CHECKS[check.check], _chance(check), config)
 
 
 def _of_whole_window(checks: Iterable[Check]) -> list[Check]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from pilothouse.monitoring.service_checks import ServiceFacts
 
 MIN_EARLIER = 4
 MAX_EARLIER = 20
@@ -17,7 +19,7 @@ class Traffic:
     `silent_share` is the part of the window after its newest prediction, None without any.
     `ahead` of the `received` predictions claim to be from more than a few minutes after their
     receipt. `earlier_rows` and `earlier_silence` are those of earlier windows, the newest first;
-    `has_ended` is false for a window that is still open.
+    `has_ended` is false for a window that is still open. `service` is of the requests received.
     """
 
     rows: int
@@ -27,6 +29,7 @@ class Traffic:
     has_ended: bool = True
     earlier_rows: tuple[int, ...] = ()
     earlier_silence: tuple[float, ...] = ()
+    service: ServiceFacts = field(default_factory=ServiceFacts)
 
 
 def usual_least(values: Sequence[float]) -> float:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from pilothouse.deployments.prediction_log import log
 from pilothouse.monitoring.checks import PREDICTION_DRIFT
+from pilothouse.monitoring.service_history import read_service
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.traffic import MAX_EARLIER, MIN_EARLIER, Traffic
 from pilothouse.monitoring.windows import DAY, Span, is_as_long
@@ -39,6 +40,7 @@ def read_traffic(store: Store, deployment: str, span: Span, frame: pd.DataFrame)
         has_ended=span.end <= store.now(),
         earlier_rows=tuple(rows for _, rows in earlier),
         earlier_silence=silence,
+        service=read_service(store, deployment, span, [at for at, _ in earlier]),
     )
 
 

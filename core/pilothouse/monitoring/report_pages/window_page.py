@@ -21,6 +21,7 @@ from pilothouse.monitoring.checks import (
     OK,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    SERVICE,
     WARN,
 )
 from pilothouse.monitoring.column_changes import BeforeAfter, figures
@@ -43,6 +44,7 @@ from pilothouse.monitoring.report_pages.page_layout import (
     table,
     tiles,
 )
+from pilothouse.monitoring.report_pages.signal_sections import service_section
 from pilothouse.monitoring.report_pages.svg_bars import distribution_bars
 from pilothouse.monitoring.report_pages.value_text import (
     DASH,
@@ -123,6 +125,7 @@ def window_page(session: Session, store: Store, window_id: str) -> bytes:
         _distributions(report),
         _column_quality(report),
         _performance(report),
+        service_section(report.of_signal(SERVICE)),
         _events(explanation),
         _reference(report),
         about=f"Window {window.id}, revision {window.revision}, "
