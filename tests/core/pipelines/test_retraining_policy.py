@@ -417,6 +417,7 @@ def test_switching_off_withdraws_the_request(deployed: Workspace, clock: FixedCl
         pipelines.approve_retraining(NAME, "repaired")
     # What was withdrawn was not answered: switched on again, the schedule asks again.
     pipelines.set_retraining_policy(NAME, mode="propose")
+    clock.advance(timedelta(minutes=1))
     consider(store, NAME)
     assert decisions(deployed)[0] == ("schedule", "asked", "")
 
