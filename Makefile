@@ -35,6 +35,7 @@ check: $(BIN)/.ready ## Check lint, format, types and layers
 bench: $(BIN)/.ready ## Measure Pilothouse beside a reference
 	@for work in $(WORKS); do $(BIN)/python tests/bench/run.py $$work; done
 
+proof: export PROOFS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pilothouse-proofs
 proof: $(BIN)/.ready ## Run the long tests; compare models of every format with MLflow's answers
 	$(BIN)/python -m pytest -m proof
 	PYTHONPATH=tests $(BIN)/python tests/proofs/prove.py

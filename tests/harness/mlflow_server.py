@@ -39,11 +39,13 @@ def side_by_side(folder: Path) -> Iterator[tuple[Workspace, str, str]]:
     workspace.store.engine.dispose()
 
 
-def run_client(script: Path, *arguments: str, folder: Path, **variables: str) -> str:
+def run_client(
+    script: Path, *arguments: str, folder: Path, python: str = sys.executable, **variables: str
+) -> str:
     """Run a script of an MLflow client in a folder, with only these variables; what it prints."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_PROXY": "127.0.0.1"}
     result = subprocess.run(
-        [sys.executable, "-W", "ignore", str(script), *arguments],
+        [python, "-W", "ignore", str(script), *arguments],
         cwd=folder,
         env=environment | QUIET | variables,
         capture_output=True,

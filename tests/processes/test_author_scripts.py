@@ -6,6 +6,8 @@ variable names. Metrics and answers are compared with scikit-learn and with `mlf
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -47,6 +49,7 @@ class Case:
     oracle: Callable[[dict[str, list[Any]], Any], float]
     library: str = "mlflow"
     own_code: bool = False
+    requirements: tuple[str, ...] = ()  # those that Pilothouse's own environment does not have
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,6 +88,14 @@ def demand() -> pd.DataFrame:
     level = 50 + 10 * np.sin(hour / 24 * 2 * np.pi) - 1.5 * temperature
     values = {"hour": hour, "temperature": temperature}
     return pd.DataFrame(values | {"demand": level + draw.normal(0, 3, count)})
+
+
+def concrete() -> pd.DataFrame:
+    draw, count = np.random.default_rng(7), 1_200
+    values = {"cement": draw.uniform(100, 500, count), "water": draw.uniform(120, 240, count)}
+    frame = pd.DataFrame(values | {"age": draw.integers(1, 90, count).astype(float)})
+    strength = 40 * frame["cement"] / frame["water"] * (0.4 + 0.1 * np.log(frame["age"]))
+    return frame.assign(strength=strength + draw.normal(0, 3, count)).astype("float32")
 
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -133,7 +144,23 @@ CASES = (
         pinball,
         own_code=True,
     ),
+    Case(
+        "torch_regression",
+        "strength",
+        "strength",
+        concrete,
+        {"task": "regression"},
+        lambda outputs, truth: float(metrics.mean_absolute_error(truth, outputs["predict"])),
+        own_code=True,
+        requirements=("mlflow", "torch", "pandas", "pyarrow"),
+    ),
 )
+PREDICT = """
+import sys, mlflow.pyfunc, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+predicted = model.predict(pd.read_parquet(sys.argv[2]))
+pd.DataFrame(predicted).squeeze("columns").to_json(sys.argv[3], double_precision=15)
+"""
 
 
 @dataclass(frozen=True)
@@ -173,11 +200,12 @@ def test_a_script_goes_from_log_model_to_a_retraining(
     running: Running, case: Case, tmp_path: Path
 ) -> None:
     pytest.importorskip(case.library)
+    python = author_python(case)
     ws, model = running.workspace, case.model
     table = case.table()
     file = tmp_path / "table.parquet"
     table.to_parquet(file, index=False)
-    run_script(running, case, file)
+    run_script(running, case, file, python)
 
     describe(ws, case)
     dataset = ws.data.register(f"{model}-rows", file)
@@ -187,16 +215,29 @@ def test_a_script_goes_from_log_model_to_a_retraining(
     ws.deployments.launch(model, model, 1, "promoted")
     ws.deployments.wait_until_ready(model, PATIENCE_S)
 
-    served = serve(running, case, table)
+    served = serve(running, case, table, author_predict(running, case, python, tmp_path))
     register_recipe(ws, case)
     watch(running, case, served)
     check_retrained(running, case)
 
 
-def run_script(running: Running, case: Case, file: Path) -> None:
+def author_python(case: Case) -> str:
+    """The interpreter of the author, who has libraries that Pilothouse has not."""
+    if not case.requirements:
+        return sys.executable
+    folder = os.environ.get("PROOFS")
+    if folder is None:
+        pytest.skip("the author's environment, of some GB, is built by `make proof`")
+    from proofs.prove import PACKAGES, environment
+
+    return str(environment(Path(folder).resolve(), PACKAGES))
+
+
+def run_script(running: Running, case: Case, file: Path, python: str) -> None:
     """Run the author's script as its author does: with a file, and the address in a variable."""
     script, arguments = SCRIPTS / f"{case.script}.py", ("--data", str(file))
-    run_client(script, *arguments, folder=file.parent, MLFLOW_TRACKING_URI=running.url)
+    variables = {"MLFLOW_TRACKING_URI": running.url}
+    run_client(script, *arguments, folder=file.parent, python=python, **variables)
 
 
 def describe(ws: Workspace, case: Case) -> None:
@@ -206,8 +247,18 @@ def describe(ws: Workspace, case: Case) -> None:
     if case.own_code:
         assert "nobody has approved" in ws.registry.reason_not_loaded(model, 1)
         ws.registry.approve_code(model, 1, "read it")
+    if case.requirements:
+        ws.deployments.request_environment(model, 1)
+        wait_for(lambda: _has_ended(ws, f"{model}@1"), "its environment is built", PATIENCE_S)
     ws.registry.describe(model, 1, parts.pop("task"), target=case.target, **parts)
     assert ws.deployments.not_servable(model, 1) == ""
+
+
+def _has_ended(ws: Workspace, subject: str) -> bool:
+    """Whether the environment of a version is ready; fails with the log when it cannot be built."""
+    use = ws.environments.use(subject)
+    assert use is None or use.state != "failed", ws.environments.log(subject)
+    return use is not None and use.is_ready
 
 
 @dataclass(frozen=True)
@@ -219,9 +270,10 @@ class Week:
     truth: Any
 
 
-def serve(running: Running, case: Case, table: pd.DataFrame) -> list[Week]:
+def serve(
+    running: Running, case: Case, table: pd.DataFrame, predict: Callable[[pd.DataFrame], Any]
+) -> list[Week]:
     """A week over each protocol; the second week's labels are those of other rows."""
-    predict = author_predict(running, case)
     weeks = []
     for number, send in enumerate((by_invocations, by_inference)):
         rows = table.sample(ROWS, replace=True, random_state=number).reset_index(drop=True)
@@ -286,11 +338,27 @@ def by_inference(
     return {"predictions": columns["predict"], **columns}
 
 
-def author_predict(running: Running, case: Case) -> Callable[[pd.DataFrame], Any]:
-    """What `mlflow.pyfunc` predicts with the same files."""
-    mlflow.set_tracking_uri(running.url)
-    loaded = mlflow.pyfunc.load_model(f"models:/{case.model}/1")
-    return lambda rows: loaded.predict(rows)
+def author_predict(
+    running: Running, case: Case, python: str, folder: Path
+) -> Callable[[pd.DataFrame], Any]:
+    """What `mlflow.pyfunc` predicts with the same files, in the author's environment."""
+    address = f"models:/{case.model}/1"
+    if not case.requirements:
+        mlflow.set_tracking_uri(running.url)
+        loaded = mlflow.pyfunc.load_model(address)
+        return lambda rows: loaded.predict(rows)
+
+    script, file, answer = (folder / name for name in ("predict.py", "rows.parquet", "answer.json"))
+    script.write_text(PREDICT, encoding="utf-8")
+
+    def predict(rows: pd.DataFrame) -> Any:
+        rows.to_parquet(file, index=False)
+        variables = {"MLFLOW_TRACKING_URI": running.url}
+        arguments = (address, str(file), str(answer))
+        run_client(script, *arguments, folder=folder, python=python, **variables)
+        return pd.read_json(answer, typ="series")
+
+    return predict
 
 
 def assert_same(expected: Any, actual: list[Any]) -> None:
@@ -304,6 +372,8 @@ def assert_same(expected: Any, actual: list[Any]) -> None:
 def register_recipe(ws: Workspace, case: Case) -> None:
     """The author's script as a recipe."""
     files = {"train.py": (SCRIPTS / f"{case.script}.py").read_bytes()}
+    if case.requirements:
+        files["requirements.txt"] = "\n".join(case.requirements).encode()
     ws.recipes.register_files(
         case.model, files, entry_point="train.py", dataset_parameter="data", model=case.model
     )

@@ -12,7 +12,7 @@ from harness.running_instance import worker_alone
 from pilothouse.kit.settings import Settings
 from pilothouse.workspace import Workspace, open_workspace
 
-STARTS, WAITING = 20, 5
+WAITING = 5
 PATIENCE_S = 60.0
 
 
@@ -39,16 +39,17 @@ def ended(workspace: Workspace, process: subprocess.Popen[bytes], jobs: list[str
 
 
 @pytest.mark.timeout(900)
-def test_20_starts_of_a_worker_with_five_waiting_jobs_fail_none(
-    tmp_path: Path, history: Path
+@pytest.mark.parametrize("starts", [5, pytest.param(40, marks=pytest.mark.proof)])
+def test_starts_of_a_worker_with_five_waiting_jobs_fail_none(
+    tmp_path: Path, history: Path, starts: int
 ) -> None:
     folder = tmp_path / "workspace"
     workspace = open_workspace(settings=Settings(workspace=folder, actor="ada"))
     outcomes: list[str] = []
-    for _ in range(STARTS):
+    for _ in range(starts):
         args = {"source": str(history)}
         jobs = [workspace.jobs.submit("import_mlflow", args, title="x") for _ in range(WAITING)]
         with worker_alone(folder) as process:
             outcomes += ended(workspace, process, jobs)
     workspace.store.engine.dispose()
-    assert outcomes == ["succeeded"] * (STARTS * WAITING)
+    assert outcomes == ["succeeded"] * (starts * WAITING)

@@ -2,9 +2,9 @@
 
     python tests/proofs/prove.py [FOLDER [NAME ...]]
 
-Builds the author's environment once, saves the models there with MLflow's client, builds for each
-format the environment that its requirements ask for, and compares. It takes minutes and some GB, so
-that it is no test of every day: `make proof`.
+FOLDER is by default that of the variable PROOFS. Builds the author's environment once, saves the
+models there with MLflow's client, builds for each format the environment that its requirements ask
+for, and compares. It takes minutes and some GB, so that it is no test of every day: `make proof`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from typing import Any
 
 from harness.model_files import launch_of, model_process, package_of
 from pilothouse.deployments.controller.trial import inspect_launch
+from pilothouse.deployments.version_environments import needed_modules
 from pilothouse.environments.index_config import index_variables
-from pilothouse.environments.resolution import OVERRIDES
+from pilothouse.environments.requirement_lines import needed, read_requirements
+from pilothouse.environments.resolution import LOADS_THEM, OVERRIDES
 from pilothouse.environments.uv import find_uv
+from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.audit import OWN_CODE
 from pilothouse.models.formats import format_of
 from pilothouse.models.package import ModelPackage
@@ -64,7 +67,10 @@ def main(folder: Path, names: list[str]) -> int:
         subprocess.run([author, AUTHOR, models, *missing], check=True, env=plain_variables())
     bad = 0
     for name in names or all_names():
-        verdict = proof_of(folder, models / name, name)
+        try:
+            verdict = proof_of(folder, models / name, name)
+        except (PilothouseError, subprocess.CalledProcessError) as failed:
+            verdict = f"DIFFERENT: {failed}"
         bad += verdict.startswith("DIFFERENT")
         sys.stdout.write(f"{name:36} {verdict}\n")
         sys.stdout.flush()
@@ -95,13 +101,12 @@ def environment(folder: Path, lines: Sequence[str]) -> Path:
     subprocess.run(
         [uv, "venv", "-q", "--clear", "--python", sys.executable, target], check=True, env=variables
     )
-    overrides = target / "overrides.txt"
-    overrides.write_text("\n".join(OVERRIDES))
-    subprocess.run(
-        [uv, "pip", "install", "-q", "--python", python, "--override", overrides, *lines],
-        check=True,
-        env=variables,
-    )
+    command = [uv, "pip", "install", "-q", "--python", str(python), *lines]
+    if not any(line.startswith(LOADS_THEM) for line in lines):
+        overrides = target / "overrides.txt"
+        overrides.write_text("\n".join(OVERRIDES))
+        command += ["--override", str(overrides)]
+    subprocess.run(command, check=True, env=variables)
     (target / "built").touch()
     return python
 
@@ -111,7 +116,9 @@ def proof_of(folder: Path, saved: Path, name: str) -> str:
     package = package_of(saved / "model")
     kind = format_of(package)
     audit = kind.audit(saved / "model", package)
-    python = environment(folder, kind.requirements(package))
+    modules = needed_modules(package, audit.imports)
+    required = needed(read_requirements(kind.requirements(package)), modules)
+    python = environment(folder, required.lines)
     proof = json.loads((saved / "proof.json").read_text())
     columns = [list(values) for values in zip(*proof["rows"], strict=True)]
 
@@ -169,12 +176,12 @@ def largest_difference(
 def _difference(row: list[Any], other: list[Any], signature: Signature) -> float:
     if isinstance(other[-1], dict):  # ONNX: the label, then a map of probabilities
         return max(abs(p - other[-1][str(c)]) for p, c in zip(row, signature.classes, strict=True))
+    if signature.task == "multilabel":
+        return max(_distance(int(p > 0.5), b) for p, b in zip(row, other, strict=True))
     if len(other) == len(row) + 1 and signature.gives == "probability":
         other = other[1:]  # ONNX: the label, then the probabilities
     if len(other) == len(row):
         return max(_distance(a, b) for a, b in zip(row, other, strict=True))
-    if signature.task == "multilabel":
-        return max(_distance(int(p > 0.5), b) for p, b in zip(row, other, strict=True))
     if len(other) != 1 or not signature.classes:
         return math.inf
     label = signature.classes[max(range(len(row)), key=row.__getitem__)]
@@ -191,6 +198,6 @@ def _distance(a: Any, b: Any) -> float:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "proofs").resolve()
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ["PROOFS"]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     sys.exit(main(folder, sys.argv[2:]))

@@ -7,7 +7,7 @@ the environment that a person requested for it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -56,14 +56,15 @@ def request_of(store: Store, version: VersionInfo, kind: Kind = "locked") -> Env
         python=_minor(package.python) if kind == "locked" else "",
         logged_at=_instant(package.logged_at),
         kind=kind,
-        imports=tuple({name.partition(".")[0] for name in (*imports, *_always(package))}),
+        imports=needed_modules(package, imports),
     )
 
 
-def _always(package: ModelPackage) -> tuple[str, ...]:
-    """What the format imports, which the request must not drop as something seldom needed."""
+def needed_modules(package: ModelPackage, imports: Iterable[str]) -> tuple[str, ...]:
+    """The top-level modules that the imports of a file and its format need, sorted."""
     libraries = format_of(package).libraries
-    return tuple(name.removesuffix("-cpu").replace("-", "_") for name in libraries)
+    own = (name.removesuffix("-cpu").replace("-", "_") for name in libraries)
+    return tuple(sorted({name.partition(".")[0] for name in (*imports, *own)}))
 
 
 def _minor(python: str) -> str:

@@ -26,6 +26,9 @@ SELDOM_NEEDED: Mapping[str, frozenset[str]] = {
     "tensorflow": frozenset({"tensorflow", "keras"}),
     "tensorflow-cpu": frozenset({"tensorflow", "keras"}),
 }
+# pandas keeps text in a library that it does not require: a pickle of such a frame names it, and
+# what MLflow lists does not.
+BESIDE = ("pyarrow",)
 # An index, a hash or a switch of pip: which index is asked is decided on this machine, not by the
 # file of a model.
 IGNORED_OPTIONS = (
@@ -77,7 +80,8 @@ def read_requirements(lines: Sequence[str]) -> RequirementList:
 def needed(requirements: RequirementList, imports: Iterable[str]) -> RequirementList:
     """Without what the author's process had imported and the model does not need.
 
-    `imports` are top-level modules that the model's file or its format names.
+    With what its file imports and MLflow does not list. `imports` are top-level modules that the
+    model's file or its format names.
     """
     modules = frozenset(imports)
     lines, dropped = [], []
@@ -90,6 +94,8 @@ def needed(requirements: RequirementList, imports: Iterable[str]) -> Requirement
             dropped.append(name)
         else:
             lines.append(line)
+    names = {canonicalize_name(Requirement(line).name) for line in lines}
+    lines += [name for name in BESIDE if name in modules - names]
     note = (f"Left out, because the model does not use them: {', '.join(dropped)}.",)
     return RequirementList(tuple(lines), (*requirements.notes, *(note if dropped else ())))
 

@@ -21,9 +21,10 @@ from pilothouse.environments.requirement_lines import (
 )
 from pilothouse.environments.uv import NO_DATES, Tick, Uv
 
-# Libraries of graphics cards that wheels for the processor bring along (469 MB) and load only on a
+# Libraries of graphics cards that wheels such as XGBoost's bring along (469 MB) and load only on a
 # machine with such a card. The marker never holds, so that they are left out.
 OVERRIDES = tuple(f"nvidia-nccl-{cuda}; sys_platform == 'never'" for cuda in ("cu12", "cu13"))
+LOADS_THEM = "torch"  # its wheel for such cards imports nothing without them, on any machine
 # What may be otherwise without the date: the index may have got a package after the model was
 # logged, or may not say when.
 DATE_FAILURES = ("no_such_version", "no_such_package", "no_wheel", "conflict")
@@ -83,11 +84,13 @@ def resolve(
         arguments = [
             *("pip", "compile", "-", "--python", str(interpreter.path)),
             *("--python-version", interpreter.minor, "--only-binary", ":all:"),
-            *("--no-header", "--no-annotate", "--override", str(overrides)),
-            *wheel_arguments(wheels),
+            *("--no-header", "--no-annotate", *wheel_arguments(wheels)),
         ]
+        text = "\n".join(lines)
         date = None if wheels else request.logged_at
-        lock, note = _compile(uv, arguments, "\n".join(lines), date, tick)
+        lock, note = _compile(uv, [*arguments, "--override", str(overrides)], text, date, tick)
+        if _names(lock, LOADS_THEM):  # whether it does is known once everything is resolved
+            lock, note = _compile(uv, arguments, text, date, tick)
     return Resolution(
         lock=_sorted_lock(lock),
         python=interpreter.minor,
@@ -131,6 +134,11 @@ def _compile(
     if NO_DATES in output.messages:
         note = "Files of which the package index does not say when they were uploaded are not used."
     return output.result, note
+
+
+def _names(lock: str, package: str) -> bool:
+    """Whether a lock has a package."""
+    return any(line.partition("==")[0].strip() == package for line in lock.splitlines())
 
 
 def _sorted_lock(text: str) -> str:

@@ -40,6 +40,21 @@ def test_nothing_is_compiled(sealed: Workspace) -> None:
     assert not list(folder.rglob("*.pyc"))
 
 
+def test_libraries_of_graphics_cards_are_left_out_but_for_torch_which_needs_them(
+    sealed: Workspace, wheels: Path
+) -> None:
+    make_wheel(wheels, "nvidia-nccl-cu12", "2.0")
+    make_wheel(wheels, "boosting", "1.0", requires=["nvidia-nccl-cu12"])
+    make_wheel(wheels, "torch", "2.0", requires=["nvidia-nccl-cu12"])
+    make_wheel(wheels, "networks", "1.0", requires=["torch"])
+    environments = sealed.environments
+    assert environments.environment(build(sealed, "boosting")).lock.splitlines() == [
+        "boosting==1.0",
+        "orjson==3.10.0",
+    ]
+    assert "nvidia-nccl-cu12==2.0" in environments.environment(build(sealed, "networks")).lock
+
+
 def test_equal_locks_share_one_folder(sealed: Workspace) -> None:
     first = build(sealed, "alpha", subject="churn@1")
     # Another date and another order: another request, with the same packages.

@@ -104,6 +104,13 @@ def test_what_the_model_does_not_use_is_left_out() -> None:
     assert "mlflow==3.17.2" in needed(requirements, ["mlflow"]).lines
 
 
+def test_text_of_pandas_in_a_pickle_needs_the_library_that_keeps_it() -> None:
+    requirements = read_requirements(["pandas==3.1.1"])
+    assert needed(requirements, ["pandas", "pyarrow"]).lines == ("pandas==3.1.1", "pyarrow")
+    pinned = read_requirements(["pandas==3.1.1", "pyarrow==21.0"])
+    assert needed(pinned, ["pandas", "pyarrow"]).lines == ("pandas==3.1.1", "pyarrow==21.0")
+
+
 def test_what_an_interpreter_has_is_compared_by_version_and_marker() -> None:
     packages = {"torch": "2.13.0+cpu", "scikit-learn": "1.9.1"}
     lines = ["torch==2.13.0", "Scikit_Learn==1.6.1", "absent", "never; python_version < '3'"]
