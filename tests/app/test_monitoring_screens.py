@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from harness.task_windows import CASES, NAME, begin, draw
 from pilothouse.monitoring.notifications.channels import ChannelSpec
 from pilothouse.monitoring.notifications.silences import SilenceSpec
-from pilothouse.monitoring.windows import span_text
+from pilothouse.monitoring.windows import WindowScheme, span_text
 from pilothouse.workspace import Workspace
 from pilothouse_app.components.formats import DASH
 from pilothouse_app.components.table import table_key
@@ -363,10 +363,16 @@ def test_settings_are_changed_in_a_form(tour, served):
     page = AppTest.from_function(settings_dialog, default_timeout=30).run()
     page.number_input(key="settings_min_rows").set_value(321).run()
     page.number_input(key="settings_tolerance_accuracy").set_value(0.2).run()
+    page.selectbox(key="settings_period").set_value("hour")
+    page.selectbox(key="settings_zone").set_value("Europe/Paris")
+    page.number_input(key="settings_evaluate_after").set_value(2.0).run()
     page.button(key="settings_go").click().run()
     assert not page.exception
     config = served.monitoring.monitor_info("late").config
     assert (config.min_rows, config.tolerances) == (321, {"accuracy": 0.2})
+    assert (config.scheme, config.evaluate_after) == (WindowScheme("hour", "Europe/Paris"), 2)
+    assert config.give_up_after is None
+    assert "Hour (Europe/Paris)" in shown(tour("monitoring", monitoring_view="Settings"))
 
 
 def counts(page: AppTest) -> dict[str, list[int]]:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import empty_figure, floats, literal, threshold_line, with_opacity
+from pilothouse_app.charts.base import (
+    date_pattern,
+    empty_figure,
+    floats,
+    literal,
+    threshold_line,
+    with_opacity,
+)
 from pilothouse_app.charts.palette import Palette, palette
 from pilothouse_app.charts.series import STATES
 from pilothouse_app.charts.windows import band
@@ -74,6 +81,7 @@ def _metric(
     chart: go.Figure, trend: pd.DataFrame, title: str, tickformat: str, colours: Palette
 ) -> None:
     rows = trend[trend["score"].notna()]
+    date = date_pattern(rows["start"])
     measured = rows[rows["standard_error"].notna()]
     if len(measured):
         band(chart, measured, "score", "standard_error", colours.reference)
@@ -88,7 +96,7 @@ def _metric(
             "color": [getattr(colours, STATES.get(state, "muted")) for state in rows["status"]],
         },
         customdata=list(rows["status"]),
-        hovertemplate=f"%{{x|%-d %b %Y}}: %{{y:{tickformat}}} · %{{customdata}}<extra></extra>",
+        hovertemplate=f"%{{x|{date}}}: %{{y:{tickformat}}} · %{{customdata}}<extra></extra>",
         showlegend=False,
     )
 
@@ -103,6 +111,7 @@ def _limits(chart: go.Figure, trend: pd.DataFrame, dark: bool) -> None:
 
 def _drift(chart: go.Figure, trend: pd.DataFrame, colours: Palette) -> None:
     rows = trend[trend["score"].notna()]
+    date = date_pattern(rows["start"])
     chart.add_bar(
         x=rows["start"],
         y=floats(rows["score"]),
@@ -114,7 +123,7 @@ def _drift(chart: go.Figure, trend: pd.DataFrame, colours: Palette) -> None:
                 for state in rows["status"]
             ]
         },
-        hovertemplate="%{x|%-d %b %Y}: %{y:.0%} of the columns<extra></extra>",
+        hovertemplate=f"%{{x|{date}}}: %{{y:.0%}} of the columns<extra></extra>",
         showlegend=False,
     )
 

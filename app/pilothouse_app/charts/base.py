@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -71,6 +72,12 @@ def distinct(labels: Iterable[object], draw: Callable[[str], str] = literal) -> 
 def floats(values: Iterable[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Numbers at the precision a screen can show: half the bytes of Python's."""
     return np.asarray(list(values), dtype=np.float32)
+
+
+def date_pattern(starts: Iterable[datetime]) -> str:
+    """How the starts of windows are written: with the hour, where one does not begin a day."""
+    has_hours = any((start.hour, start.minute) != (0, 0) for start in starts)
+    return "%-d %b %Y, %H:%M" if has_hours else "%-d %b %Y"
 
 
 def thin_indices(length: int, most: int = MAX_POINTS) -> np.ndarray[Any, np.dtype[np.intp]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import distinct, empty_figure, floats, literal
+from pilothouse_app.charts.base import date_pattern, distinct, empty_figure, floats, literal
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def drift_heatmap(
     chart = empty_figure(dark, legend=False, hover="closest")
 
     chart.add_heatmap(
-        x=[day(start) for start in starts],
+        x=_ticks(starts),
         y=[row_titles[name] for name in names],
         z=cells,
         zmin=0,
@@ -89,10 +90,17 @@ def _edge(label: object, low: float) -> str:
     return literal(label) if low != low else f"{low:,.4g}"
 
 
-def day(start: Any) -> str:
-    """The first day of a window, as a tick."""
-    at: datetime = start.to_pydatetime() if hasattr(start, "to_pydatetime") else start
-    return f"{at.day} {at:%b}"
+def _ticks(starts: Sequence[datetime]) -> list[str]:
+    """The first days of windows, or their hours; of another year, or an hour that comes twice, too:
+    columns of one name would be one column."""
+    has_hours = "%H" in date_pattern(starts)
+    pattern = "%-d %b %H:%M" if has_hours else "%-d %b"
+    names = [at.strftime(pattern) for at in starts]
+    twice = {name for name, number in Counter(names).items() if number > 1}
+    long = "%-d %b %Y, %H:%M %Z" if has_hours else "%-d %b %Y"
+    return [
+        at.strftime(long) if name in twice else name for at, name in zip(starts, names, strict=True)
+    ]
 
 
 def _scale(dark: bool) -> list[list[object]]:

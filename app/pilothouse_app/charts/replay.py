@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import empty_figure, floats, literal, with_opacity
+from pilothouse_app.charts.base import date_pattern, empty_figure, floats, literal, with_opacity
 from pilothouse_app.charts.palette import Palette, palette
 from pilothouse_app.charts.series import STATES
 from pilothouse_app.charts.windows import band
@@ -90,13 +90,14 @@ def _metric(
     chart: go.Figure, windows: pd.DataFrame, title: str, tickformat: str, colours: Palette
 ) -> None:
     rows = windows[windows["value"].notna()]
+    date = date_pattern(rows["start"])
     measured = rows[rows["standard_error"].notna()]
     if len(measured):
         band(chart, measured, "value", "standard_error", colours.reference)
     chart.add_scatter(
         x=rows["start"], y=floats(rows["value"]), mode="lines", showlegend=False,
         line={"width": 1.5, "color": colours.reference},
-        hovertemplate=f"%{{x|%-d %b %Y}}: %{{y:{tickformat}}}<extra></extra>",
+        hovertemplate=f"%{{x|{date}}}: %{{y:{tickformat}}}<extra></extra>",
     )  # fmt: skip
     differs = not rows["limit_now"].equals(rows["limit_tried"])
     for side, dash in (("now", "dash"), ("tried", "dot"))[: 1 + differs]:
@@ -114,19 +115,19 @@ def _metric(
     chart.add_scatter(
         x=falls["start"], y=floats(falls["value"]), mode="markers", name="Real fall",
         marker={"size": 9, "symbol": "diamond", "color": colours.bad},
-        hovertemplate=f"%{{x|%-d %b %Y}}: %{{y:{tickformat}}} · real fall<extra></extra>",
+        hovertemplate=f"%{{x|{date}}}: %{{y:{tickformat}}} · real fall<extra></extra>",
     )  # fmt: skip
 
 
 def _statuses(chart: go.Figure, windows: pd.DataFrame, side: str, colours: Palette) -> None:
-    statuses = list(windows[f"status_{side}"])
+    statuses, date = list(windows[f"status_{side}"]), date_pattern(windows["start"])
     _bars(
         chart,
         list(zip(windows["start"], windows["end"], strict=True)),
         _row_name("Status", side),
         [getattr(colours, STATES.get(status, "muted")) for status in statuses],
         [
-            f"{start:%-d %b %Y}: {status}"
+            f"{start:{date}}: {status}"
             for start, status in zip(windows["start"], statuses, strict=True)
         ],
     )
@@ -137,7 +138,7 @@ def _alerts(
 ) -> None:
     """Two bars an alert: pale while it is pending, full from the window that fired it."""
     spans, tints, texts = [], [], []
-    last = windows["end"].max()
+    last, date = windows["end"].max(), date_pattern(windows["start"])
     for alert in alerts.to_dict("records"):
         is_open = alert["cleared"] is None or alert["cleared"] != alert["cleared"]
         end = last if is_open else alert["cleared"]
@@ -145,12 +146,12 @@ def _alerts(
         if fired is None or fired > alert["first"]:
             spans.append((alert["first"], end if fired is None else fired))
             tints.append(with_opacity(colours.warn, 0.35))
-            texts.append(f"pending from {alert['first']:%-d %b %Y}")
+            texts.append(f"pending from {alert['first']:{date}}")
         if fired is not None:
             spans.append((fired, end))
             tints.append(colours.bad if alert["severity"] == "critical" else colours.warn)
-            until = "" if is_open else f", cleared {end:%-d %b %Y}"
-            texts.append(f"fired {fired:%-d %b %Y}{until}")
+            until = "" if is_open else f", cleared {end:{date}}"
+            texts.append(f"fired {fired:{date}}{until}")
     _bars(chart, spans, row, tints, texts)
 
 

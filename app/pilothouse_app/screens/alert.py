@@ -28,6 +28,7 @@ from pilothouse_app.components.status import badge_text
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import alert_buttons, alert_sentence, notified_as
+from pilothouse_app.features.monitoring.clocks import trend_of
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
 from pilothouse_app.features.monitoring.explanation import (
     cause_note,
@@ -154,7 +155,7 @@ def _facts(alert: AlertInfo) -> None:
 def _links(alert: AlertInfo, windows: Mapping[str, WindowInfo]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for window_id, window in windows.items():
-            label = span_text(window.start, window.end)
+            label = span_text(window.start, window.end, window.zone)
             link(address("window", window_id), label, icon=":material/date_range:")
         link(
             screen("monitoring", monitoring_deployment=alert.deployment),
@@ -176,7 +177,7 @@ def _trend(alert: AlertInfo) -> None:
     st.markdown(literal(alert_sentence(alert.message)))
     if str(rule["check"]) in (PRIMARY, DRIFTED_SHARE):
         return  # the timeline has it
-    trend = monitoring.trend(alert.deployment, str(rule["check"]), signal=str(rule["signal"]))
+    trend = trend_of(alert.deployment, str(rule["check"]), signal=str(rule["signal"]))
     if trend.empty or trend["column"].nunique() > 1:
         return
 

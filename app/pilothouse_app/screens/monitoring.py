@@ -21,6 +21,7 @@ from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import inbox
+from pilothouse_app.features.monitoring.clocks import trend_of
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
 from pilothouse_app.features.monitoring.metrics import monitored_metrics
 from pilothouse_app.features.monitoring.notifications import notifications_view
@@ -215,5 +216,5 @@ def _primary_trend(name: str) -> pd.DataFrame:
     """Of each column the test that decides."""
     monitoring = workspace().monitoring
     checks = dict.fromkeys(monitoring.monitor_info(name).config.primary.values())
-    trends = [monitoring.trend(name, check, signal="feature_drift") for check in checks]
+    trends = [trend_of(name, check, signal="feature_drift") for check in checks]
     return pd.concat(trends).drop_duplicates(["window", "column"])

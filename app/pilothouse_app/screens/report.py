@@ -40,7 +40,7 @@ def render() -> None:
 
     report = workspace().monitoring.report(report_id)
     window = workspace().monitoring.window(report.window_id)
-    span = span_text(window.start, window.end)
+    span = span_text(window.start, window.end, window.zone)
     back = (f"{window.deployment}, {span}", address("window", window.id))
 
     with header("Drift report", status=report.status, note=span, back=back):

@@ -85,7 +85,7 @@ def render() -> None:
 
     window = workspace().monitoring.window(window_id)
     back = ("Monitoring", screen("monitoring", monitoring_deployment=window.deployment))
-    name = f"{window.deployment}, {span_text(window.start, window.end)}"
+    name = f"{window.deployment}, {span_text(window.start, window.end, window.zone)}"
     with header(name, status=window.status, back=back):
         _remove_button(window, back[1])
         download_page(

@@ -93,6 +93,16 @@ def _start(ws: Workspace, deployment: str) -> Output:
 @click.option(
     "--period", type=click.Choice(get_args(Period)), default=None, help="The length of a window."
 )
+@click.option("--zone", default=None, help="Time zone of windows, such as Europe/Paris.")
+@click.option("--window-length", type=int, default=None, help="How many periods a window has.")
+@click.option(
+    "--evaluate-after", type=float, default=None, help="Hours that an ended window waits."
+)
+@click.option(
+    "--give-up-after", type=float, default=None,
+    help="Hours from a window's end; later data do not make it due again. inf: never.",
+)  # fmt: skip
+@click.option("--window-step", type=int, default=None, help="Periods from one window to the next.")
 @click.option("--enabled/--disabled", "enabled", default=None, help="Whether windows are judged.")
 @click.option("--min-rows", type=int, default=None, help="Fewer predictions are not judged.")
 @click.option("--min-labelled", type=int, default=None, help="Of a window's performance.")

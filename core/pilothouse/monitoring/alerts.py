@@ -16,7 +16,7 @@ from pilothouse.activity import record
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.kit.ids import uuid7
-from pilothouse.monitoring import alert_rules
+from pilothouse.monitoring import alert_rules, monitors
 from pilothouse.monitoring.alert_state import AlertState, Condition, Verdict, combine, evaluate
 from pilothouse.monitoring.check_titles import check_phrase
 from pilothouse.monitoring.checks import PRIMARY
@@ -45,7 +45,7 @@ from pilothouse.monitoring.tables import (
     Window,
     of_newest_revision,
 )
-from pilothouse.monitoring.windows import require_period
+from pilothouse.monitoring.windows import start_text
 from pilothouse.storage import Store
 
 VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOLVED: "resolved"}
@@ -110,7 +110,8 @@ def resolve_for_rule(session: Session, store: Store, rule: AlertRule, note: str)
 
 def reevaluate_without_window(session: Session, store: Store, window: Window) -> None:
     """Evaluate every rule without a removed window; an alert that depended on it ends."""
-    note = f"the window from {window.start:%Y-%m-%d} was removed"
+    began = start_text(window.start, window.end, window.zone)
+    note = f"the window from {began} was removed"
     for rule in alert_rules.enabled(session, window.deployment):
         alert = _open_alert(session, rule)
         if alert is None:
@@ -147,7 +148,7 @@ def _evaluate_rule(session: Session, store: Store, rule: AlertRule, window: Wind
 
 def _end_note(alert: Alert, readings: Sequence[WindowReading]) -> str:
     if readings and alert.last_window not in {reading.window.id for reading in readings}:
-        return "its windows no longer count, as the monitor's have another period"
+        return "its windows no longer count, as the monitor's are others now"
     return "the condition has cleared"
 
 
@@ -177,11 +178,11 @@ def _reading(window: Window, results: Sequence[CheckResult], condition: Conditio
 def _windows(session: Session, rule: AlertRule) -> list[Window]:
     """The deployment's windows after the last end by hand; of one span, the busiest version's.
 
-    Those of another period, from before the monitor's was changed, do not count: a day and a week
+    Those of other settings, from before the monitor's were changed, do not count: a day and a week
     in a row are not two windows in a row.
     """
     monitor = session.get(Monitor, rule.deployment)
-    period = require_period(monitor.period) if monitor else None
+    scheme = monitors.config_of(monitor).scheme if monitor else None
     closed = session.exec(
         select(func.max(Alert.closed_through)).where(Alert.rule_id == rule.id)
     ).one()
@@ -191,7 +192,7 @@ def _windows(session: Session, rule: AlertRule) -> list[Window]:
     if closed is not None:
         query = query.where(col(Window.start) > closed)
     windows = session.exec(query.order_by(col(Window.start), col(Window.rows).desc()))
-    return busiest(windows, period)
+    return busiest(windows, scheme)
 
 
 def _results(
@@ -298,7 +299,8 @@ def breach_message(rule: AlertRule, result: CheckResult, window: Window) -> str:
     if rule_kinds.get(rule.condition).in_tolerances and result.reference is not None:
         breach += f" (reference {result.reference:.4g}, limit {_limit(rule, result) or 0.0:.4g})"
     value = f"{result.score or 0.0:.4g}"
-    return f"{subject} was {value} in the window from {window.start:%Y-%m-%d}, {breach}"
+    began = start_text(window.start, window.end, window.zone)
+    return f"{subject} was {value} in the window from {began}, {breach}"
 
 
 def _end(session: Session, store: Store, alert: Alert, window: Window | None, note: str) -> None:

@@ -38,7 +38,8 @@ class WindowInfo:
     """A window as last evaluated.
 
     `metric` is the key of the metric that decides ("" where nothing is measured), `value` its
-    value. The summaries are what labels and answers were like, as numbers by title.
+    value. The summaries are what labels and answers were like, as numbers by title. `zone` is the
+    time zone of its calendar, None for UTC.
     """
 
     id: str
@@ -63,6 +64,7 @@ class WindowInfo:
     output_summary: Mapping[str, float]
     revision: int
     evaluated_at: datetime
+    zone: str | None
 
     @property
     def version_ref(self) -> str:

@@ -33,7 +33,7 @@ from pilothouse.monitoring.reference_profile import (
 )
 from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.window_rows import WindowRows
-from pilothouse.monitoring.windows import Span
+from pilothouse.monitoring.windows import Span, ends_text
 from pilothouse.registry import evaluations, versions
 from pilothouse.storage import Store
 
@@ -97,13 +97,14 @@ def adopt_performance(
     performance: Performance,
     span: Span,
     rows: WindowRows,
+    zone: str | None = None,
 ) -> Baseline:
     """The baseline with a window's metrics as those that later windows are held against.
 
     `rows` are the window's, which estimates of later performance learn from.
     """
     estimator = fit_estimator(old.signature, rows, performance.metrics)
-    name = f"{span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}"
+    name = ends_text(span.start, span.end, zone)
     profile = with_performance(old.profile, performance, name, estimator)
     return _store(store, answered, SERVED, Baseline(old.signature, profile, ""))
 

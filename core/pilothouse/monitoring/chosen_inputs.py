@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +32,7 @@ from pilothouse.monitoring.reference_profile import (
     profile_served,
 )
 from pilothouse.monitoring.window_rows import WindowRows
-from pilothouse.monitoring.windows import Span
+from pilothouse.monitoring.windows import Span, zone_named
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def chosen_inputs(
     if config.reference == DATASET:
         return _of_dataset(store, signature, config.reference_dataset)
     if config.reference == YEAR_BEFORE:
-        spans = [Span(span.start - YEAR - MARGIN, span.end - YEAR + MARGIN)]
+        spans = _year_before(span, config.zone)
         name = "the same weeks of the year before"
     else:
         spans = _spans_before(store, deployment, config, span)
@@ -89,10 +89,22 @@ def with_inputs(
     )
 
 
+def _year_before(span: Span, zone: str) -> list[Span]:
+    """The same weeks of the year before; of an hour, that hour of their days in the zone."""
+    if span.length >= timedelta(hours=23):
+        return [Span(span.start - YEAR - MARGIN, span.end - YEAR + MARGIN)]
+    local = span.start.astimezone(zone_named(zone)) - YEAR
+    days = range(-MARGIN.days, MARGIN.days + 1)
+    starts = [(local + timedelta(days=day)).astimezone(UTC) for day in days]
+    return [Span(start, start + span.length) for start in starts]
+
+
 def _spans_before(store: Store, deployment: str, config: MonitorConfig, span: Span) -> list[Span]:
     """The windows before this one that were evaluated and not removed, the newest first."""
     with store.read() as session:
-        return window_store.spans_before(session, deployment, span, config.reference_windows)
+        return window_store.spans_before(
+            session, deployment, config.scheme, span, config.reference_windows
+        )
 
 
 def _served(

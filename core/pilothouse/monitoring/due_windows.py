@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice, pairwise, takewhile
+from operator import gt
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
 from pilothouse.deployments import commands
 from pilothouse.deployments.prediction_log import log
 from pilothouse.monitoring import monitors
+from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.tables import Window
-from pilothouse.monitoring.windows import Period, Span, window_of, windows_between
+from pilothouse.monitoring.windows import Span, WindowScheme
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -44,14 +48,15 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
     if not config.enabled or rows.empty:
         return []
 
-    newest = _newest(rows, config.period)
-    spans = list(_with_gaps(sorted(newest), config.period))
+    scheme, ended = config.scheme, until - timedelta(hours=config.evaluate_after)
+    newest = _newest(rows, config)
+    spans = list(_with_gaps(sorted(newest), scheme))
     if is_running and _is_live(rows, spans[-1]):
-        spans += windows_between(spans[-1].end, until, config.period)[:MAX_EMPTY]
+        spans += islice(scheme.windows_from(spans[-1].end), MAX_EMPTY)
     return [
         span
         for span in spans
-        if span.end <= until and (span not in judged or _is_news(newest.get(span), judged[span]))
+        if span.end <= ended and (span not in judged or _is_news(newest.get(span), judged[span]))
     ][:MAX_DUE]
 
 
@@ -74,33 +79,48 @@ def _is_news(newest: datetime | None, received_until: datetime | None) -> bool:
     return newest is not None and received_until is not None and newest > received_until
 
 
-def _newest(rows: pd.DataFrame, period: Period) -> dict[Span, datetime]:
-    """When the newest prediction or label of each busy window was received."""
-    by_day = rows.assign(day=rows["event_at"].dt.floor("D")).groupby("day", as_index=False)
-    newest: dict[Span, datetime] = {}
-    for row in by_day["received_at"].max().itertuples():
-        span = window_of(row.day.to_pydatetime(), period)
-        newest[span] = max(row.received_at, newest.get(span, row.received_at))
+def _newest(rows: pd.DataFrame, config: MonitorConfig) -> dict[Span, datetime | None]:
+    """Of each busy window when the newest prediction or label was received.
+
+    Those that were received after the monitor had given up on the window do not count.
+    """
+    import pandas as pd
+
+    scheme, hours = config.scheme, config.give_up_after
+    rows = rows.sort_values("event_at", ignore_index=True)
+    at = rows["event_at"]
+    newest: dict[Span, datetime | None] = {}
+    first = 0
+    while first < len(rows):  # one turn for each busy step
+        windows = scheme.windows_with(at.iloc[first].to_pydatetime())
+        last = int(at.searchsorted(pd.Timestamp(windows[0].end)))
+        received = [rows[name].iloc[first:last] for name in ("answered_at", "labelled_at")]
+        for window in windows:
+            limit = None if hours is None else window.end + timedelta(hours=hours)
+            latest = [_latest(times, limit) for times in received]
+            newest[window] = _later(_later(*latest), newest.get(window))
+        first = last
     return newest
 
 
-def _with_gaps(busy: list[Span], period: Period) -> Iterator[Span]:
+def _latest(times: pd.Series[Any], limit: datetime | None) -> datetime | None:
+    """The latest of some times, up to a limit."""
+    latest = (times if limit is None else times[times <= limit]).max()
+    return latest.to_pydatetime() if latest == latest else None
+
+
+def _with_gaps(busy: list[Span], scheme: WindowScheme) -> Iterator[Span]:
     """Busy windows, each with the first empty ones between it and the next busy one."""
-    for span, following in zip(busy, [*busy[1:], busy[-1]], strict=True):
+    for span, following in pairwise([*busy, busy[-1]]):
         yield span
-        yield from windows_between(span.end, following.start, period)[:MAX_EMPTY]
+        empty = takewhile(partial(gt, following), scheme.windows_from(span.end))
+        yield from islice(empty, MAX_EMPTY)
 
 
 def _received(store: Store, deployment: str) -> pd.DataFrame:
-    """Each prediction's event time, and when it or its label was last received.
-
-    `answered_at` is when the prediction itself was.
-    """
+    """Each prediction's event time, when it was received, and when its label last was."""
     columns = ["prediction_id", "event_at", "received_at"]
     rows = log.predictions(store.folder, deployment, columns=columns)
     labels = log.labels(store.folder, deployment).set_index("prediction_id")["received_at"]
-    label_times = rows["prediction_id"].map(labels)
-    return rows.assign(
-        answered_at=rows["received_at"],
-        received_at=rows["received_at"].where(~(label_times > rows["received_at"]), label_times),
-    )
+    labelled = rows["prediction_id"].map(labels)
+    return rows.rename(columns={"received_at": "answered_at"}).assign(labelled_at=labelled)

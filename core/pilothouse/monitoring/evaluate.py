@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from pilothouse.monitoring.traffic_history import read_traffic, sent_before
 from pilothouse.monitoring.window_details import window_details
 from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.monitoring.window_store import EvaluatedWindow
-from pilothouse.monitoring.windows import Span, span_of_ms
+from pilothouse.monitoring.windows import DEFAULT_ZONE, Span, span_of_ms, span_text
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def evaluate_job(
         config = monitors.monitor_info(session, deployment).config
         serving = monitors.serving(session, deployment)
 
-    progress(0.1, f"reading {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}")
+    progress(0.1, f"reading {span_text(span.start, span.end, config.zone)}")
     frame = window_data.observe(store, deployment, span)
     groups = window_data.by_version(frame) if len(frame) else [(*serving, frame)]
     received_until = window_data.received_until(frame)
     # Traffic is the deployment's: the version that predicted most answers for it.
-    traffic = read_traffic(store, deployment, span, frame)
+    traffic = read_traffic(store, deployment, config.scheme, span, frame)
     evaluated = [
         evaluate_window(
             store, deployment, span, config, *group, received_until, None if index else traffic
@@ -105,7 +105,9 @@ def evaluate_window(
     needs = MinimumRows(config.min_labelled, config.min_coverage)
     if baseline.awaits_labels and not missing_labels(performance, needs):
         answered = Answered(deployment, model, version)
-        baseline = baselines.adopt_performance(store, answered, baseline, performance, span, rows)
+        baseline = baselines.adopt_performance(
+            store, answered, baseline, performance, span, rows, config.zone
+        )
 
     profile, digest = baseline.profile, baseline.digest
     chosen = chosen_inputs(store, deployment, signature, config, span)
@@ -115,7 +117,7 @@ def evaluate_window(
         before = sent_before(store, (deployment, model, version), span)
         profile = sent_columns(profile, frame, before)
         rows = with_columns(rows, profile)
-    settings = json.dumps(asdict(config), sort_keys=True)
+    settings = json.dumps(config.judging, sort_keys=True)
     measured = "" if traffic is None else repr(traffic.service.measured)
     content = window_data.content_digest(frame, rows, digest, settings, measured)
     unexpected = window_data.unexpected_columns(frame, signature)
@@ -131,8 +133,9 @@ def evaluate_window(
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
     assessment = replace(assessment, profile={**assessment.profile, **details})
     stored = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
+    zone = None if config.zone == DEFAULT_ZONE else config.zone
     return EvaluatedWindow(
-        deployment, model, version, span, content, stored, assessment, received_until
+        deployment, model, version, span, content, stored, assessment, received_until, zone
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session, col, select
 
 from pilothouse.experiments.metrics.kinds import metric_kind
-from pilothouse.monitoring import alerts, baselines, frames, window_store
+from pilothouse.monitoring import alerts, baselines, frames, monitors, window_store
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
     ESTIMATED_PERFORMANCE,
@@ -35,7 +35,7 @@ from pilothouse.monitoring.upstream_events import (
     events_between,
     version_changes,
 )
-from pilothouse.monitoring.windows import Span, is_as_long
+from pilothouse.monitoring.windows import Span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ def _breached_window(session: Session, alert: Alert) -> str:
 def _history(session: Session, window: Window) -> list[Window]:
     """The windows up to this one, oldest first; of one span, the busiest version's.
 
-    Windows of another length are left out: their results are not comparable.
+    Windows of another kind are left out: their results are not comparable.
     """
     query = select(Window).where(
         Window.deployment == window.deployment,
@@ -108,9 +108,9 @@ def _history(session: Session, window: Window) -> list[Window]:
         Window.rows > 0,
     )
     earlier = session.exec(query.order_by(col(Window.start), col(Window.rows).desc()))
-    length = window.end - window.start
-    as_long = (part for part in earlier if is_as_long(Span(part.start, part.end), length))
-    return [*busiest(as_long), window]
+    scheme, span = monitors.scheme_of(session, window.deployment), Span(window.start, window.end)
+    alike = (part for part in earlier if scheme.are_alike(Span(part.start, part.end), span))
+    return [*busiest(alike), window]
 
 
 def _columns(

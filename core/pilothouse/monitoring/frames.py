@@ -59,6 +59,7 @@ WINDOWS = (
     "output_summary",
     "revision",
     "evaluated_at",
+    "zone",
 )
 RESULTS = (
     "signal",
@@ -101,6 +102,7 @@ TREND = (
     "n_current",
     "noise",
     "standard_error",
+    "zone",
 )
 METRICS = (
     "metric",
@@ -284,7 +286,7 @@ def trend(
     The check "primary" is the metric that decided on each window. Estimated metrics have the names
     of observed ones, and come only where `signal` asks for them.
     """
-    window_columns = {"window": "id"} | {n: n for n in ("start", "end", "model", "version")}
+    window_columns = {"window": "id"} | {n: n for n in ("start", "end", "model", "version", "zone")}
     chosen = [
         getattr(Window, window_columns[name])
         if name in window_columns

@@ -52,6 +52,11 @@ REPLAYED = (
 EPISODES = ("settings", "rule", "severity", "first", "fired", "cleared", "fall")
 NOT_REPLAYED = {
     "period": "windows of another period are not stored",
+    "zone": "windows of another time zone are not stored",
+    "window_length": "windows of another length are not stored",
+    "window_step": "windows of another length are not stored",
+    "evaluate_after": "it says when windows are evaluated, not how",
+    "give_up_after": "it says when windows are evaluated, not how",
     "enabled": "it says which windows are evaluated, not how",
     "reference": "scores against another reference are not stored",
     "reference_windows": "scores against another reference are not stored",
@@ -221,7 +226,7 @@ def _history(
     """The windows, one a span and oldest first, with the results that matter."""
     query = select(Window).where(Window.deployment == deployment, col(Window.removed_at).is_(None))
     order = col(Window.start), col(Window.rows).desc()
-    windows = busiest(session.exec(query.order_by(*order)), config.period)
+    windows = busiest(session.exec(query.order_by(*order)), config.scheme)
     results = _results(session, deployment)
     signatures: dict[tuple[str, int], Signature] = {}
     kinds: dict[tuple[str, int], dict[str, str]] = {}

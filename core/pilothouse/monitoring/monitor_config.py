@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pilothouse.monitoring.windows import Period
+from pilothouse.monitoring.windows import DEFAULT_ZONE, Period, WindowScheme
 
 Reference = Literal["held_out", "previous_windows", "year_before", "dataset"]
 HELD_OUT: Reference = "held_out"
 PREVIOUS_WINDOWS: Reference = "previous_windows"
 YEAR_BEFORE: Reference = "year_before"
 DATASET: Reference = "dataset"
+OF_WINDOWS = ("zone", "window_length", "window_step", "evaluate_after", "give_up_after")
 PRIMARY: Mapping[str, str] = {"number": "psi", "category": "psi"}
 
 
@@ -21,6 +22,10 @@ PRIMARY: Mapping[str, str] = {"number": "psi", "category": "psi"}
 class MonitorConfig:
     """The settings of a monitor.
 
+    `period`, `zone`, `window_length` and `window_step` say how event time is cut into windows:
+    see `WindowScheme`. A window is evaluated `evaluate_after` hours after its end, so that labels
+    and late rows are there; what is received more than `give_up_after` hours after its end does not
+    make it due again (None: whatever is received does).
     `primary` names the drift test that decides for each kind of column; `limits` changes a test's
     own, as {"psi": {"warn": 0.1, "fail": 0.25}}; `tolerances` changes how far beyond the
     reference's value a metric may go, as the task counts it. `reference_rows` are the first
@@ -46,6 +51,21 @@ class MonitorConfig:
     reference_windows: int = 8
     reference_dataset: str = ""
     domain_classifier: bool = False
+    zone: str = DEFAULT_ZONE
+    window_length: int = 1
+    window_step: int = 1
+    evaluate_after: float = 0.0
+    give_up_after: float | None = None
+
+    @property
+    def scheme(self) -> WindowScheme:
+        """How event time is cut into windows."""
+        return WindowScheme(self.period, self.zone, self.window_length, self.window_step)
+
+    @property
+    def judging(self) -> dict[str, Any]:
+        """The settings that change the results of a window, whichever window it is."""
+        return {name: value for name, value in asdict(self).items() if name not in OF_WINDOWS}
 
 
 @dataclass(frozen=True)

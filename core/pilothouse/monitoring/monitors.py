@@ -17,7 +17,7 @@ from pilothouse.kit.parameters import read_params
 from pilothouse.monitoring.alert_rules import DEFAULT_RULES, add_rule
 from pilothouse.monitoring.monitor_config import DATASET, MonitorConfig, MonitorInfo, Reference
 from pilothouse.monitoring.tables import Monitor
-from pilothouse.monitoring.windows import require_period
+from pilothouse.monitoring.windows import WindowScheme, check_scheme
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def change_monitor(
 ) -> MonitorInfo:
     """Change a monitor's settings; windows are judged by them from their next evaluation on."""
     monitor = require(session, deployment)
-    before = _columns(_config(monitor))
-    after = _columns(checked_settings(session, _config(monitor), settings))
+    before = _columns(config_of(monitor))
+    after = _columns(checked_settings(session, config_of(monitor), settings))
     changed = {name: value for name, value in after.items() if before[name] != value}
     if changed:
         for name, value in changed.items():
@@ -90,6 +90,12 @@ def require(session: Session, deployment: str) -> Monitor:
 def monitor_info(session: Session, deployment: str) -> MonitorInfo:
     """A deployment's monitor. Raises NotFound."""
     return _info(require(session, deployment))
+
+
+def scheme_of(session: Session, deployment: str) -> WindowScheme:
+    """How a deployment's event time is cut into windows; by default without a monitor."""
+    monitor = session.get(Monitor, deployment)
+    return (config_of(monitor) if monitor else MonitorConfig()).scheme
 
 
 def monitored(session: Session, deployment: str) -> tuple[MonitoredMetric, ...]:
@@ -121,7 +127,10 @@ def checked_settings(
         )
 
     new = replace(config, **settings)
-    require_period(new.period)
+    if new.give_up_after == math.inf:  # as a command says it
+        new = replace(new, give_up_after=None)
+    check_scheme(new.scheme)
+    _check_hours(new)
     _check_reference(new)
     if new.reference == DATASET and {"reference", "reference_dataset"} & settings.keys():
         # The name alone means the newest version: windows need one that stays.
@@ -145,6 +154,21 @@ def checked_settings(
         )
 
     return new
+
+
+def _check_hours(config: MonitorConfig) -> None:
+    if not 0 <= config.evaluate_after < math.inf:
+        raise Invalid(
+            "evaluate_after is a number of hours from 0.",
+            fields={"evaluate_after": "not such a number"},
+        )
+    limit = config.give_up_after
+    if limit is not None and not config.evaluate_after <= limit < math.inf:
+        raise Invalid(
+            "give_up_after is a number of hours, at least evaluate_after.",
+            hint="None means that whatever is received makes a window due again.",
+            fields={"give_up_after": "too few hours"},
+        )
 
 
 def _check_reference(config: MonitorConfig) -> None:
@@ -199,7 +223,8 @@ def _columns(config: MonitorConfig) -> dict[str, Any]:
     return asdict(config)
 
 
-def _config(monitor: Monitor) -> MonitorConfig:
+def config_of(monitor: Monitor) -> MonitorConfig:
+    """The settings of a monitor's row."""
     stored = {name: getattr(monitor, name) for name in SETTINGS}
     # A monitor from before a setting existed has no value for it: then the default counts.
     return MonitorConfig(**{name: value for name, value in stored.items() if value is not None})
@@ -208,7 +233,7 @@ def _config(monitor: Monitor) -> MonitorConfig:
 def _info(monitor: Monitor) -> MonitorInfo:
     return MonitorInfo(
         monitor.deployment,
-        _config(monitor),
+        config_of(monitor),
         monitor.created_at,
         monitor.created_by,
         monitor.updated_at,

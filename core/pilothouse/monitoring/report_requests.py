@@ -17,6 +17,7 @@ from pilothouse.kit.errors import NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import window_store
 from pilothouse.monitoring.tables import DriftReport, Window
+from pilothouse.monitoring.windows import start_text
 from pilothouse.storage import Store
 
 READY = "ready"
@@ -90,7 +91,8 @@ def store_report(session: Session, store: Store, report_id: str, made: RenderedR
 
 
 def _title(window: Window) -> str:
-    return f"Drift report of {window.deployment} from {window.start:%Y-%m-%d}"
+    began = start_text(window.start, window.end, window.zone)
+    return f"Drift report of {window.deployment} from {began}"
 
 
 def require(session: Session, report_id: str) -> DriftReport:

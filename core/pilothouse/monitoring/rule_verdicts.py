@@ -22,22 +22,22 @@ from pilothouse.monitoring.checks import (
 )
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.monitoring.tables import AlertRule, CheckResult, Window
-from pilothouse.monitoring.windows import Period, Span, is_of_period
+from pilothouse.monitoring.windows import Span, WindowScheme
 
 Rule = AlertRule | AlertRuleSpec
 Result = CheckResult | Check
 R = TypeVar("R", CheckResult, Check)
 
 
-def busiest(windows: Iterable[Window], period: Period | None = None) -> list[Window]:
+def busiest(windows: Iterable[Window], scheme: WindowScheme | None = None) -> list[Window]:
     """Of the windows of each span, sorted by start and falling rows, the busiest version's.
 
-    With a period, those of another one, from before the monitor's was changed, do not count: a day
-    and a week in a row are not two windows in a row.
+    With a scheme, windows that are not of it, from before the monitor's was changed or with ends
+    that a person chose, do not count: a day and a week in a row are not two windows in a row.
     """
     chosen: dict[datetime, Window] = {}
     for window in windows:
-        if period is None or is_of_period(Span(window.start, window.end), period):
+        if scheme is None or scheme.is_window(Span(window.start, window.end)):
             chosen.setdefault(window.start, window)
     return list(chosen.values())
 

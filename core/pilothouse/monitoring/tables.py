@@ -46,6 +46,11 @@ class Monitor(Table, table=True):
     reference_windows: int | None = None
     reference_dataset: str | None = None
     domain_classifier: bool | None = None  # the same
+    zone: str | None = None  # the same, as are the two of windows
+    window_length: int | None = None
+    window_step: int | None = None
+    evaluate_after: float | None = None  # the same
+    give_up_after: float | None = None  # None where there is no such limit
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)
@@ -93,6 +98,7 @@ class Window(Table, table=True):
 
     `heard_until` is when the newest of its predictions and labels was received: whatever comes
     later makes it due again. A window that was removed keeps its row, so that it stays removed.
+    `zone` is the time zone whose calendar it is of, None for UTC.
     """
 
     __tablename__ = "monitoring_window"
@@ -131,6 +137,7 @@ class Window(Table, table=True):
     evaluated_at: datetime = Field(sa_type=Utc)
     heard_until: datetime | None = Field(default=None, sa_type=Utc)
     removed_at: datetime | None = Field(default=None, sa_type=Utc)
+    zone: str | None = None
 
 
 class CheckResult(Table, table=True):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from pilothouse.deployments.prediction_log import log
 from pilothouse.monitoring.checks import PREDICTION_DRIFT
 from pilothouse.monitoring.service_history import read_service
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.traffic import MAX_EARLIER, MIN_EARLIER, Traffic
-from pilothouse.monitoring.windows import DAY, Span, is_as_long
+from pilothouse.monitoring.windows import DAY, Span, WindowScheme, zone_named
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -25,10 +25,13 @@ WITH_VALUES = ("psi", "unseen", "out_of_range")  # whose rows are those with a v
 AHEAD = timedelta(minutes=10)  # clocks differ by seconds; a wrong time zone by half an hour or more
 
 
-def read_traffic(store: Store, deployment: str, span: Span, frame: pd.DataFrame) -> Traffic:
+def read_traffic(
+    store: Store, deployment: str, scheme: WindowScheme, span: Span, frame: pd.DataFrame
+) -> Traffic:
     """The traffic of a window; `frame` are the predictions of all versions in it."""
     with store.read() as session:
-        earlier = _comparable(_earlier_windows(session, deployment, span), span)
+        windows = _earlier_windows(session, deployment, scheme, span)
+        earlier = _comparable(windows, scheme, span)
         silence = _silence(session, deployment, earlier)
     ahead, received = _ahead(store, deployment, span, frame)
     newest = frame["event_at"].max().to_pydatetime() if len(frame) else None
@@ -44,34 +47,46 @@ def read_traffic(store: Store, deployment: str, span: Span, frame: pd.DataFrame)
     )
 
 
-def _earlier_windows(session: Session, deployment: str, span: Span) -> list[tuple[datetime, int]]:
-    """Start and rows of all versions of earlier windows of that length, the newest first.
+def _earlier_windows(
+    session: Session, deployment: str, scheme: WindowScheme, span: Span
+) -> list[tuple[datetime, int]]:
+    """Start and rows of all versions of earlier windows of that kind, the newest first.
 
     The first window of the deployment is left out: it hardly ever is a whole one.
     """
+    is_there = Window.deployment == deployment, col(Window.removed_at).is_(None)
+    first = session.exec(select(func.min(Window.start)).where(*is_there)).one()
     query = select(Window.start, Window.end, Window.rows).where(
-        Window.deployment == deployment,
-        Window.start < span.start,
-        col(Window.removed_at).is_(None),
+        *is_there, Window.end <= span.start, Window.start != first
     )
+    if span.length < DAY:  # PERF: a year has very many hours
+        query = query.where(col(Window.start).in_(_weeks_before(scheme, span.start)))
     rows: dict[datetime, int] = defaultdict(int)
-    first = None
     for start, end, count in session.exec(query):
-        first = start if first is None else min(first, start)
-        if is_as_long(Span(start, end), span.length):
+        if scheme.are_alike(Span(start, end), span):
             rows[start] += count
-    return sorted(((at, n) for at, n in rows.items() if at != first), reverse=True)
+    return sorted(rows.items(), reverse=True)
+
+
+def _weeks_before(scheme: WindowScheme, start: datetime) -> list[datetime]:
+    """The same time by the clocks of the zone, on the same day of the weeks before."""
+    local = start.astimezone(zone_named(scheme.zone))
+    weeks = range(1, MAX_EARLIER + 1)
+    return [(local - timedelta(weeks=n)).astimezone(UTC) for n in weeks]
 
 
 def _comparable(
-    earlier: Sequence[tuple[datetime, int]], span: Span
+    earlier: Sequence[tuple[datetime, int]], scheme: WindowScheme, span: Span
 ) -> Sequence[tuple[datetime, int]]:
     """The windows to compare with: of a day, the same day of the week; none until there are four.
 
-    Saturday's traffic says little about Sunday's, and less about Monday's.
+    Saturday's traffic says little about Sunday's, and less about Monday's. Of an hour it is the
+    same hour of that day.
     """
-    if span.length < 7 * DAY:
-        earlier = [(at, n) for at, n in earlier if at.weekday() == span.start.weekday()]
+    if span.length < 6 * DAY:
+        zone = zone_named(scheme.zone)
+        weekday = span.start.astimezone(zone).weekday()
+        earlier = [(at, n) for at, n in earlier if at.astimezone(zone).weekday() == weekday]
     return earlier[:MAX_EARLIER] if len(earlier) >= MIN_EARLIER else ()
 
 

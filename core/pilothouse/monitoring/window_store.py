@@ -16,7 +16,7 @@ from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring.assessment import Assessment
 from pilothouse.monitoring.checks import Check
 from pilothouse.monitoring.tables import CheckResult, Window
-from pilothouse.monitoring.windows import Span, is_as_long
+from pilothouse.monitoring.windows import Span, WindowScheme, start_text
 from pilothouse.storage import Store
 
 COLUMNS = tuple(field.name for field in fields(Check))
@@ -34,6 +34,7 @@ class EvaluatedWindow:
     profile: str
     assessment: Assessment
     received_until: datetime | None = None
+    zone: str | None = None
 
 
 def stored_window(session: Session, evaluated: EvaluatedWindow) -> Window | None:
@@ -48,8 +49,13 @@ def stored_window(session: Session, evaluated: EvaluatedWindow) -> Window | None
     return session.exec(query).first()
 
 
-def spans_before(session: Session, deployment: str, span: Span, count: int) -> list[Span]:
-    """The spans of the windows before one, about as long and not removed, the newest first."""
+def spans_before(
+    session: Session, deployment: str, scheme: WindowScheme, span: Span, count: int
+) -> list[Span]:
+    """The spans of the windows before one, of its kind and not removed, the newest first.
+
+    They do not overlap, so that no row counts twice.
+    """
     query = select(Window.start, Window.end).where(
         Window.deployment == deployment,
         col(Window.end) <= span.start,
@@ -57,8 +63,15 @@ def spans_before(session: Session, deployment: str, span: Span, count: int) -> l
         Window.rows > 0,
     )
     ends = session.exec(query.distinct().order_by(col(Window.start).desc()))
-    spans = [Span(start, end) for start, end in ends]
-    return [part for part in spans if is_as_long(part, span.length)][:count]
+    chosen: list[Span] = []
+    following = span
+    for part in (Span(start, end) for start, end in ends):
+        if len(chosen) == count:
+            break
+        if part.end <= following.start and scheme.are_alike(part, span):
+            chosen.append(part)
+            following = part
+    return chosen
 
 
 def store_window(session: Session, store: Store, evaluated: EvaluatedWindow) -> tuple[Window, bool]:
@@ -115,6 +128,7 @@ def _columns(evaluated: EvaluatedWindow) -> dict[str, Any]:
         "mean_score": None,
         "profile": evaluated.profile,
         "content": evaluated.content,
+        "zone": evaluated.zone,
     }
 
 
@@ -137,7 +151,7 @@ def _record(session: Session, store: Store, window: Window) -> None:
         "evaluated",
         "window",
         window.id,
-        name=f"{window.deployment} from {window.start:%Y-%m-%d}",
+        name=f"{window.deployment} from {start_text(window.start, window.end, window.zone)}",
         after={
             "status": window.status,
             "rows": window.rows,
@@ -158,7 +172,7 @@ def remove(session: Session, store: Store, window: Window, reason: str) -> None:
         "removed",
         "window",
         window.id,
-        name=f"{window.deployment} from {window.start:%Y-%m-%d}",
+        name=f"{window.deployment} from {start_text(window.start, window.end, window.zone)}",
         before={"status": window.status, "rows": window.rows, "labelled": window.labelled},
         reason=reason,
     )

@@ -17,7 +17,7 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.models.answers import answer_arrays
 from pilothouse.models.tasks import task_of
 from pilothouse.monitoring import Monitoring
-from pilothouse.monitoring.windows import Span, windows_between
+from pilothouse.monitoring.windows import Span
 from pilothouse.pipelines.retraining import as_trained
 from pilothouse.pipelines.retraining_proposal import EVENT_TIME
 from pilothouse.registry import Registry
@@ -110,10 +110,9 @@ def read_history(store: Store, deployment: str, report: Report) -> LabelledHisto
     labelled_at[(known_at.isna() | frame[signature.target].isna()).to_numpy()] = NEVER_MS
 
     config = Monitoring(store).monitor_info(deployment).config
-    windows = windows_between(
-        rows[EVENT_TIME].iloc[0].to_pydatetime(), rows[EVENT_TIME].iloc[-1].to_pydatetime(),
-        config.period,
-    )  # fmt: skip
+    windows = config.scheme.disjoint.windows_between(
+        rows[EVENT_TIME].iloc[0].to_pydatetime(), rows[EVENT_TIME].iloc[-1].to_pydatetime()
+    )
     if len(windows) < MIN_WINDOWS:
         raise Invalid(
             f"{deployment!r} has {len(windows)} windows of a {config.period}; a backtest needs "

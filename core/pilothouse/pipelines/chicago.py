@@ -21,7 +21,7 @@ from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
 from pilothouse.models.tasks import primary_metric, task_of
 from pilothouse.monitoring import Monitoring
-from pilothouse.monitoring.windows import windows_between
+from pilothouse.monitoring.windows import WindowScheme
 from pilothouse.pipelines import demo_service, evaluation
 from pilothouse.pipelines.champion_comparison import run_signature
 from pilothouse.pipelines.demos import CHICAGO, demo
@@ -130,7 +130,7 @@ def send_year(store: Store, progress: Progress, *, year: int) -> dict[str, Any]:
 
     first, last = rows[WHEN].min().to_pydatetime(), rows[WHEN].max().to_pydatetime()
     silent = Progress(store, None)  # of one window among many
-    spans = windows_between(first, last + KNOWN_AFTER, "month")
+    spans = WindowScheme("month").windows_between(first, last + KNOWN_AFTER)
     for index, span in enumerate(spans):
         progress(0.1 + 0.9 * index / len(spans), f"{year}: evaluating {span.start:%B}")
         for name in NAMES:

@@ -50,7 +50,7 @@ def test_a_week_and_a_day_are_not_two_windows_in_a_row(desk: Any) -> None:
     assert desk.evaluate(desk.week(2), day)["fired"] == []
     assert desk.monitoring.alert(firing.id).state == "resolved"
     notes = desk.monitoring.alert_events(firing.id)["note"].tolist()
-    assert notes[-1] == "its windows no longer count, as the monitor's have another period"
+    assert notes[-1] == "its windows no longer count, as the monitor's are others now"
     assert len(desk.evaluate(desk.week(2) + day, day)["fired"]) == 1
 
 

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.evaluate import due_job
-from pilothouse.monitoring.windows import windows_between
+from pilothouse.monitoring.windows import WindowScheme
 
 
 def status_of(desk: Any, window: str, check: str, column: str = "") -> str:
@@ -109,7 +109,7 @@ def test_late_labels_of_other_windows_do_not_count(desk: Any) -> None:
 def test_every_logged_row_is_counted_in_exactly_one_window(desk: Any) -> None:
     for week in range(3):
         desk.log(desk.draw(400, seed=week), desk.week(week) + timedelta(days=3))
-    spans = windows_between(desk.week(0), desk.week(4), "day")
+    spans = WindowScheme("day").windows_between(desk.week(0), desk.week(4))
     assert sum(desk.evaluate(s.start, s.end - s.start)["rows"] for s in spans) == 1_200
 
 

@@ -24,6 +24,7 @@ from pilothouse_app.components.links import ICONS, address, link
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import number_column, table, text_column
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.clocks import in_zone, trend_of
 from pilothouse_app.features.monitoring.metrics import (
     metric_title,
     monitored_metrics,
@@ -135,9 +136,8 @@ def _example(example: ExampleRows, *, key: str) -> None:
 
 def deployment_timeline(deployment: str, *, key: str) -> None:
     """The primary metric with its band, the drift, and what happened, over all windows."""
-    monitoring = workspace().monitoring
-    metric = monitoring.trend(deployment, PRIMARY, signal=PERFORMANCE)
-    drift = monitoring.trend(deployment, DRIFTED_SHARE)
+    metric = trend_of(deployment, PRIMARY, signal=PERFORMANCE)
+    drift = trend_of(deployment, DRIFTED_SHARE)
     section("Timeline", "performance with a band of 95 %, drift, and events")
     if not metric["score"].notna().any() and not drift["score"].notna().any():
         st.markdown(":gray[No window could be evaluated yet.]")
@@ -147,16 +147,17 @@ def deployment_timeline(deployment: str, *, key: str) -> None:
     name = str(metric["check"].iloc[-1]) if len(metric) else next(iter(metrics), "")
     # Another version may be held to another metric: their values do not share an axis.
     metric = metric[metric["check"] == name]
+    zone = pd.concat([metric, drift])["zone"].iloc[-1]
     title = metric_title(metrics, name)
     figure(
         annotated_timeline(
             metric,
             drift,
-            monitoring.timeline(deployment),
+            in_zone(workspace().monitoring.timeline(deployment), zone),
             dark=dark(),
             title=title,
             tickformat=tick_format(metrics.get(name)),
-            estimate=monitoring.trend(deployment, name, signal=ESTIMATED_PERFORMANCE),
+            estimate=trend_of(deployment, name, signal=ESTIMATED_PERFORMANCE),
         ),
         key=f"{key}_timeline",
         height=TIMELINE_HEIGHT,

@@ -19,6 +19,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, table, text_column
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.clocks import in_zone
 from pilothouse_app.features.monitoring.metrics import metric_title, monitored_metrics, tick_format
 from pilothouse_app.features.monitoring.rules import rule_sentence
 from pilothouse_app.features.monitoring.settings import tolerance_field
@@ -171,6 +172,7 @@ def clear_threshold(rule: dict[str, Any], threshold: float) -> float | None:
 
 def _result(deployment: str, replay: HistoryReplay) -> None:
     metrics = monitored_metrics(deployment)
+    zone = workspace().monitoring.monitor_info(deployment).config.zone
     key = next(iter(name for name in replay.windows["metric"] if name), "")
     left, right = st.columns([1, 2], gap="medium")
     with left:
@@ -180,10 +182,11 @@ def _result(deployment: str, replay: HistoryReplay) -> None:
         for note in replay.not_replayed:
             st.markdown(f":gray[{literal(note)}]")
     with right:
-        titled = replay.episodes.assign(rule=[rule_title(name) for name in replay.episodes["rule"]])
+        titled = in_zone(replay.episodes, zone)
+        titled = titled.assign(rule=[rule_title(name) for name in titled["rule"]])
         figure(
             replay_chart(
-                replay.windows,
+                in_zone(replay.windows, zone),
                 titled,
                 dark=dark(),
                 title=metric_title(metrics, key) if key else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
+from zoneinfo import available_timezones
 
 import pandas as pd
 import streamlit as st
@@ -14,9 +15,9 @@ from pilothouse.monitoring.monitor_config import (
     YEAR_BEFORE,
     Reference,
 )
-from pilothouse.monitoring.windows import Period
+from pilothouse.monitoring.windows import DEFAULT_ZONE, Period, scheme_text
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
-from pilothouse_app.components.formats import count, share, title
+from pilothouse_app.components.formats import count, sentence, share, title
 from pilothouse_app.components.header import facts, section
 from pilothouse_app.components.table import table, text_column
 from pilothouse_app.components.toasts import toast_next
@@ -46,7 +47,8 @@ def settings_view(deployment: str) -> None:
     config = workspace().monitoring.monitor_info(deployment).config
     facts(
         {
-            "Period": title(config.period),
+            "Windows": sentence(scheme_text(config.scheme)),
+            "Evaluated": waits_text(config),
             "Fewest rows": count(config.min_rows),
             "Fewest labels": count(config.min_labelled),
             "Least labelled": share(config.min_coverage, 0),
@@ -72,6 +74,14 @@ def settings_view(deployment: str) -> None:
         for metric in metrics.values()
     ]
     table(pd.DataFrame(rows), COLUMNS, key="tolerances", alt="Tolerances of metrics", ids="title")
+
+
+def waits_text(config: MonitorConfig) -> str:
+    """When windows are evaluated, and until when late data count."""
+    waits = f"{config.evaluate_after:g} hours later" if config.evaluate_after else "at their end"
+    if config.give_up_after is None:
+        return waits
+    return f"{waits}, again for {config.give_up_after:g} hours"
 
 
 def reference_text(config: MonitorConfig) -> str:
@@ -107,16 +117,7 @@ def change_settings(deployment: str) -> None:
 
 
 def _general(config: MonitorConfig) -> dict[str, Any]:
-    periods = get_args(Period)
-    changes: dict[str, Any] = {
-        "period": st.selectbox(
-            "Period",
-            periods,
-            index=periods.index(config.period),
-            format_func=title,
-            key="settings_period",
-        )
-    }
+    changes = _windows(config)
     labels = {
         "min_rows": "Fewest rows",
         "min_labelled": "Fewest labels",
@@ -143,6 +144,65 @@ def _general(config: MonitorConfig) -> dict[str, Any]:
             help="A column breaches only when its score is more than chance gives at this rate",
             key="settings_false_discovery_rate",
         )
+    )
+    return changes
+
+
+def _windows(config: MonitorConfig) -> dict[str, Any]:
+    """How event time is cut into windows."""
+    periods = get_args(Period)
+    zones = [DEFAULT_ZONE, *sorted(available_timezones() - {DEFAULT_ZONE})]
+    changes: dict[str, Any] = {
+        "period": st.selectbox(
+            "Period",
+            periods,
+            index=periods.index(config.period),
+            format_func=title,
+            key="settings_period",
+        ),
+        "zone": st.selectbox(
+            "Time zone",
+            zones,
+            index=zones.index(config.zone) if config.zone in zones else None,
+            help="Whose hours, days, weeks and months they are, with daylight saving",
+            key="settings_zone",
+        )
+        or config.zone,
+    }
+    left, right = st.columns(2)
+    changes["window_length"] = int(
+        left.number_input(
+            "Periods in a window", 1, None, config.window_length, key="settings_window_length"
+        )
+    )
+    changes["window_step"] = int(
+        right.number_input(
+            "Periods to the next window",
+            1,
+            None,
+            config.window_step,
+            help="Fewer than a window has: windows overlap, such as the last 7 days, every day",
+            key="settings_window_step",
+        )
+    )
+    changes["evaluate_after"] = float(
+        left.number_input(
+            "Evaluate after (hours)",
+            0.0,
+            None,
+            float(config.evaluate_after),
+            help="After the end of a window, so that labels and late rows are there",
+            key="settings_evaluate_after",
+        )
+    )
+    changes["give_up_after"] = right.number_input(
+        "Give up after (hours)",
+        0.0,
+        None,
+        config.give_up_after,
+        placeholder="never",
+        help="Rows and labels received later do not make a window due again",
+        key="settings_give_up_after",
     )
     return changes
 

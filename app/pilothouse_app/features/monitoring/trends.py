@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE, PERFORMANCE, PRIMARY
+from pilothouse.monitoring.windows import DEFAULT_ZONE, is_of_days, span_text, zone_named
 from pilothouse_app.charts.windows import lines_over_time, rows_over_time, status_over_time
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.filters import choose_one
@@ -16,7 +16,7 @@ from pilothouse_app.components.formats import DASH, count, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.records import records
-from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.clocks import in_own_zone, trend_of
 from pilothouse_app.features.monitoring.metrics import (
     Metric,
     metric_text,
@@ -35,11 +35,7 @@ def latest_metrics(deployment: str, windows: pd.DataFrame, metrics: dict[str, Me
     """The metrics of the newest window, and the observed performance of the newest labelled one."""
     newest = records(windows.tail(1))[0]
     kpis = [
-        Kpi(
-            "Newest window",
-            f"{newest['start']:%-d %b}",
-            f"to {newest['end'] - timedelta(microseconds=1):%-d %b %Y}",
-        ),
+        Kpi("Newest window", *_ends(newest)),
         _primary(deployment, metrics),
         Kpi(
             "Drifted columns",
@@ -52,9 +48,18 @@ def latest_metrics(deployment: str, windows: pd.DataFrame, metrics: dict[str, Me
     kpi_row([kpi for kpi in kpis if kpi is not None])
 
 
+def _ends(window: dict[str, Any]) -> tuple[str, str]:
+    """When a window begins, and until when it lasts."""
+    start, end, zone = window["start"], window["end"], window["zone"]
+    began, _, until = span_text(start, end, zone).partition(" to ")
+    if until and is_of_days(start, end, zone):
+        began = f"{start.astimezone(zone_named(zone or DEFAULT_ZONE)):%-d %b}"
+    return began, f"to {until}" if until else ""
+
+
 def _primary(deployment: str, metrics: dict[str, Metric]) -> Kpi | None:
     """The metric that decides, in the newest window that has it; None when nothing is measured."""
-    trend = workspace().monitoring.trend(deployment, PRIMARY)
+    trend = trend_of(deployment, PRIMARY)
     judged = records(trend[trend["score"].notna()].tail(1))
     if not judged:
         key = next(iter(metrics), "")
@@ -79,6 +84,7 @@ def summary_kpi(outputs: Mapping[str, float], labels: Mapping[str, float]) -> Kp
 
 def trends(deployment: str, windows: pd.DataFrame, metrics: dict[str, Metric]) -> None:
     """Four small charts on one time axis."""
+    windows = in_own_zone(windows)
     left, right = st.columns(2, gap="medium")
     with left:
         _metric(deployment, metrics)
@@ -125,9 +131,8 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
             default=next(iter(metrics)),
             format_func=lambda name: metric_title(metrics, name),
         )
-    monitoring = workspace().monitoring
-    trend = monitoring.trend(deployment, key, signal=PERFORMANCE)
-    estimated = monitoring.trend(deployment, key, signal=ESTIMATED_PERFORMANCE)
+    trend = trend_of(deployment, key, signal=PERFORMANCE)
+    estimated = trend_of(deployment, key, signal=ESTIMATED_PERFORMANCE)
     if not (trend["score"].notna().any() or estimated["score"].notna().any()):
         st.markdown(":gray[No window has enough labels yet.]")
         return
@@ -155,7 +160,7 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
 
 def _drifted(deployment: str) -> None:
     section("Drifted columns", "share over their limit")
-    trend = workspace().monitoring.trend(deployment, "drifted_share")
+    trend = trend_of(deployment, "drifted_share")
     if trend.empty or not trend["score"].notna().any():
         st.markdown(":gray[No window could be evaluated yet.]")
         return

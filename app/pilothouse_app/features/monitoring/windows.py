@@ -61,7 +61,8 @@ def window_table(windows: pd.DataFrame, metrics: dict[str, Metric], *, height: H
 
 def display_windows(windows: pd.DataFrame) -> pd.DataFrame:
     """The frame of windows with their span as text, the newest first."""
-    spans = [span_text(s, e) for s, e in zip(windows["start"], windows["end"], strict=True)]
+    ends = zip(windows["start"], windows["end"], windows["zone"], strict=True)
+    spans = [span_text(start, end, zone) for start, end, zone in ends]
     labelled = [share(coverage) for coverage in windows["coverage"]]
     return windows.assign(span=spans, labelled=labelled).sort_values("start", ascending=False)
 

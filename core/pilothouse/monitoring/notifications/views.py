@@ -35,6 +35,7 @@ from pilothouse.monitoring.tables import (
     Window,
     of_newest_revision,
 )
+from pilothouse.monitoring.windows import start_text
 
 SILENCED, INHIBITED = "silenced", "inhibited"
 SCHEMA = "absent_inputs"  # it fails when more than half of the inputs are absent
@@ -128,12 +129,16 @@ def _broken_data(alert: Alert, facts: Facts) -> str:
     """Why the drift of a deployment says nothing: its newest data are missing or broken."""
     newest = facts.newest.get(alert.deployment)
     if newest is not None and newest.rows == 0:
-        return f"no rows came in the window from {newest.start:%Y-%m-%d}"
+        return f"no rows came in the window from {_began(newest)}"
     windows = dict.fromkeys((alert.last_window, newest.id if newest is not None else ""))
     for window in windows:
         if any(_breaks_schema(result) for result in facts.results.get(window, [])):
-            return f"the schema is broken in the window from {facts.windows[window].start:%Y-%m-%d}"
+            return f"the schema is broken in the window from {_began(facts.windows[window])}"
     return ""
+
+
+def _began(window: Window) -> str:
+    return start_text(window.start, window.end, window.zone)
 
 
 def _breaks_schema(result: CheckResult) -> bool:

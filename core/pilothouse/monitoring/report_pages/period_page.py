@@ -110,6 +110,12 @@ class PeriodReport:
         """From the start of the first window to the end of the last one."""
         return Span(self.windows[0]["start"], max(row["end"] for row in self.windows))
 
+    @property
+    def zone(self) -> str | None:
+        """The time zone of all of them; UTC, where they have several."""
+        zones = {row["zone"] for row in self.windows}
+        return zones.pop() if len(zones) == 1 else None
+
 
 def period_page(
     session: Session, store: Store, deployment: str, start: datetime, end: datetime
@@ -119,7 +125,7 @@ def period_page(
     Raises NotFound without a monitor or such a window, Invalid when the period is empty.
     """
     report = read_period(session, deployment, Span(start, end))
-    title = f"{deployment}, {span_text(report.whole.start, report.whole.end)}"
+    title = f"{deployment}, {span_text(report.whole.start, report.whole.end, report.zone)}"
     return document(
         store,
         title,
@@ -283,7 +289,7 @@ def _metric_tile(report: PeriodReport) -> list[Tile]:
     notes = (
         metrics.interval(key, row["score"], row["standard_error"]),
         f"reference {metrics.value(key, row['reference'])}",
-        f"last: {span_text(row['start'], row['end'])}",
+        f"last: {span_text(row['start'], row['end'], row['zone'])}",
     )
     return [Tile(metrics.kind(key).title, metrics.value(key, row["score"]), notes)]
 
@@ -342,8 +348,8 @@ def _alerts(report: PeriodReport) -> Html:
             rule_title(alert.name),
             badge(alert.severity),
             badge(alert.state),
-            span_text(first.start, first.end),
-            span_text(last.start, last.end),
+            span_text(first.start, first.end, first.zone),
+            span_text(last.start, last.end, last.zone),
             clip(alert.message, MAX_MESSAGE),
         )
         for alert, first, last in report.alerts[-MAX_ALERTS:]
@@ -390,7 +396,7 @@ def _windows(report: PeriodReport) -> Html:
 def _window_row(report: PeriodReport, row: Row, scored: Row) -> tuple[str, ...]:
     key, metrics = report.metric_key, report.metrics
     return (
-        span_text(row["start"], row["end"]),
+        span_text(row["start"], row["end"], row["zone"]),
         f"{row['model']}@{row['version']}" if row["model"] else str(row["version"]),
         badge(str(row["status"])),
         badge(str(row["drift_status"])),

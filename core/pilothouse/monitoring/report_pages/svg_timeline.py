@@ -185,7 +185,7 @@ def _marked(rows: Rows) -> Rows:
 
 
 def _point(row: Mapping[str, Any], x: Scale, y: Scale, write: Callable[[float], str]) -> Html:
-    text = f"{span_text(row['start'], row['end'])}: {write(row['score'])}"
+    text = f"{span_text(row['start'], row['end'], row['zone'])}: {write(row['score'])}"
     return tag(
         "circle",
         tag("title", text),

@@ -57,7 +57,7 @@ from pilothouse.monitoring.report_pages.value_text import (
     when,
 )
 from pilothouse.monitoring.tables import Window
-from pilothouse.monitoring.windows import span_text
+from pilothouse.monitoring.windows import scheme_text, span_text
 from pilothouse.storage import Store
 
 MAX_DISTRIBUTIONS = 10
@@ -112,7 +112,7 @@ def window_page(session: Session, store: Store, window_id: str) -> bytes:
     """The page of a window as one HTML file. Raises NotFound."""
     report = read_window(session, store, window_id)
     window, explanation = report.window, report.explanation
-    span = span_text(window.start, window.end)
+    span = span_text(window.start, window.end, window.zone)
     return document(
         store,
         f"{window.deployment}, {span}",
@@ -396,7 +396,7 @@ def _reference(report: WindowReport) -> Html:
         else "."
     )
     pairs = {
-        "Period": config.period,
+        "Windows": scheme_text(config.scheme),
         "Drift tests that decide": settings_text(config.primary),
         "Fewest rows": f"{config.min_rows:,}",
         "Fewest labelled rows": f"{config.min_labelled:,}",

@@ -11,6 +11,8 @@ from pilothouse.kit.parameters import Parameter
 from pilothouse.monitoring.evaluate import due_job
 from pilothouse.pipelines.evaluation import ask_triggers, evaluate
 
+HOURS_MS = 23 * 60 * 60 * 1_000  # the shortest day there is
+
 
 @workflows.register("evaluate_windows")
 class EvaluateWindowsWorkflow:
@@ -32,9 +34,10 @@ class EvaluateWindowsWorkflow:
         results = []
         for index, (start_ms, end_ms) in enumerate(due):
             job.span(index / len(due), (index + 1) / len(due))
+            pattern = "%d %b %Y" if end_ms - start_ms >= HOURS_MS else "%d %b %Y %H:%M"
             results.append(
                 job.compute(
-                    f"evaluate {from_ms(start_ms):%d %b %Y}",
+                    f"evaluate {from_ms(start_ms):{pattern}}",
                     evaluate,
                     deployment=deployment,
                     start_ms=start_ms,
