@@ -29,6 +29,7 @@ from pilothouse.jobs.api import Jobs
 from pilothouse.monitoring.api import Monitoring
 from pilothouse.monitoring.notifications.notifications import Notifications
 from pilothouse.pipelines.api import Pipelines
+from pilothouse.pipelines.definitions.definitions import PipelineDefinitions
 from pilothouse.pipelines.recipes.recipes import Recipes
 from pilothouse.registry.api import Registry
 from pilothouse.training.api import Training
@@ -39,7 +40,8 @@ LEAVES = {leaf.name: leaf for leaf in leaves()}
 PROCESSES = ("up", "app", "server", "worker", "completion")
 APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
-    *(Monitoring, Notifications, Pipelines, Recipes, Registry, Training, Environments),
+    *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
+    *(Training, Environments),
 )
 
 # Methods that no command calls, each with the reason.
@@ -110,15 +112,17 @@ NAMES_NOTHING = {
     *("completion", "datasets preview", "datasets register", "experiments create"),
     *("experiments describe-metric", "experiments save-view", "models gates", "models set-gates"),
     *("runs param-importance", "runs start", "schedules add", "environments build"),
-    *("recipes add", "channels add", "alerts silences add"),
+    *("recipes add", "channels add", "alerts silences add", "pipelines add"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1"}
+VALUES |= {"start": "2026-01-01", "end": "2026-01-02"}
 NEEDED = {
     "deployments add-external": ["--model", "absent", "--version", "1"],
     "deployments predict": ["--record", '{"a": 1}'],
     "models decide": ["--reject", "--reason", "no"],
     "pipelines backtest": ["--policies", '{"a": {}}'],
     "pipelines retrain": ["--reason", "drift"],
+    "pipelines run-step": ["--key", "a"],
     "alerts rules add": [
         *("--signal", "feature_drift", "--check", "psi", "--condition", "above"),
         *("--threshold", "1"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pilothouse.workspace import Workspace
 
-pipelines = Group("pipelines", help="Retraining and evaluation, as jobs for the worker.")
+pipelines = Group("pipelines", help="Pipelines, retraining and evaluation, as jobs for the worker.")
 deployment_argument = click.argument("deployment")
 
 

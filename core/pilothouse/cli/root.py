@@ -30,7 +30,11 @@ COMMANDS = {
     "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),
     "alerts": ("pilothouse.cli.alerts", "alerts", "Alerts and alert rules."),
     "channels": ("pilothouse.cli.channels", "channels", "Where alerts are delivered to."),
-    "pipelines": ("pilothouse.cli.pipelines", "pipelines", "Retraining and evaluation."),
+    "pipelines": (
+        "pilothouse.cli.pipeline_files",
+        "pipelines",
+        "Pipelines, retraining, evaluation.",
+    ),
     "recipes": ("pilothouse.cli.recipes", "recipes", "Training code of your own, run as jobs."),
     "jobs": ("pilothouse.cli.jobs", "jobs", "Jobs: durable work of the worker."),
     "schedules": ("pilothouse.cli.schedules", "schedules", "Jobs by a clock."),

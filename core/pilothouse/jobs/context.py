@@ -49,23 +49,47 @@ class JobContext:
         stepper: Stepper,
         computer: Computer,
         raise_if_closed: Callable[[], None] = lambda: None,
+        whole: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         self.store = store
         self.id = job_id
         self._stepper = stepper
         self._computer = computer
         self._raise_if_closed = raise_if_closed
+        self._whole = whole
         self.span(0.0, 1.0)
 
     def acting_as(self, actor: str) -> JobContext:
         """The same run, whose next steps are signed by what does them, not by who asked for it."""
-        store = self.store.acting_as(actor)
-        run = JobContext(store, self.id, self._stepper, self._computer, self._raise_if_closed)
-        run.span(*self._span)
+        return self._derived(self.store.acting_as(actor), self._stepper, self._whole)
+
+    def part(self, name: str, start: float, end: float) -> JobContext:
+        """The same run for a part of it that is written as a whole job.
+
+        Its steps are called after the part too, and its progress is that share of this run's.
+        """
+
+        def stepper(step: str, act: Callable[[], R]) -> R:
+            return self._stepper(f"{name}: {step}", act)
+
+        run = self._derived(self.store, stepper, self._share(start, end))
+        run.span(0.0, 1.0)
+        return run
+
+    def _derived(self, store: Store, stepper: Stepper, whole: tuple[float, float]) -> JobContext:
+        run = JobContext(store, self.id, stepper, self._computer, self._raise_if_closed, whole)
+        run._cover(*self._span)
         return run
 
     def span(self, start: float, end: float) -> None:
-        """Say which share of the whole job the next steps cover, for progress."""
+        """Say which share of the whole run the next steps cover, for progress."""
+        self._cover(*self._share(start, end))
+
+    def _share(self, start: float, end: float) -> tuple[float, float]:
+        low, high = self._whole
+        return low + start * (high - low), low + end * (high - low)
+
+    def _cover(self, start: float, end: float) -> None:
         self._span = (start, end)
         self._progress = Progress(
             self.store, self.id, start=start, end=end, raise_if_closed=self._raise_if_closed

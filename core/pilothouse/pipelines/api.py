@@ -18,6 +18,7 @@ from pilothouse.pipelines import auto_monitor, automatic_retraining, retraining_
 from pilothouse.pipelines.backtest_results import KIND as BACKTEST
 from pilothouse.pipelines.backtest_results import NEVER, Backtest, read_backtest
 from pilothouse.pipelines.batch_prediction import carried_columns, prediction_name
+from pilothouse.pipelines.definitions.definitions import PipelineDefinitions
 from pilothouse.pipelines.demos import DEMOS, FLIGHTS, Demo, demo
 from pilothouse.pipelines.labelled_rows import check_inputs, label_column
 from pilothouse.pipelines.retraining_policy import (
@@ -27,7 +28,6 @@ from pilothouse.pipelines.retraining_policy import (
     set_policy,
 )
 from pilothouse.registry import versions
-from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 MAX_WEEKS = 52
 
 
-class Pipelines(Service):
-    """Workflows that join the rooms of a workspace."""
+class Pipelines(PipelineDefinitions):
+    """Pipelines of people's own, retraining, evaluation and the demos."""
 
     def retrain(self, deployment: str, reason: str, *, weeks: int | None = None) -> str:
         """Ask for a retraining, by default on the rows of its policy, and return the job's id.

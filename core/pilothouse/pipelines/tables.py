@@ -1,11 +1,11 @@
-"""Tables of pipelines: recipes, retraining policies and what triggers have led to."""
+"""Tables of pipelines: definitions and their runs, recipes, retraining policies and decisions."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Index
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
@@ -92,3 +92,85 @@ class RetrainingDecision(Table, table=True):
     at: datetime = Field(sa_type=Utc)
     decided_at: datetime | None = Field(default=None, sa_type=Utc)
     decided_by: str = ""
+
+
+class RegisteredPipeline(Table, table=True):
+    """A pipeline of people's own, and the number of the version that runs."""
+
+    __tablename__ = "pipelines_pipeline"
+    seal: ClassVar[Seal | None] = Seal()
+
+    name: str = Field(primary_key=True)
+    version: int
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    updated_at: datetime = Field(sa_type=Utc)
+
+
+class PipelineVersion(Table, table=True):
+    """A version of a pipeline's definition; it is never changed, and kept for the runs of it.
+
+    `digest` is the file as it was given, `filename` says what it was; `definition` is what was
+    read from it, see `definitions/definition.py`.
+    """
+
+    __tablename__ = "pipelines_pipeline_version"
+    seal: ClassVar[Seal | None] = Seal()
+
+    name: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    filename: str
+    digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
+    definition: dict[str, Any] = Field(sa_type=Json)
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+
+
+class PipelineRun(Table, table=True):
+    """A run of a version of a pipeline with its parameters.
+
+    A run that is a job has its id; one whose steps another program asks for, such as Airflow, has
+    that program's name of the run as its `key`. `forked_from` is the run whose results it took, up
+    to `from_step`.
+    """
+
+    __tablename__ = "pipelines_pipeline_run"
+    __table_args__ = (
+        UniqueConstraint("pipeline", "key"),
+        Index(None, "pipeline", "created_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    pipeline: str
+    version: int
+    parameters: dict[str, Any] = Field(sa_type=Json)
+    key: str | None = None
+    job_id: str | None = None
+    forked_from: str | None = None
+    from_step: str = ""
+    requested_by: str
+    created_at: datetime = Field(sa_type=Utc)
+
+
+class PipelineStepRun(Table, table=True):
+    """What came of a step in a run: its inputs, its outputs, and where its log is.
+
+    `source_run` is the run that the outputs were taken from, when the step was not done here. Its
+    log is the bytes of the job's log from `log_start` to `log_end`.
+    """
+
+    __tablename__ = "pipelines_pipeline_step_run"
+
+    run_id: str = Field(primary_key=True, foreign_key="pipelines_pipeline_run.id")
+    step: str = Field(primary_key=True)
+    status: str
+    inputs: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    outputs: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    error: str = ""
+    hint: str = ""
+    source_run: str | None = None
+    job_id: str | None = None
+    log_start: int = 0
+    log_end: int | None = None
+    started_at: datetime = Field(sa_type=Utc)
+    ended_at: datetime | None = Field(default=None, sa_type=Utc)

@@ -36,7 +36,9 @@ EXAMPLE_GATE = "answers_example"
 
 @dataclass(frozen=True)
 class PromotionRequest:
-    """A request to move a version to a stage. `origin` is "person", "retraining" or "mlflow".
+    """A request to move a version to a stage. `origin` names what asked for it.
+
+    It is "person", "retraining", "pipeline" or "mlflow".
 
     With the `promotion_id` of an existing promotion, that one is returned: steps of a workflow may
     run twice.

@@ -13,6 +13,7 @@ from pilothouse.models.tasks import tasks
 from pilothouse.monitoring.drift import drift_tests
 from pilothouse.monitoring.quality import quality_checks
 from pilothouse.monitoring.rules import rule_kinds
+from pilothouse.pipelines.step_kinds import step_kinds
 from pilothouse.pipelines.triggers import triggers
 from pilothouse.registry.gates import gates
 from pilothouse.testing.checks import check_check
@@ -21,6 +22,7 @@ from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
 from pilothouse.testing.quality import check_quality_check
 from pilothouse.testing.rules import check_rule_kind
+from pilothouse.testing.step_kinds import check_step_kind
 from pilothouse.testing.tasks import check_task
 from pilothouse.testing.trainers import check_trainer
 from pilothouse.testing.triggers import check_trigger
@@ -47,6 +49,7 @@ KINDS = (
     Kind(quality_checks, check_quality_check, "Checks the rows and the traffic of a window."),
     Kind(trainers, check_trainer, "A kind of model: its parameter space and its pipeline."),
     Kind(triggers, check_trigger, "Says why a deployment's model is to be retrained now."),
+    Kind(step_kinds, check_step_kind, "What a step of a pipeline can do: inputs and outputs."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
     Kind(checks, check_check, "What `pilothouse doctor` asks of a workspace; it changes nothing."),
 )

@@ -34,6 +34,8 @@ TABLE_NOUNS = {
     "monitoring_rule": "alert rule",
     "monitoring_silence": "silence",
     "monitoring_window": "window",
+    "pipelines_pipeline": "pipeline",
+    "pipelines_pipeline_version": "version of pipeline",
     "pipelines_recipe": "recipe",
     "pipelines_retraining_decision": "retraining decision",
     "pipelines_retraining_policy": "retraining policy of",

@@ -9,10 +9,10 @@ from pilothouse.jobs import JobContext, workflows
 from pilothouse.pipelines import churn
 from pilothouse.pipelines.cleanup import closing_recipe_runs, closing_runs
 from pilothouse.pipelines.demo_service import with_seconds
+from pilothouse.pipelines.recipe_run import run_recipe
 from pilothouse.pipelines.recipes.job_functions import register_models
 from pilothouse.pipelines.version_evaluation import evaluate_version
 from pilothouse.pipelines.waiting import wait_for_retraining
-from pilothouse.pipelines.workflows.run_recipe import run_recipe
 
 TRAINED, MEASURED, SERVED, SENT = 0.25, 0.35, 0.45, 0.97
 

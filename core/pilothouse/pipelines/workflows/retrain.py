@@ -9,10 +9,10 @@ from pilothouse.jobs import JobContext, workflows
 from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines.cleanup import closing_recipe_runs, closing_runs
 from pilothouse.pipelines.recipe_retraining import made_version, propose_version
+from pilothouse.pipelines.recipe_run import run_recipe
 from pilothouse.pipelines.recipes.job_functions import register_models
 from pilothouse.pipelines.retraining import check_contract, compare, propose, snapshot
 from pilothouse.pipelines.version_evaluation import evaluate_version
-from pilothouse.pipelines.workflows.run_recipe import run_recipe
 from pilothouse.training.job_functions import train_one
 
 SIDES = ("challenger", "champion")
