@@ -44,7 +44,8 @@ def check_dataset(
         hint="If the source of the data is at fault, repair it. If the data is right, accept it "
         f"into the contract of {contract}, or edit the contract; then retry the run.",
     )
-    checked = list(columns or version.column_names)
+    named = {rule.column for rule in data.contract(contract).rules}
+    checked = list(columns or (name for name in version.column_names if name in named))
     breach.remedy = {"kind": "contract", "ref": contract, "data": ref, "columns": checked}
     raise breach
 

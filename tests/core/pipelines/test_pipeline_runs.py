@@ -14,6 +14,7 @@ from sqlmodel import select
 
 from harness.engine_worker import engine_worker
 from harness.jobs import at_once
+from pilothouse.data import ContractBreach
 from pilothouse.jobs import JobInfo
 from pilothouse.jobs.schedules import submit_due
 from pilothouse.jobs.tables import JobSchedule
@@ -284,6 +285,25 @@ def test_a_command_must_write_what_it_declares(counting: Workspace) -> None:
     step = counting.pipelines.run_details(run).step("only")
     assert (step.status, step.outputs) == ("failed", None)
     assert "$STEP_OUTPUTS" in step.hint
+
+
+def test_data_that_breaks_a_contract_stops_the_run_with_a_way_on(workspace: Workspace) -> None:
+    workspace.data.register("homes", pd.DataFrame({"price": [1.0, 2.0]}))
+    late = pd.DataFrame({"price": [1.0, None], "town": ["a", "b"]})
+    workspace.data.register("late", late)
+    workspace.pipelines.register_text(
+        "name: check\nsteps:\n"
+        "- {name: it, uses: check_contract, with: {dataset: late, against: homes@1}}"
+    )
+    run = workspace.pipelines.run("check")
+    with pytest.raises(ContractBreach, match="late@1 breaks the contract of homes@1") as broken:
+        do(workspace, run)
+    assert broken.value.remedy is not None
+    accepted = {key: broken.value.remedy[key] for key in ("ref", "data", "columns")}
+    workspace.data.accept_data(**accepted)
+    again = workspace.pipelines.run("check")
+    do(workspace, again)
+    assert workspace.pipelines.run_details(again).step("it").outputs == {"dataset": "late@1"}
 
 
 TRAINING = """
