@@ -140,7 +140,7 @@ def test_a_channel_is_tested_and_its_deliveries_are_listed(tour, served, alert):
     assert "Nobody is notified yet" in shown(page)
     page.button(key="no_channels_action").click().run()
     assert page.button(key="channel_go").disabled
-    address = "json://127.0.0.1:9/secret-token"
+    address = "json://alerts.example.org/secret-token"
     channel = served.notifications.add_channel(ChannelSpec("on-call", address))
 
     page = tour("monitoring", monitoring_view="Notifications")

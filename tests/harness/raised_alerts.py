@@ -72,7 +72,9 @@ class Ward:
             session.get_one(AlertRule, rule_id).signal = signal
         return rule_id
 
-    def channel(self, name: str = "ops", address: str = "json://127.0.0.1:9/", **how: Any) -> str:
+    def channel(
+        self, name: str = "ops", address: str = "json://alerts.example.org/", **how: Any
+    ) -> str:
         return self.notifications.add_channel(ChannelSpec(name, address, **how))
 
     def window(self, rows: int = 1000, **signals: str) -> Window:

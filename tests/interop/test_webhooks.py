@@ -28,6 +28,7 @@ from pilothouse.interop.mlflow.webhooks.events import ACTIVE
 from pilothouse.interop.tables import Delivery, Webhook
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, Refused
+from pilothouse.kit.network_addresses import is_public
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
 from pilothouse.workspace import Workspace, open_workspace
@@ -495,11 +496,11 @@ class TestAddresses:
         ],
     )
     def test_inner_ones_are_known_in_every_wrapping(self, address: str) -> None:
-        assert not addresses.is_public(address)
+        assert not is_public(address)
 
     @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.215.14", "2606:4700::1111"])
     def test_those_of_the_internet_are_public(self, address: str) -> None:
-        assert addresses.is_public(address)
+        assert is_public(address)
 
     @given(st.ip_addresses(v=4))
     def test_a_wrapped_address_is_as_public_as_it_is_bare(
@@ -507,9 +508,9 @@ class TestAddresses:
     ) -> None:
         wrapped = ipaddress.IPv6Address((0xFFFF << 32) | int(address))
         nat64 = ipaddress.IPv6Address((0x64FF9B << 96) | int(address))
-        if not addresses.is_public(str(address)):
-            assert not addresses.is_public(str(wrapped))
-            assert not addresses.is_public(str(nat64))
+        if not is_public(str(address)):
+            assert not is_public(str(wrapped))
+            assert not is_public(str(nat64))
 
     def test_one_inner_address_among_public_ones_is_enough(
         self, monkeypatch: pytest.MonkeyPatch

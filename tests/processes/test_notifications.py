@@ -21,8 +21,10 @@ PATIENCE_S = 90.0
 
 
 @pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    workspace = open_workspace(settings=Settings(workspace=tmp_path / "workspace", actor="ada"))
+def ward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ward]:
+    monkeypatch.setenv("PILOTHOUSE_WEBHOOK_PRIVATE_ADDRESSES", "true")  # the receiver is here
+    settings = Settings(workspace=tmp_path / "workspace", actor="ada")
+    workspace = open_workspace(settings=settings)
     yield Ward.of(workspace)
     workspace.store.engine.dispose()
 
@@ -102,7 +104,9 @@ def test_a_worker_that_is_killed_between_attempts_loses_nothing(ward: Ward) -> N
 
 
 @pytest.mark.timeout(300)
-def test_a_test_message_names_what_is_wrong_without_the_secret(ward: Ward) -> None:
+def test_a_test_message_names_what_is_wrong_without_the_secret(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ward.channel("variable", "env:NOT_SET_HERE")
     ward.channel("unknown", "nonsense://secret-token/x")
     with receiving() as receiver, worker_alone(ward.store.folder):
@@ -117,6 +121,11 @@ def test_a_test_message_names_what_is_wrong_without_the_secret(ward: Ward) -> No
         receiver.reply = refusing(0)
         good = ward.notifications.test_channel("refused")
         wait_for(lambda: ward.notifications.delivery(good).ended_at, "good", PATIENCE_S)
+    monkeypatch.delenv("PILOTHOUSE_WEBHOOK_PRIVATE_ADDRESSES")
+    with worker_alone(ward.store.folder):
+        private = ward.notifications.test_channel("refused")
+        wait_for(lambda: ward.notifications.delivery(private).ended_at, "private", PATIENCE_S)
+    assert "non-public IP address" in ward.notifications.delivery(private).error
     assert ward.notifications.delivery(good).status == "sent"
     assert {info.status for info in infos.values()} == {"failed"}
     assert "NOT_SET_HERE is not set for the worker" in infos["variable"].error

@@ -67,8 +67,9 @@ def render() -> None:
     alert = workspace().monitoring.alert(alert_id)
     explanation = _explanation(alert_id)
     with header(
-        f"{alert.deployment}: {rule_title(alert.name)}", status=alert.state, back=("Alerts", inbox)
-    ):
+        f"{alert.deployment}: {rule_title(alert.name)}", status=_status(alert),
+        back=("Alerts", inbox),
+    ):  # fmt: skip
         _report_button(explanation)
         if alert.state != "resolved":
             retrain_button(alert.deployment, alert=alert.id if alert.state == "firing" else "")
@@ -94,6 +95,11 @@ def render() -> None:
     with right:
         _events(alert)
         deliveries_of_alert(alert.id)
+
+
+def _status(alert: AlertInfo) -> str:
+    """Its state; one that ended while it was pending has never fired."""
+    return "never_fired" if alert.state == "resolved" and alert.fired_at is None else alert.state
 
 
 def _explanation(alert_id: str) -> Explanation | None:

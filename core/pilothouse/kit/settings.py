@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     )
     webhook_private_addresses: bool = Field(
         default=False,
-        description="Whether webhooks may call addresses of inner networks and of this machine.",
+        description="Whether webhooks and channels may call inner networks and this machine.",
     )
 
     @property

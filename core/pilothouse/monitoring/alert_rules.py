@@ -14,6 +14,7 @@ from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.kit.ids import uuid7
 from pilothouse.kit.parameters import read_params
 from pilothouse.monitoring.checks import (
+    DATA_QUALITY,
     DRIFTED_SHARE,
     FEATURE_DRIFT,
     PERFORMANCE,
@@ -76,6 +77,25 @@ DEFAULT_RULES = (
         condition="above",
         threshold=0.5,
         clear_threshold=0.4,
+    ),
+    # What is broken at its source is so at once: nobody waits for a second window of it.
+    AlertRuleSpec(
+        name="absent inputs",
+        signal=DATA_QUALITY,
+        check="absent_inputs",
+        condition="above",
+        threshold=0.0,
+        for_windows=1,
+        clear_windows=1,
+    ),
+    AlertRuleSpec(
+        name="type change",
+        signal=DATA_QUALITY,
+        check="type_change",
+        condition="above",
+        threshold=0.02,
+        for_windows=1,
+        clear_windows=1,
     ),
 )
 

@@ -102,7 +102,7 @@ class Monitoring(Service):
     """Windows, drift, performance, alerts."""
 
     def monitor(self, deployment: str, **settings: Any) -> MonitorInfo:
-        """Begin to monitor a deployment with two default rules, or change the settings given.
+        """Begin to monitor a deployment with the default rules, or change the settings given.
 
         Settings are the fields of `MonitorConfig`. Raises NotFound, or Invalid.
         """

@@ -141,6 +141,13 @@ def _weight(check: Check) -> str:
     return INSUFFICIENT if check.status == OK else check.status
 
 
+def _is_expected(column: ColumnReference | TimeReference, rows: int, config: MonitorConfig) -> bool:
+    """Whether so many rows have a value of a column, but for chance: a rare one may be in none."""
+    return bool(column.present) and (
+        (1 - column.present / column.rows) ** rows < config.false_discovery_rate
+    )
+
+
 def assess(
     reference: ReferenceProfile,
     rows: WindowRows,
@@ -155,7 +162,7 @@ def assess(
     absent = tuple(
         name
         for name, column in reference.columns.items()
-        if column.present and name not in judged.with_values
+        if name not in judged.with_values and _is_expected(column, len(rows), config)
     )
     facts = WindowFacts(reference, rows, absent, unexpected, judged.all_differ, traffic)
     checks = [*judged.checks, *window_checks(facts, config)]

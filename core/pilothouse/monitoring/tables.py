@@ -14,7 +14,7 @@ PENDING, FIRING, ACKNOWLEDGED, RESOLVED = "pending", "firing", "acknowledged", "
 OPEN = (PENDING, FIRING, ACKNOWLEDGED)
 # States of a delivery; and its kinds, beside those of a transition to firing or resolved.
 QUEUED, SENT, FAILED = "queued", "sent", "failed"
-REPEAT, TEST = "repeat", "test"
+REPEAT, ESCALATED, TEST = "repeat", "escalated", "test"
 
 
 # Columns of an alert that every evaluation may move without a change of its state.
@@ -332,12 +332,13 @@ class NotificationDelivery(Table, table=True):
 
 
 class DeliveryAlert(Table, table=True):
-    """An alert that a notification is about."""
+    """An alert that a notification is about, and how severe it was then."""
 
     __tablename__ = "monitoring_delivery_alert"
 
     delivery_id: str = Field(primary_key=True, foreign_key="monitoring_delivery.id")
     alert_id: str = Field(primary_key=True, foreign_key="monitoring_alert.id", index=True)
+    severity: str | None = None  # None in rows from before: then that of the whole delivery
 
 
 class Silence(Table, table=True):

@@ -30,9 +30,9 @@ def only_alert(desk: Any) -> Any:
     return desk.monitoring.alert(alerts["id"].item())
 
 
-def test_a_new_monitor_has_the_two_default_rules(desk: Any) -> None:
+def test_a_new_monitor_has_the_default_rules(desk: Any) -> None:
     rules = desk.monitoring.rules("late").set_index("name")
-    assert set(rules.index) == {"performance", "drift"}
+    assert set(rules.index) == {"performance", "drift", "absent inputs", "type change"}
     assert rules.loc[
         "performance", ["condition", "threshold", "for_windows", "action"]
     ].tolist() == [*("worse_than_tolerated", 1.0, 2, "retrain")]

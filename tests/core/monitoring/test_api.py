@@ -135,7 +135,7 @@ def test_the_same_monitor_asked_for_twice_is_one_and_says_so_once(
     assert desk.monitoring.monitor("late") == desk.monitoring.monitor_info("late")
     desk.monitoring.monitor("late", min_rows=200)
     assert workspace.activity.count() == entries
-    assert len(desk.monitoring.rules("late")) == 2
+    assert len(desk.monitoring.rules("late")) == 4
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import re
 import stat
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
 from pilothouse.kit.folders import PRIVATE_FILE, PRIVATE_FOLDER
+from pilothouse.kit.network_addresses import is_public
+from pilothouse.monitoring.notifications.connections import refusal
 
 ENVIRONMENT, FILE, STORED = "env:", "file:", "stored:"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -22,10 +25,12 @@ PROTOCOLS = ("json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos
 HINT = "Give env:NAME, file:/path, or a URL of Apprise such as slack://… or json://host/path."
 
 
-def store_address(folder: Path, channel: str, address: str) -> str:
+def store_address(folder: Path, channel: str, address: str, *, private: bool) -> str:
     """What is stored of an address; a URL is written to a file that only the owner reads.
 
-    Raises Invalid for what is neither a reference nor a URL, or for a file that others can read.
+    Raises Invalid for what is neither a reference nor a URL, for a file that others can read, and
+    without `private` for the URL of an address that is not public: names are looked at when they
+    are called, see `connections`.
     """
     address = address.strip()
     if address.startswith(ENVIRONMENT):
@@ -43,6 +48,8 @@ def store_address(folder: Path, channel: str, address: str) -> str:
         return address
     if not SCHEME.fullmatch(address):
         raise _invalid("this is neither a reference nor a URL.")
+    if not private and (literal := _inner_address(address)):
+        raise Invalid(refusal(literal), fields={"address": "is not public"})
     _write(_secret_file(folder, channel), address)
     return f"{STORED}{address.partition('://')[0].lower()}"
 
@@ -81,6 +88,17 @@ def redact(message: str, url: str) -> str:
         if len(part) > 3 and part.lower() != host:
             message = message.replace(part, "***")
     return message
+
+
+def _inner_address(url: str) -> str:
+    """The host of a protocol's URL when it is written as an address that is not public."""
+    try:
+        parsed = urlsplit(url)
+        host = (parsed.hostname or "") if parsed.scheme.lower() in PROTOCOLS else ""
+        address = "127.0.0.1" if host == "localhost" else str(ip_address(host))
+    except ValueError:  # a name
+        return ""
+    return "" if is_public(address) else address
 
 
 def _secret_file(folder: Path, channel: str) -> Path:

@@ -66,7 +66,7 @@ def add(session: Session, store: Store, spec: ChannelSpec) -> str:
     _check(spec)
     _require_free_name(session, spec.name)
     channel_id = uuid7(to_ms(store.now()))
-    address = addresses.store_address(store.folder, channel_id, spec.address)
+    address = _stored_address(store, channel_id, spec.address)
     row = Channel(
         id=channel_id,
         created_at=store.now(),
@@ -96,7 +96,7 @@ def change(
         _require_free_name(session, spec.name)
     address = row.address
     if spec.address != row.address:
-        address = addresses.store_address(store.folder, row.id, spec.address)
+        address = _stored_address(store, row.id, spec.address)
         if not address.startswith(addresses.STORED):
             addresses.discard(store.folder, row.id)
     after = _columns(spec, address)
@@ -158,6 +158,11 @@ def require_apprise() -> None:
             f"notifications need the package {PACKAGE}, which is not installed here.",
             hint=f'Install it with `pip install "{EXTRA}"`.',
         )
+
+
+def _stored_address(store: Store, channel: str, address: str) -> str:
+    private = store.settings.webhook_private_addresses
+    return addresses.store_address(store.folder, channel, address, private=private)
 
 
 def _existing() -> Any:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 OPEN, MUTED = "open", "muted"
 SHOW = (OPEN, ACKNOWLEDGED, MUTED, RESOLVED)
+MAX_RESOLVED = 200
 INBOX = (
     *("id", "deployment", "name", "show", "state", "severity", "rule_severity", "muted", "reason"),
     *("until", "acknowledged_by", "message", "breaches", "opened_at", "fired_at", "resolved_at"),
@@ -55,18 +56,24 @@ INSTANTS = frozenset(
 
 
 def inbox(
-    session: Session, now: datetime, show: str | None, deployment: str | None
+    session: Session, now: datetime, show: str | None, deployment: str | None, resolved: int
 ) -> pd.DataFrame:
-    """Alerts by deployment, the most severe first. Raises Invalid for an unknown `show`."""
+    """Alerts by deployment, the most severe first; at most so many resolved ones, the newest.
+
+    One that ended while it was pending has never fired: it is not listed. Raises Invalid for an
+    unknown `show`.
+    """
     if show is not None and show not in SHOW:
         raise Invalid(f"the inbox has no part {show!r}.", hint=f"Known: {', '.join(SHOW)}.")
-    query = select(Alert)
-    if show is not None and show != MUTED:
-        ended = col(Alert.state) == RESOLVED
-        query = query.where(ended if show == RESOLVED else ~ended)
-    if deployment is not None:
-        query = query.where(Alert.deployment == deployment)
-    alerts = list(session.exec(query.order_by(col(Alert.opened_at).desc(), col(Alert.id))))
+    has_ended, newest = col(Alert.state) == RESOLVED, (col(Alert.opened_at).desc(), col(Alert.id))
+    is_open = select(Alert).where(~has_ended).order_by(*newest)
+    ended = select(Alert).where(has_ended, col(Alert.fired_at).is_not(None)).limit(resolved)
+    ended = ended.order_by(col(Alert.resolved_at).desc(), col(Alert.id))
+    alerts: list[Alert] = []
+    for query, parts in ((is_open, (OPEN, ACKNOWLEDGED, MUTED)), (ended, (RESOLVED,))):
+        if show is None or show in parts:
+            own = query if deployment is None else query.where(Alert.deployment == deployment)
+            alerts += session.exec(own)
     by_id = views(session, alerts, now)
     rows = [_row(alert, by_id[alert.id]) for alert in alerts]
     chosen = [row for row in rows if show is None or row["show"] == show]

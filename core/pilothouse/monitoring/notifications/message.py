@@ -9,11 +9,15 @@ from urllib.parse import urlencode
 from pilothouse.kit.processes import find
 from pilothouse.monitoring.alert_rules import rule_title
 from pilothouse.monitoring.notifications.views import AlertView
-from pilothouse.monitoring.tables import FIRING, REPEAT, RESOLVED, Alert
+from pilothouse.monitoring.tables import ESCALATED, FIRING, REPEAT, RESOLVED, Alert
 from pilothouse.storage import Store
 
-VERBS = {FIRING: ("fires", "fire"), REPEAT: ("still fires", "still fire")}
-VERBS[RESOLVED] = ("is resolved", "are resolved")
+VERBS = {
+    FIRING: ("fires", "fire"),
+    ESCALATED: ("is more severe now", "are more severe now"),
+    REPEAT: ("still fires", "still fire"),
+    RESOLVED: ("is resolved", "are resolved"),
+}
 TIME = "%Y-%m-%d %H:%M UTC"
 
 

@@ -115,13 +115,20 @@ class Notifications(Service):
         with self._store.write() as session:
             silences.end(session, self._store, silence, reason)
 
-    def inbox(self, show: str | None = None, *, deployment: str | None = None) -> pd.DataFrame:
+    def inbox(
+        self,
+        show: str | None = None,
+        *,
+        deployment: str | None = None,
+        resolved: int = inbox.MAX_RESOLVED,
+    ) -> pd.DataFrame:
         """Alerts by what they need: open, acknowledged, muted or resolved; all without `show`.
 
-        By deployment, the most severe first; columns as in `inbox.INBOX`. Raises Invalid.
+        Of those that have ended, the newest `resolved` ones that had fired. By deployment, the
+        most severe first; columns as in `inbox.INBOX`. Raises Invalid.
         """
         with self._store.read() as session:
-            return inbox.inbox(session, self._store.now(), show, deployment)
+            return inbox.inbox(session, self._store.now(), show, deployment, resolved)
 
     def view(self, alert: str) -> AlertView:
         """How an alert is notified: its severity after harm, what mutes it, and why.

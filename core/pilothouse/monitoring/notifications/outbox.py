@@ -7,21 +7,22 @@ person, or the worker, which looks for repeats and for silences that have ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, func, or_, select
 
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring.alert_rules import SEVERITIES
 from pilothouse.monitoring.notifications import channels, message
 from pilothouse.monitoring.notifications.message import NotifiedAlert
-from pilothouse.monitoring.notifications.views import views
+from pilothouse.monitoring.notifications.views import INHIBITED, AlertView, views
 from pilothouse.monitoring.tables import (
     ACKNOWLEDGED,
+    ESCALATED,
     FAILED,
     FIRING,
     REPEAT,
@@ -39,9 +40,13 @@ RESOLVED_DAYS = 30  # what ended longer ago is not notified any more
 
 @dataclass(frozen=True)
 class Sent:
-    """What a channel has been sent about an alert: when last that it fires, and whether its end."""
+    """What a channel has been sent about an alert.
+
+    That is when last that it fires, how severe at most, and whether its end.
+    """
 
     last: datetime | None = None
+    severity: str = SEVERITIES[0]
     reached: bool = False
     resolved: bool = False
 
@@ -149,8 +154,10 @@ def _sent(session: Session, alerts: Sequence[Alert]) -> dict[tuple[str, str], Se
         DeliveryAlert.alert_id,
         NotificationDelivery.kind,
         NotificationDelivery.status,
+        func.coalesce(DeliveryAlert.severity, NotificationDelivery.severity),
+        NotificationDelivery.created_at,
     )
-    query: Any = select(*columns, NotificationDelivery.created_at).join(  # type: ignore[call-overload]
+    query: Any = select(*columns).join(  # type: ignore[call-overload]
         NotificationDelivery, col(NotificationDelivery.id) == col(DeliveryAlert.delivery_id)
     )
     query = query.where(
@@ -159,13 +166,14 @@ def _sent(session: Session, alerts: Sequence[Alert]) -> dict[tuple[str, str], Se
     )
     query = query.order_by(col(NotificationDelivery.created_at))
     sent: dict[tuple[str, str], Sent] = {}
-    for channel, alert, kind, status, created_at in session.execute(query):
+    for channel, alert, kind, status, severity, created_at in session.execute(query):
         before = sent.get((channel, alert), Sent())
         if kind == RESOLVED:
             sent[channel, alert] = replace(before, resolved=True)
         else:
             reached = before.reached or status != FAILED
-            sent[channel, alert] = replace(before, last=created_at, reached=reached)
+            most = max(before.severity, severity, key=SEVERITIES.index)
+            sent[channel, alert] = replace(before, last=created_at, severity=most, reached=reached)
     return sent
 
 
@@ -176,25 +184,47 @@ def _of_channel(
     now: datetime,
 ) -> Iterable[PlannedDelivery]:
     due: dict[tuple[str, str], list[NotifiedAlert]] = {}
+    heard = {item.alert.id for item in notified if _is_heard(channel, item, sent)}
     for item in notified:
-        kind = _kind(channel, item, sent.get((channel.id, item.alert.id), Sent()), now)
+        before = sent.get((channel.id, item.alert.id), Sent())
+        kind = "" if _is_muted(item.view, before, heard) else _kind(channel, item, before, now)
         if kind:
             due.setdefault((item.alert.deployment, kind), []).append(item)
     for (deployment, kind), items in sorted(due.items(), key=lambda entry: entry[0]):
         yield PlannedDelivery(channel.id, kind, deployment, tuple(items))
 
 
+def _is_heard(channel: Channel, item: NotifiedAlert, sent: dict[tuple[str, str], Sent]) -> bool:
+    """Whether a channel has been sent that an alert fires, or is sent it now or after a silence."""
+    if sent.get((channel.id, item.alert.id), Sent()).reached:
+        return True
+    return channels.takes(channel, item.alert.deployment, item.view.severity)
+
+
+def _is_muted(view: AlertView, sent: Sent, heard: Container[str]) -> bool:
+    """Whether a silence or a cause mutes an alert for a channel.
+
+    A cause does where it is heard of: else nobody there would hear of anything. What the newest
+    data explain, without an alert that says so, is not repeated.
+    """
+    if view.muted != INHIBITED or view.overruled:
+        return bool(view.muted)
+    if view.causes:
+        return any(cause in heard for cause in view.causes)
+    return sent.last is not None
+
+
 def _kind(channel: Channel, item: NotifiedAlert, sent: Sent, now: datetime) -> str:
-    """The notification about an alert that a channel is due, or nothing."""
+    """The notification about an alert that is not muted that a channel is due, or nothing."""
     alert, view = item.alert, item.view
-    if view.muted:
-        return ""
     if alert.state == RESOLVED:
         return RESOLVED if sent.reached and not sent.resolved else ""
     if alert.state != FIRING or not channels.takes(channel, alert.deployment, view.severity):
         return ""
     if sent.last is None:
         return FIRING
+    if SEVERITIES.index(view.severity) > SEVERITIES.index(sent.severity):
+        return ESCALATED
     pause = timedelta(hours=channel.repeat_hours)
     return REPEAT if pause and sent.last + pause <= now else ""
 
@@ -215,6 +245,7 @@ def _add(session: Session, store: Store, plan: PlannedDelivery) -> None:
     session.add(row)
     session.flush()
     session.add_all(
-        DeliveryAlert(delivery_id=delivery, alert_id=item.alert.id) for item in plan.notified
+        DeliveryAlert(delivery_id=delivery, alert_id=item.alert.id, severity=item.view.severity)
+        for item in plan.notified
     )
     session.flush()

@@ -18,32 +18,42 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.settings import Settings
 from pilothouse.monitoring.notifications import addresses
 from pilothouse.monitoring.notifications.channels import PACKAGE, require_apprise
+from pilothouse.monitoring.notifications.connections import public_addresses_only, refusal
 from pilothouse.monitoring.notifications.delivery import (
     NotificationRequest,
     deliver_due,
     is_any_due,
 )
 from pilothouse.monitoring.notifications.outbox import queue_due
+from pilothouse.monitoring.notifications.retention import remove_old
 from pilothouse.monitoring.tables import RESOLVED, TEST
 from pilothouse.storage import Store, open_store
 
 MAX_SECONDS = 600
 QUEUE_SECONDS = 10.0  # what alerts do themselves is queued at once, see `outbox`
+REMOVE_SECONDS = 600.0
 REFUSED = "The receiver did not accept it."
 
 
 class NotificationWorker:
-    """What the worker does for notifications: it queues what time makes due, and has it sent."""
+    """What the worker does for notifications.
+
+    It queues what time makes due, has it sent, and removes what was sent long ago.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._queued_at = -QUEUE_SECONDS
+        self._removed_at = -REMOVE_SECONDS
 
     def tick(self) -> None:
         """Send what is due in a child process; now and then look for repeats and ended silences."""
         if time.monotonic() - self._queued_at >= QUEUE_SECONDS:
             queue_due(self._store)
             self._queued_at = time.monotonic()
+        if time.monotonic() - self._removed_at >= REMOVE_SECONDS:
+            remove_old(self._store)
+            self._removed_at = time.monotonic()
         if is_any_due(self._store):
             command = [sys.executable, "-m", "pilothouse.monitoring.notifications.sender"]
             settings = self._store.settings.model_dump_json().encode()
@@ -61,10 +71,19 @@ def send(store: Store, request: NotificationRequest) -> str:
     except PilothouseError as unavailable:
         return str(unavailable)
     try:
-        error = _notify(url, request)
+        error = _notify_at(url, request, private=store.settings.webhook_private_addresses)
     except Exception as broken:  # its traceback, with the URL, would end in the worker's log
         error = f"Apprise failed: {type(broken).__name__}: {broken}"
     return addresses.redact(error, url)
+
+
+def _notify_at(url: str, request: NotificationRequest, *, private: bool) -> str:
+    """Make the attempt; without `private`, at public addresses only."""
+    if private:
+        return _notify(url, request)
+    with public_addresses_only() as refused:
+        error = _notify(url, request)
+    return refusal(refused[0]) if error and refused else error
 
 
 def _notify(url: str, request: NotificationRequest) -> str:

@@ -6,7 +6,7 @@ Muted is a view, never a state: the alert moves on, and who is notified of it wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -48,14 +48,23 @@ class AlertView:
     """How an alert is notified.
 
     `muted` is "", "silenced" or "inhibited", with its reason; `until` is the end of a silence.
-    `cause` is the alert that stands for this one. `severity` is that of a notification.
+    `cause` is the alert that stands for this one, `causes` are all that do: a channel that hears of
+    none of them is sent this one, see `outbox`. Without a cause the newest data say why: that mutes
+    an alert where it has been sent before, and everywhere when labels overrule it (`overruled`).
+    `severity` is that of a notification.
     """
 
     severity: str
     muted: str = ""
     reason: str = ""
     until: datetime | None = None
-    cause: str = ""
+    causes: tuple[str, ...] = ()
+    overruled: bool = False
+
+    @property
+    def cause(self) -> str:
+        """The first alert that stands for this one; "" without any."""
+        return self.causes[0] if self.causes else ""
 
 
 @dataclass
@@ -106,23 +115,31 @@ def _view(alert: Alert, facts: Facts) -> AlertView:
             reason = f"silenced by {silence.created_by}: {silence.reason}"
             return AlertView(severity, SILENCED, reason, silence.ends_at)
     if alert.state != RESOLVED:
-        reason, cause = _inhibition(alert, signal, facts)
-        if reason:
-            return AlertView(severity, INHIBITED, reason, cause=cause)
+        return _inhibited(alert, signal, facts, AlertView(severity))
     return AlertView(severity)
 
 
-def _inhibition(alert: Alert, signal: str, facts: Facts) -> tuple[str, str]:
-    """Why another fact explains the alert, and the alert that stands for it; empty when none."""
-    for other in facts.causes:
-        explains = signal in _explained_by(facts.rules[other.rule_id])
-        if explains and _shares_windows(alert, other, facts):
-            return f"one cause: the alert {other.name} is about the same windows", other.id
-    if signal in DRIFT and (reason := _broken_data(alert, facts)):
-        return reason, ""
+def _inhibited(alert: Alert, signal: str, facts: Facts, view: AlertView) -> AlertView:
+    """The view of an alert that another fact explains; the same one when none does."""
+    view = replace(view, muted=INHIBITED)
     if signal == ESTIMATED_PERFORMANCE and _is_realised(facts.results.get(alert.last_window, [])):
-        return "labels have come: the realised performance of this window counts", ""
-    return "", ""
+        reason = "labels have come: the realised performance of this window counts"
+        return replace(view, reason=reason, overruled=True)
+    if causes := [other for other in facts.causes if _explains(other, alert, signal, facts)]:
+        reason = f"one cause: the alert {causes[0].name} is about the same windows"
+        return replace(view, reason=reason, causes=tuple(other.id for other in causes))
+    if signal in DRIFT and (reason := _broken_data(alert, facts)):
+        return replace(view, reason=reason)
+    return replace(view, muted="")
+
+
+def _explains(cause: Alert, alert: Alert, signal: str, facts: Facts) -> bool:
+    rule = facts.rules[cause.rule_id]
+    if signal not in _explained_by(rule) or not _shares_windows(alert, cause, facts):
+        return False
+    # One absent input of many does not explain that most columns have drifted.
+    results = facts.results.get(cause.last_window, [])
+    return rule.check != SCHEMA or any(_breaks_schema(result) for result in results)
 
 
 def _broken_data(alert: Alert, facts: Facts) -> str:

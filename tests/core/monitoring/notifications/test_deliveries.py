@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import socket
+import urllib.request
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.webhook_receiver import receiving
 from pilothouse.activity.chain import verify_anchored
 from pilothouse.kit.errors import Conflict, Invalid, Unavailable
 from pilothouse.monitoring import alerts
 from pilothouse.monitoring.notifications import addresses, delivery, outbox, sender
 from pilothouse.monitoring.notifications.channels import ChannelSpec
+from pilothouse.monitoring.notifications.connections import NotPublic, public_addresses_only
 from pilothouse.monitoring.notifications.delivery import LEASE, MAX_ATTEMPTS, RETRY_DELAYS
+from pilothouse.monitoring.notifications.retention import LOG_DAYS, remove_old
 
 
 def log(ward: Any) -> list[tuple[Any, ...]]:
@@ -260,6 +265,70 @@ def test_what_is_no_address_is_refused(ward: Any, address: str) -> None:
     with pytest.raises(Invalid, match="address cannot be used"):
         ward.notifications.add_channel(ChannelSpec("ops", address))
     assert ward.notifications.channels() == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "localhost", "10.0.0.3", "[::1]:80"])
+def test_a_channel_reaches_no_private_address(ward: Any, host: str) -> None:
+    with pytest.raises(Invalid, match="non-public IP address") as refused:
+        ward.channel(address=f"json://{host}/")
+    assert "PILOTHOUSE_WEBHOOK_PRIVATE_ADDRESSES=true" in str(refused.value)
+    ward.channel(address=f"slack://{host}/TokenB")  # a token in the place of a host
+
+
+def call(url: str, _: Any) -> str:
+    """What a library does that makes its own of an error."""
+    try:
+        with urllib.request.urlopen(url, b"{}", timeout=10):
+            return ""
+    except OSError:
+        return "a connection error occurred"
+
+
+def test_a_name_of_a_private_address_is_refused_when_it_is_called(
+    ward: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_notify", call)
+    with receiving() as receiver:
+        receiver.reply = lambda _: (200, {}, b"")
+        for host in ("localhost", "127.0.0.1"):
+            url = receiver.url.replace("127.0.0.1", host)
+            error = sender._notify_at(url, None, private=False)
+            assert error.startswith("Channel URL must not resolve to a non-public IP address.")
+        assert receiver.waiting == 0
+        assert sender._notify_at(url, None, private=True) == ""
+        assert receiver.waiting == 1
+
+
+def test_a_datagram_reaches_no_private_address() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        with public_addresses_only() as refused, pytest.raises(NotPublic, match=r"127\.0\.0\.1"):
+            own.sendto(b"alert", ("localhost", 9))
+        assert refused == ["127.0.0.1"]
+        assert own.sendto(b"alert", ("127.0.0.1", 9)) == 5  # outside of it nothing is checked
+
+
+def test_old_deliveries_are_removed_when_their_alerts_are_over(ward: Any) -> None:
+    ward.rule("auc", "performance")
+    ward.rule("gaps", "data_quality")
+    ward.channel(repeat_hours=0)
+    ward.window(performance="fail", data_quality="fail")
+    ward.window(performance="ok", data_quality="fail")
+    ward.deliver()
+    ward.notifications.test_channel("ops")
+    ward.deliver()
+    assert len(log(ward)) == 3
+    ward.later(days=LOG_DAYS)
+    assert remove_old(ward.store) == 0
+    ward.later(days=1)
+    # The end of one alert and the test go; what says that the other alert was sent stays.
+    assert remove_old(ward.store) == 2
+    assert ward.notifications.deliveries()["kind"].tolist() == ["firing"]
+    assert ward.deliver() == []
+    ward.window(data_quality="ok")
+    assert ward.deliver() == ["[resolved] churn: gaps is resolved"]
+    ward.later(days=LOG_DAYS + 1)
+    assert remove_old(ward.store) == 2
+    assert log(ward) == []
 
 
 def test_what_is_no_channel_is_refused(ward: Any) -> None:

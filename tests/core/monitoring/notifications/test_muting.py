@@ -117,6 +117,50 @@ def test_one_cause_is_one_notification(ward: Any) -> None:
     assert ward.state("columns") == "firing"
 
 
+def test_a_cause_mutes_nothing_where_nobody_hears_of_it(ward: Any) -> None:
+    ward.rule("auc", "performance")
+    ward.rule("columns", "feature_drift", severity="critical")
+    ward.channel("on-call", severities=("critical",))
+    ward.channel("team", severities=("warning", "critical"))
+    ward.window(performance="fail", feature_drift="fail")
+    assert sorted(ward.deliver()) == [
+        "[critical] churn: columns fires",
+        "[warning] churn: auc fires",
+    ]
+    sent = {r.title: ward.notifications.channel(r.channel_id).name for r in ward.outbox}
+    assert sent["[critical] churn: columns fires"] == "on-call"
+    assert sent["[warning] churn: auc fires"] == "team"
+
+
+def test_a_cause_that_is_silenced_is_heard_of_after_the_silence(ward: Any) -> None:
+    ward.rule("auc", "performance")
+    ward.rule("columns", "feature_drift")
+    ward.channel()
+    silence(ward, rule="auc")
+    ward.window(performance="fail", feature_drift="fail")
+    assert ward.deliver() == []
+    ward.later(hours=3)
+    assert ward.deliver() == ["[warning] churn: auc fires"]
+
+
+def test_one_absent_input_explains_no_drift_of_the_others(ward: Any) -> None:
+    ward.rule("columns", "feature_drift")
+    ward.rule("inputs", "data_quality", check="absent_inputs", threshold=0.0)
+    ward.channel()
+    ward.window(data_quality="warn", feature_drift="fail")
+    assert ward.deliver() == ["[warning] churn: 2 alerts fire"]
+
+
+@pytest.mark.parametrize("rows", [0, 1000])
+def test_broken_data_that_no_rule_watches_do_not_hide_a_new_alert(ward: Any, rows: int) -> None:
+    ward.rule("columns", "feature_drift", for_windows=2)
+    ward.channel()
+    ward.window(feature_drift="fail")
+    ward.window(rows=rows, feature_drift="fail", schema="ok" if not rows else "fail")
+    assert ward.notifications.view(ward.alert("columns")).muted == "inhibited"
+    assert ward.deliver() == ["[warning] churn: columns fires"]
+
+
 def test_drift_that_outlasts_its_cause_is_notified(ward: Any) -> None:
     ward.rule("auc", "performance")
     ward.rule("columns", "feature_drift")
@@ -198,6 +242,43 @@ def test_drift_without_a_loss_informs_and_wakes_nobody(ward: Any) -> None:
     assert "the rule says critical; no loss of performance is known" in ward.outbox[0].body
     ward.window(**{"feature_drift": "fail", ESTIMATE: "fail"})
     assert ward.deliver() == ["[critical] churn: columns fires"]  # now it hurts: by the estimate
+
+
+def test_information_that_becomes_critical_is_sent_again(ward: Any) -> None:
+    ward.rule("columns", "feature_drift", severity="critical")
+    ward.channel("everything", severities=("info", "warning", "critical"))
+    ward.window(feature_drift="fail", performance="ok")
+    assert ward.deliver() == ["[info] churn: columns fires"]
+    ward.window(**{"feature_drift": "fail", ESTIMATE: "fail"})
+    assert ward.deliver() == ["[critical] churn: columns is more severe now"]
+    assert ward.outbox[-1].kind == "escalated"
+    ward.window(feature_drift="fail", performance="ok")
+    ward.window(**{"feature_drift": "fail", ESTIMATE: "fail"})
+    assert ward.deliver() == []  # it has been sent as critical
+
+
+def test_an_alert_that_never_fired_is_not_listed_as_resolved(ward: Any) -> None:
+    ward.rule("auc", "performance", for_windows=2)
+    ward.window(performance="fail")
+    assert ward.notifications.inbox()["state"].tolist() == ["pending"]
+    ward.window(performance="ok")
+    assert ward.state("auc") == "resolved"
+    assert ward.notifications.inbox().empty
+    assert ward.notifications.inbox("resolved").empty
+
+
+def test_the_inbox_reads_the_newest_alerts_that_have_ended(ward: Any) -> None:
+    ward.rule("auc", "performance")
+    for _ in range(3):
+        ward.window(performance="fail")
+        ward.window(performance="ok")
+    ward.window(performance="fail")
+    inbox = ward.notifications.inbox(resolved=2)
+    assert inbox["show"].tolist() == ["open", "resolved", "resolved"]
+    ended = ward.workspace.monitoring.alerts("resolved")
+    assert inbox["id"].tolist()[1:] == ended["id"].tolist()[:2]
+    assert len(ward.notifications.inbox("resolved")) == 3
+    assert len(ward.notifications.inbox("open", resolved=0)) == 1
 
 
 def test_the_inbox_is_by_deployment_with_the_most_severe_first(ward: Any) -> None:

@@ -57,12 +57,15 @@ def test_the_rule_file_has_the_form_that_prometheus_documents(ward: Any) -> None
     assert list(content) == ["groups"]
     (group,) = content["groups"]
     assert set(group) == {"name", "rules"}
-    assert len(group["rules"]) == 3
+    assert len(group["rules"]) == 5
     for rule in group["rules"]:
         assert set(rule) == {"alert", "expr", "annotations"}
         assert all(isinstance(value, str) for value in rule["annotations"].values())
     names = [rule["alert"] for rule in group["rules"]]
-    assert names == ['churn: a "quoted" \\ rule', "churn: Drift", "churn: Performance"]
+    assert names == [
+        'churn: a "quoted" \\ rule',
+        *("churn: Absent inputs", "churn: Drift", "churn: Performance", "churn: Type change"),
+    ]
     with pytest.raises(NotFound, match="nobody monitors"):
         ward.workspace.monitoring.prometheus_rules("absent")
 

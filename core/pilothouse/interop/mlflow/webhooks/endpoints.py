@@ -28,6 +28,7 @@ from pilothouse.interop.mlflow.webhooks.http_delivery import DeliveryRequest, De
 from pilothouse.interop.tables import Delivery, Webhook
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import PilothouseError, Unavailable
+from pilothouse.kit.network_addresses import is_public_name
 from pilothouse.storage import Store
 
 NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
@@ -47,7 +48,7 @@ def _check_address(store: Store, fields: Fields) -> None:
         addresses.resolve(target, private=store.settings.webhook_private_addresses)
     except Unavailable as unresolved:
         # No address now: it is resolved and checked again at each delivery.
-        if not addresses.is_public_name(target.host):
+        if not is_public_name(target.host):
             raise invalid(str(unresolved)) from None
     except PilothouseError as refused:
         raise invalid(str(refused)) from None
