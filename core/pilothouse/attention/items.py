@@ -26,6 +26,7 @@ from pilothouse.jobs.tables import FAILED, Job
 from pilothouse.monitoring.tables import RESOLVED, Alert
 from pilothouse.pipelines.retraining_decisions import ASKED
 from pilothouse.pipelines.tables import RetrainingDecision
+from pilothouse.registry.gates.not_worse_beyond_chance import GATE as DIFFERENCE_GATE
 from pilothouse.registry.tables import PENDING, Promotion
 
 RECOVERED = "recovered"
@@ -95,9 +96,20 @@ def _promotions(session: Session) -> Iterator[Item]:
             occurrence="",
             title=f"{row.model} {row.version} to {row.stage}",
             state=PENDING,
-            message=row.reason,
+            message=_with_conclusion(row),
             at=row.requested_at,
         )
+
+
+def _with_conclusion(row: Promotion) -> str:
+    """Why it was asked for, and what the comparison with the champion says of the difference."""
+    compared = row.evidence.get("comparison") or {}
+    messages = [
+        verdict["message"]
+        for verdict in row.verdicts
+        if verdict["gate"] == DIFFERENCE_GATE and compared.get("interval")
+    ]
+    return "; ".join([row.reason, *messages])
 
 
 def _retrainings(session: Session) -> Iterator[Item]:

@@ -47,6 +47,7 @@ DEFAULT: Mapping[str, tuple[GateRule, ...]] = {
     PRODUCTION: (
         GateRule("metric_threshold"),
         GateRule("beats_champion", {"margin": 0.005}),
+        GateRule("not_worse_beyond_chance"),
         GateRule("has_contract"),
     ),
 }

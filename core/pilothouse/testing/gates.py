@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from pilothouse.kit.parameters import Params, read_params
 from pilothouse.models.tasks import tasks
@@ -36,6 +38,12 @@ def examples() -> Iterator[Evidence]:
                 )
     rows = ChampionComparison("late@1", worse, better, "the newest window")
     yield Evidence("late", 2, "staging", candidate, Side("late@1", "b" * 64, {}), comparison=rows)
+    difference: dict[str, Any] = {"metric": "roc_auc", "delta": 0.01, "low": -0.08, "high": 0.1}
+    difference |= {"method": "paired bootstrap", "n": 15, "unit": "days", "note": ""}
+    yield Evidence(
+        "late", 2, "production", candidate, Side("late@1", "b" * 64, better),
+        comparison=replace(rows, interval=difference),
+    )  # fmt: skip
     for _, task in tasks.items():
         facts = TaskFacts(task.title, task.metrics, task.goal(task.example.signature), "min")
         for values in ({metric.key: 0.4 for metric in task.metrics}, {}):

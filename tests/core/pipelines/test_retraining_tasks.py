@@ -142,6 +142,12 @@ def test_the_challenger_is_judged_by_the_metric_of_its_task(
     verdict = next(v for v in promotion.verdicts if v.gate == "beats_champion")
     assert verdict.outcome == "passed", verdict.message
     assert verdict.figure == compared["challenger"]
+    (difference,) = [v for v in promotion.verdicts if v.gate == "not_worse_beyond_chance"]
+    assert difference.figure in (frozen.interval["low"], frozen.interval["high"])
+    is_certain = frozen.interval["low"] > 0 or frozen.interval["high"] < 0
+    assert is_certain is ("not better beyond chance" not in difference.message)
+    (item,) = [item for item in workspace.attention.items() if item.kind == "promotion"]
+    assert item.message.endswith(difference.message)
 
 
 def test_the_champion_answers_the_rows_that_the_run_held_out(

@@ -169,6 +169,50 @@ def test_a_version_that_is_not_described_has_no_goal_to_pass() -> None:
     assert "is not described yet" in verdict.message
 
 
+def interval(metric: str, low: float, high: float, **about: object) -> ChampionComparison:
+    values = {metric: 10.0}
+    found = {"metric": metric, "low": low, "high": high, "delta": (low + high) / 2}
+    found |= {"method": "paired bootstrap", "n": 15, "unit": "days", "note": ""} | about
+    return ChampionComparison("late@1", values, values, "the newest rows", found)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome", "conclusion"),
+    [
+        (0.004, 0.02, "passed", "ROC AUC is better beyond chance"),
+        (-0.0137, 0.0376, "passed", "ROC AUC is not better beyond chance"),
+        (-0.02, -0.001, "passed", "ROC AUC is worse beyond chance"),
+        (-0.051, 0.06, "failed", "it may be worse by 0.051, and 0.05 is tolerated"),
+    ],
+)
+def test_the_interval_of_the_difference_decides(
+    low: float, high: float, outcome: str, conclusion: str
+) -> None:
+    facts = replace(evidence(0.7, 0.7), comparison=interval("roc_auc", low, high))
+    verdict = GateRule("not_worse_beyond_chance").evaluate(facts)
+    assert (verdict.outcome, verdict.figure, verdict.limit) == (outcome, low, -0.05)
+    assert conclusion in verdict.message
+    assert f"95 % interval {low:+.4g} to {high:+.4g}, 15 days" in verdict.message
+    strict = GateRule("not_worse_beyond_chance", {"tolerance": 0.0}).evaluate(facts)
+    assert strict.passed is (low >= 0)
+
+
+def test_of_an_error_the_upper_end_of_the_interval_decides() -> None:
+    facts = of_task("regression", {"mae": 10.0}, {"mae": 10.0})
+    for high, passed in ((2.4, True), (2.6, False)):  # a quarter of the champion's 10 is tolerated
+        compared = interval("mae", -1.0, high, note="rows were taken for independent")
+        verdict = GateRule("not_worse_beyond_chance").evaluate(replace(facts, comparison=compared))
+        assert (verdict.passed, verdict.figure, verdict.limit) == (passed, high, 2.5)
+        assert "(rows were taken for independent)" in verdict.message
+    better = replace(facts, comparison=interval("mae", -1.0, -0.2))
+    assert "is better beyond chance" in GateRule("not_worse_beyond_chance").evaluate(better).message
+
+
+def test_without_an_interval_there_is_nothing_to_hold_against_it() -> None:
+    for facts in (evidence(0.7), evidence(0.7, 0.6)):
+        assert GateRule("not_worse_beyond_chance").evaluate(facts).passed
+
+
 def test_a_decision_names_every_gate_that_stands_in_the_way() -> None:
     decision = assess(evidence(0.55, 0.7), DEFAULT["production"])
     assert not decision.accepted

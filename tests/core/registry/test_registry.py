@@ -155,7 +155,7 @@ class TestPromotion:
         assert registry.champion("late") is None
         info = registry.promote("late", 1, "production", "the best so far")
         assert (info.status, info.decided_by) == ("accepted", "ada")
-        assert [verdict.outcome for verdict in info.verdicts] == ["passed"] * 4
+        assert [verdict.outcome for verdict in info.verdicts] == ["passed"] * 5
         champion = registry.champion("late")
         assert champion is not None
         assert (champion.version, champion.stage, champion.aliases) == (
@@ -355,6 +355,7 @@ class TestGatesAndAliases:
         assert [rule.gate for rule in registry.gates("production")] == [
             "metric_threshold",
             "beats_champion",
+            "not_worse_beyond_chance",
             "has_contract",
         ]
         mild = [GateRule("metric_threshold", {"threshold": 0.55})]
