@@ -66,6 +66,30 @@ def test_each_view_is_drawn(tour, view):
     assert page.dataframe
 
 
+def test_segments_and_fairness_are_declared_and_drawn(tour, served, window):
+    assert "No segments and no groups are declared" in shown(
+        tour("monitoring", monitoring_view="Segments")
+    )
+    page = AppTest.from_function(settings_dialog, default_timeout=30).run()
+    page.multiselect(key="settings_segment_columns").set_value(["carrier", "temp"]).run()
+    page.multiselect(key="settings_fairness_columns").set_value(["carrier"]).run()
+    page.button(key="settings_go").click().run()
+    config = served.monitoring.monitor_info("late").config
+    assert (config.segment_columns, config.fairness_columns) == (("carrier", "temp"), ("carrier",))
+    info = served.monitoring.window(window)
+    served.monitoring.evaluate("late", info.start, info.end)
+    page = tour("window", id=window, window_view="Segments")
+    segments, fairness = (frame.value for frame in page.dataframe)
+    assert {"carrier = AA", "carrier = DL", "carrier = UA"} <= set(segments["column"])
+    assert {"Selection rate, difference", "Selection rate, ratio"} <= set(fairness["check"])
+    page = tour("monitoring", monitoring_view="Segments")
+    assert not page.exception
+    assert len(page.get("plotly_chart")) >= 3
+    page = tour("monitoring", monitoring_view="Rules")
+    page.button(key="rule_add").click().run()
+    assert "ROC AUC of any segment" in page.selectbox(key="rule_what").options
+
+
 def test_the_column_that_moved_leads_the_ranking(tour, window):
     page = tour("window", id=window)
     assert not page.exception
@@ -73,7 +97,7 @@ def test_the_column_that_moved_leads_the_ranking(tour, window):
     assert page.get("plotly_chart")
 
 
-@pytest.mark.parametrize("view", ["Performance", "Requests", "Results", "Reports"])
+@pytest.mark.parametrize("view", ["Performance", "Segments", "Requests", "Results", "Reports"])
 def test_each_view_of_a_window_is_drawn(tour, window, view):
     page = tour("window", id=window, window_view=view)
     assert not page.exception

@@ -214,6 +214,7 @@ PLACES: Mapping[str, Place] = {
     "monitoring-windows": Place(
         "monitoring", view={"monitoring_view": "Windows"}, shows=("Windows",)
     ),
+    "monitoring-segments": Place("monitoring", view={"monitoring_view": "Segments"}),
     "monitoring-notifications": Place(
         "monitoring", view={"monitoring_view": "Notifications"}, shows=("Silences",)
     ),
@@ -228,6 +229,7 @@ PLACES: Mapping[str, Place] = {
     "window-performance": Place(
         "window", window, {"window_view": "Performance"}, ("Observed metrics",)
     ),
+    "window-segments": Place("window", window, {"window_view": "Segments"}),
     "window-requests": Place("window", window, {"window_view": "Requests"}),
     "window-results": Place("window", window, {"window_view": "Results"}, ("Results",)),
     "window-reports": Place("window", window, {"window_view": "Reports"}),

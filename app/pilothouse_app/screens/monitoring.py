@@ -23,6 +23,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import inbox
 from pilothouse_app.features.monitoring.clocks import trend_of
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
+from pilothouse_app.features.monitoring.groups import groups_over_time
 from pilothouse_app.features.monitoring.metrics import monitored_metrics
 from pilothouse_app.features.monitoring.notifications import notifications_view
 from pilothouse_app.features.monitoring.replay import try_on_history
@@ -45,7 +46,10 @@ SCREEN = Screen(
     section="Operate",
     order=20,
 )
-VIEWS = ("overview", "drift", "windows", "alerts", "notifications", "rules", "settings")
+VIEWS = (
+    *("overview", "drift", "segments", "windows", "alerts"),
+    *("notifications", "rules", "settings"),
+)
 KINDS = ("evaluate_windows", "retrain", "drift_report")
 
 
@@ -172,6 +176,8 @@ def _no_window() -> None:
 def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
     if view == "drift":
         _drift(name, windows)
+    elif view == "segments":
+        groups_over_time(name, str(windows["id"].iloc[-1]))
     elif view == "windows":
         with table_height("windows", len(windows), reserve=12) as height:
             window_table(windows, monitored_metrics(name), height=height)

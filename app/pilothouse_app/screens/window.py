@@ -28,6 +28,7 @@ from pilothouse_app.features.monitoring.drift import (
     output_distributions,
     ranking_and_distributions,
 )
+from pilothouse_app.features.monitoring.groups import groups_view
 from pilothouse_app.features.monitoring.metrics import (
     Metric,
     metric_text,
@@ -52,7 +53,7 @@ SCREEN = Screen(
     summary="One window of a deployment",
     parent="monitoring",
 )
-VIEWS = ("drift", "performance", "requests", "results", "reports")
+VIEWS = ("drift", "performance", "segments", "requests", "results", "reports")
 RESULTS = {
     "what": text_column("Column", width=150),
     "status": status_column(width=104),
@@ -112,6 +113,8 @@ def render() -> None:
         output_distributions(window.id, key="window")
     elif view == "performance":
         performance_view(window, metrics)
+    elif view == "segments":
+        groups_view(workspace().monitoring.results(window.id))
     elif view == "requests":
         requests_view(workspace().monitoring.results(window.id))
     elif view == "results":

@@ -11,7 +11,7 @@ import click
 
 from pilothouse.cli.command import Group, options_of, verb
 from pilothouse.cli.explanations import explanation_output
-from pilothouse.cli.options import INSTANT, JSON_VALUE, NEW_FILE, PAIR
+from pilothouse.cli.options import INSTANT, JSON_VALUE, NAMES, NEW_FILE, PAIR
 from pilothouse.cli.output import Output, text_of
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.api import Monitoring
@@ -132,6 +132,12 @@ def _start(ws: Workspace, deployment: str) -> Output:
 )
 @click.option("--reference-windows", type=int, default=None, help="How many windows before it.")
 @click.option("--reference-dataset", default=None, help="A dataset version, such as flights@2.")
+@click.option(
+    "--segment-columns", type=NAMES, default=None, help="Inputs whose segments are judged too."
+)
+@click.option(
+    "--fairness-columns", type=NAMES, default=None, help="Inputs whose groups are compared."
+)
 def _change(ws: Workspace, deployment: str, **settings: Any) -> Output:
     """Change how the windows of a DEPLOYMENT are judged; what is left out stays as it is."""
     return _settings(ws.monitoring.monitor(deployment, **options_of(settings)))

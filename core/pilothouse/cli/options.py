@@ -61,6 +61,20 @@ class PluginName(click.ParamType[str]):
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names with commas between them; an empty text is none."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The names without the blanks around them."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(name for part in str(value).split(",") if (name := part.strip()))
+
+
 class Instant(click.ParamType[datetime]):
     """An instant in ISO 8601, such as 2026-03-01 or 2026-03-01T12:00+01:00; UTC unless it says."""
 
@@ -111,7 +125,7 @@ class Pair(click.ParamType[tuple[str, str]]):
         return name, text
 
 
-INSTANT, JSON_VALUE, PAIR = Instant(), JsonValue(), Pair()
+INSTANT, JSON_VALUE, PAIR, NAMES = Instant(), JsonValue(), Pair(), Names()
 
 
 def scalar(text: str) -> Any:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.monitoring.checks import (
+    BY_GROUP,
     DATA_QUALITY,
     DOMAIN_CLASSIFIER,
     DRIFTED_SHARE,
     ESTIMATED_PERFORMANCE,
+    FAIRNESS,
     FEATURE_DRIFT,
     LABEL_COVERAGE,
     PERFORMANCE,
     PREDICTION_DRIFT,
     PRIMARY,
+    SEGMENTS,
     SERVICE,
 )
 from pilothouse.monitoring.monitor_config import MonitorConfig
@@ -25,6 +28,7 @@ OTHERS = {
     LABEL_COVERAGE: "Share of labelled rows",
     DOMAIN_CLASSIFIER: "ROC AUC of reference against window",
     PRIMARY: "Primary metric",
+    BY_GROUP: "Grouping of rows",
 }
 
 
@@ -42,11 +46,14 @@ class WatchableCheck:
 def check_title(check: str) -> str:
     """The label of a check: of a drift test its own, of a metric the metric's title."""
     from pilothouse.monitoring.drift import drift_tests  # loads numpy: only when a title is shown
+    from pilothouse.monitoring.fairness_checks import fairness_kinds
     from pilothouse.monitoring.quality import quality_checks
     from pilothouse.monitoring.service_checks import SERVICE_CHECKS
 
     if check in OTHERS:
         return OTHERS[check]
+    if check in fairness_kinds():
+        return fairness_kinds()[check].label
     if check in SERVICE_CHECKS:
         return SERVICE_CHECKS[check].label
     if check in quality_checks.names():
@@ -59,11 +66,14 @@ def check_title(check: str) -> str:
 def check_phrase(check: str, signal: str = "") -> str:
     """A check within a sentence: "the share of drifted columns"."""
     from pilothouse.monitoring.drift import drift_tests
+    from pilothouse.monitoring.fairness_checks import fairness_kinds
     from pilothouse.monitoring.quality import quality_checks
     from pilothouse.monitoring.service_checks import SERVICE_CHECKS
 
     if check in SERVICE_CHECKS:
         return SERVICE_CHECKS[check].phrase
+    if check in fairness_kinds():
+        return fairness_kinds()[check].phrase
     if check in OTHERS:
         return f"the {OTHERS[check][0].lower()}{OTHERS[check][1:]}"
     if check in quality_checks.names():
@@ -82,13 +92,16 @@ def signal_title(signal: str, check: str) -> str:
 
 
 def watchable_checks(
-    metrics: Mapping[str, str], estimated: Collection[str] = ()
+    metrics: Mapping[str, str],
+    estimated: Collection[str] = (),
+    groups: Mapping[str, Collection[str]] | None = None,
 ) -> list[WatchableCheck]:
     """What a new rule may watch: metrics, the share of drifted columns, every drift test, check of
     data quality, and figure of the requests.
 
     `metrics` are the titles, by key, of those that the deployment is held to, `estimated` the keys
-    of those that are estimated without labels too.
+    of those that are estimated without labels too, `groups` the checks of segments and of fairness,
+    by signal, where the monitor declares columns.
     """
     from pilothouse.monitoring.drift import drift_tests
     from pilothouse.monitoring.quality import quality_checks
@@ -125,6 +138,7 @@ def watchable_checks(
         WatchableCheck(service.label, SERVICE, name, "worse_than_tolerated", 1.0)
         for name, service in SERVICE_CHECKS.items()
     ]
+    checks += _of_groups(groups or {})
     for name, test in drift_tests.items():
         subject = test.label if test.signal == DATA_QUALITY else f"Drift ({test.label})"
         of_column = f"{subject} of any column"
@@ -134,4 +148,23 @@ def watchable_checks(
             checks.append(
                 WatchableCheck(of_score, PREDICTION_DRIFT, name, "above", test.limits.fail)
             )
+    return checks
+
+
+def _of_groups(groups: Mapping[str, Collection[str]]) -> list[WatchableCheck]:
+    """Checks of any segment, and of any group."""
+    from pilothouse.monitoring.drift import drift_tests
+
+    checks = []
+    for check in groups.get(SEGMENTS, ()):
+        if check in drift_tests.names():
+            test = drift_tests.get(check)
+            text = f"Drift ({test.label}) of the answers of any segment"
+            checks.append(WatchableCheck(text, SEGMENTS, check, "above", test.limits.fail))
+        else:
+            text = f"{check_title(check)} of any segment"
+            checks.append(WatchableCheck(text, SEGMENTS, check, "worse_than_tolerated", 1.0))
+    for check in groups.get(FAIRNESS, ()):
+        text = f"{check_title(check)} of any group"
+        checks.append(WatchableCheck(text, FAIRNESS, check, "worse_than_tolerated", 1.0))
     return checks

@@ -13,12 +13,16 @@ NOT_EVALUATED = (INSUFFICIENT, ERROR)
 FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
 DATA_QUALITY, PERFORMANCE = "data_quality", "performance"
 ESTIMATED_PERFORMANCE = "estimated_performance"
+SEGMENTS, FAIRNESS = "segments", "fairness"
 SERVICE = "service"  # latency and errors of the requests
 SIGNALS = (
     *(FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY),
-    *(PERFORMANCE, ESTIMATED_PERFORMANCE, SERVICE),
+    *(PERFORMANCE, ESTIMATED_PERFORMANCE, SEGMENTS, FAIRNESS, SERVICE),
 )
+# Of parts of the rows: they have checks of the same names as those of all rows.
+OF_GROUPS = (SEGMENTS, FAIRNESS)
 DRIFTED_SHARE, LABEL_COVERAGE = "drifted_share", "label_coverage"
+BY_GROUP = "by_group"  # of a column by which rows cannot be grouped
 DOMAIN_CLASSIFIER = "domain_classifier"
 # As the check of a rule or a trend: the metric that decides for the task of the version.
 PRIMARY = "primary"

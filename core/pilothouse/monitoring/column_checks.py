@@ -59,8 +59,9 @@ def score_column(
     config: MonitorConfig,
     decides: bool = True,
     blocks: BlockRows | None = None,
+    only: str | None = None,
 ) -> list[ScoredCheck]:
-    """A column's scores by every drift test that takes its kind.
+    """A column's scores by every drift test that takes its kind, or by `only` one of them.
 
     With the rows that blocks of time have, chance is that of as many independent rows as the
     column's rows are worth.
@@ -83,7 +84,9 @@ def score_column(
             decides,
         )
         for name, test in drift_tests.items()
-        if kind in test.kinds and (signal == FEATURE_DRIFT or test.signal == FEATURE_DRIFT)
+        if name == (only or name)
+        and kind in test.kinds
+        and (signal == FEATURE_DRIFT or test.signal == FEATURE_DRIFT)
     ]
 
 

@@ -19,6 +19,7 @@ from pilothouse.monitoring.alert_rules import RETRAIN
 from pilothouse.monitoring.assessment import assess
 from pilothouse.monitoring.chosen_inputs import chosen_inputs, with_inputs
 from pilothouse.monitoring.domain_classifier import domain_check
+from pilothouse.monitoring.group_signals import group_checks
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.notifications import outbox
 from pilothouse.monitoring.performance import (
@@ -130,6 +131,10 @@ def evaluate_window(
         )
         check = domain_check(compared, rows, profile, config)
         assessment = replace(assessment, checks=(*assessment.checks, check))
+    of_groups = group_checks(
+        store, (deployment, model, version), baseline, rows, performance, config
+    )
+    assessment = replace(assessment, checks=(*assessment.checks, *of_groups))
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
     assessment = replace(assessment, profile={**assessment.profile, **details})
     stored = store.artifacts.put_bytes(window_store.profile_bytes(assessment))

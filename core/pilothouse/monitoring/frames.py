@@ -14,6 +14,7 @@ from pilothouse.monitoring import window_store
 from pilothouse.monitoring.checks import (
     ESTIMATED_PERFORMANCE,
     FEATURE_DRIFT,
+    OF_GROUPS,
     PERFORMANCE,
     PREDICTION_DRIFT,
     PRIMARY,
@@ -283,8 +284,8 @@ def trend(
 ) -> pd.DataFrame:
     """One check's scores over a deployment's windows, oldest first; columns as in `TREND`.
 
-    The check "primary" is the metric that decided on each window. Estimated metrics have the names
-    of observed ones, and come only where `signal` asks for them.
+    The check "primary" is the metric that decided on each window. Estimated metrics and those of
+    segments have the names of observed ones, and come only where `signal` asks for them.
     """
     window_columns = {"window": "id"} | {n: n for n in ("start", "end", "model", "version", "zone")}
     chosen = [
@@ -307,7 +308,8 @@ def trend(
     if column is not None:
         query = query.where(CheckResult.column == column)
     if signal is None:
-        query = query.where(CheckResult.signal != ESTIMATED_PERFORMANCE)
+        others = (ESTIMATED_PERFORMANCE, *OF_GROUPS)
+        query = query.where(col(CheckResult.signal).not_in(others))
     else:
         query = query.where(CheckResult.signal == signal)
 

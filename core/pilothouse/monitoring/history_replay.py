@@ -63,6 +63,8 @@ NOT_REPLAYED = {
     "reference_dataset": "scores against another reference are not stored",
     "reference_rows": "scores against another reference are not stored",
     "domain_classifier": "it is computed from rows",
+    "segment_columns": "segments are computed from rows",
+    "fairness_columns": "groups are computed from rows",
 }
 INDEX = {name: index for index, name in enumerate(COLUMNS)}
 

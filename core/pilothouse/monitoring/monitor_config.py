@@ -33,6 +33,8 @@ class MonitorConfig:
     share of columns over a limit that may be so by chance. `reference` says what the inputs of a
     window are compared with: the version's held-out rows, the `reference_windows` windows before
     it, the same weeks of the year before, or the dataset version `reference_dataset`.
+    The segments of each of the `segment_columns` are judged too, and the groups of each of the
+    `fairness_columns` are compared; both name inputs.
     With `domain_classifier` all columns are also tested together, which takes 0.2 s.
     """
 
@@ -56,6 +58,8 @@ class MonitorConfig:
     window_step: int = 1
     evaluate_after: float = 0.0
     give_up_after: float | None = None
+    segment_columns: tuple[str, ...] = ()
+    fairness_columns: tuple[str, ...] = ()
 
     @property
     def scheme(self) -> WindowScheme:

@@ -23,6 +23,8 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     from pilothouse.monitoring.performance import MonitoredMetric
 
+MAX_GROUP_COLUMNS = 8
+OF_INPUTS = ("segment_columns", "fairness_columns")
 SETTINGS = tuple(field.name for field in fields(MonitorConfig))
 
 
@@ -38,6 +40,7 @@ def ensure_monitor(session: Session, store: Store, deployment: str, **settings: 
         return change_monitor(session, store, deployment, settings) if settings else _info(existing)
 
     config = checked_settings(session, MonitorConfig(), settings)
+    _check_inputs(session, deployment, config, settings)
     now = store.now()
     monitor = Monitor(
         deployment=deployment,
@@ -62,7 +65,9 @@ def change_monitor(
     """Change a monitor's settings; windows are judged by them from their next evaluation on."""
     monitor = require(session, deployment)
     before = _columns(config_of(monitor))
-    after = _columns(checked_settings(session, config_of(monitor), settings))
+    config = checked_settings(session, config_of(monitor), settings)
+    _check_inputs(session, deployment, config, settings)
+    after = _columns(config)
     changed = {name: value for name, value in after.items() if before[name] != value}
     if changed:
         for name, value in changed.items():
@@ -126,7 +131,7 @@ def checked_settings(
             fields=dict.fromkeys(unknown, "unknown"),
         )
 
-    new = replace(config, **settings)
+    new = replace(config, **_with_tuples(settings))
     if new.give_up_after == math.inf:  # as a command says it
         new = replace(new, give_up_after=None)
     check_scheme(new.scheme)
@@ -171,6 +176,44 @@ def _check_hours(config: MonitorConfig) -> None:
         )
 
 
+def _with_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with names of columns as tuples. Raises Invalid for what is no list of names."""
+    own = dict(settings)
+    for name in OF_INPUTS:
+        if name not in own:
+            continue
+        value = own[name]
+        is_list = isinstance(value, list | tuple)
+        if not is_list or not all(isinstance(column, str) for column in value):
+            raise Invalid(f"{name} is a list of names.", fields={name: "not a list of names"})
+        own[name] = tuple(dict.fromkeys(value))
+        if len(own[name]) > MAX_GROUP_COLUMNS:
+            message = f"{name} has at most {MAX_GROUP_COLUMNS} columns."
+            raise Invalid(message, fields={name: "too many"})
+    return own
+
+
+def _check_inputs(
+    session: Session, deployment: str, config: MonitorConfig, settings: Mapping[str, Any]
+) -> None:
+    """Raise Invalid for a changed setting that names no input by which rows can be grouped."""
+    changed = [name for name in OF_INPUTS if settings.get(name)]
+    if not changed:
+        return
+    from pilothouse.monitoring.row_groups import can_group  # loads numpy
+
+    signature = commands.signature_of(session, deployment, *serving(session, deployment))
+    possible = [field.name for field in signature.inputs if can_group(field)]
+    for name in changed:
+        unknown = [column for column in getattr(config, name) if column not in possible]
+        if unknown:
+            raise Invalid(
+                f"rows cannot be grouped by {', '.join(unknown)}.",
+                hint=f"Inputs that are no times: {', '.join(possible)}.",
+                fields={name: "no such input"},
+            )
+
+
 def _check_reference(config: MonitorConfig) -> None:
     if config.reference not in get_args(Reference):
         raise Invalid(
@@ -188,11 +231,14 @@ def _check_reference(config: MonitorConfig) -> None:
 
 def _check_tests(config: MonitorConfig) -> None:
     from pilothouse.monitoring.drift import drift_tests
+    from pilothouse.monitoring.fairness_checks import fairness_kinds
     from pilothouse.monitoring.quality import quality_checks
     from pilothouse.monitoring.service_checks import SERVICE_CHECKS
 
     for name, limits in config.limits.items():
-        if name in SERVICE_CHECKS:
+        if name in fairness_kinds():
+            read_params(f"the check {name}", fairness_kinds()[name].parameters, limits)
+        elif name in SERVICE_CHECKS:
             read_params(f"the check {name}", SERVICE_CHECKS[name].parameters, limits)
         elif name in quality_checks.names():
             read_params(f"the check {name}", quality_checks.get(name).parameters, limits)
@@ -220,14 +266,16 @@ def _check_tolerances(config: MonitorConfig) -> None:
 
 
 def _columns(config: MonitorConfig) -> dict[str, Any]:
-    return asdict(config)
+    columns = asdict(config)
+    return {n: list(v) if isinstance(v, tuple) else v for n, v in columns.items()}
 
 
 def config_of(monitor: Monitor) -> MonitorConfig:
     """The settings of a monitor's row."""
     stored = {name: getattr(monitor, name) for name in SETTINGS}
     # A monitor from before a setting existed has no value for it: then the default counts.
-    return MonitorConfig(**{name: value for name, value in stored.items() if value is not None})
+    present = {name: value for name, value in stored.items() if value is not None}
+    return MonitorConfig(**_with_tuples(present))
 
 
 def _info(monitor: Monitor) -> MonitorInfo:

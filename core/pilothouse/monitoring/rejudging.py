@@ -20,6 +20,7 @@ from pilothouse.monitoring.checks import (
     ESTIMATED_PERFORMANCE,
     INSUFFICIENT,
     LABEL_COVERAGE,
+    OF_GROUPS,
     PERFORMANCE,
     PREDICTION_DRIFT,
     SERVICE,
@@ -95,7 +96,10 @@ def rejudge(window: StoredWindow, config: MonitorConfig) -> Assessment:
 
     Messages may be those of the stored judgement. The assessment has no profile.
     """
-    of_columns = [check for check in window.checks if check.column]
+    of_groups = [check for check in window.checks if check.signal in OF_GROUPS]
+    of_columns = [
+        check for check in window.checks if check.column and check.signal not in OF_GROUPS
+    ]
     judged = [*_column_checks(of_columns, window, config)]
     judged += [_window_check(check, config) for check in _of_whole_window(window.checks)]
     for check in window.checks:
@@ -106,13 +110,16 @@ def rejudge(window: StoredWindow, config: MonitorConfig) -> Assessment:
         if check.signal == SERVICE:
             judged.append(_service_check(check, config))
     judged += metric_checks(window, config)
+    judged += of_groups  # they inform, and stay as they were judged
     performance = Performance(window.rows, window.labelled)
     return Assessment(tuple(judged), performance, {}, {})
 
 
 def lacks_score(check: Check, old: MonitorConfig, new: MonitorConfig) -> bool:
     """Whether a check could be judged with the new minimum, had its score been computed."""
-    if check.score is not None or check.status == ERROR or check.signal == PERFORMANCE:
+    if check.score is not None or check.status == ERROR:
+        return False
+    if check.signal in (PERFORMANCE, *OF_GROUPS):
         return False
     return new.min_rows <= min(check.n_reference, check.n_current) < old.min_rows
 

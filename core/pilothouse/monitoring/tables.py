@@ -51,6 +51,8 @@ class Monitor(Table, table=True):
     window_step: int | None = None
     evaluate_after: float | None = None  # the same
     give_up_after: float | None = None  # None where there is no such limit
+    segment_columns: list[str] | None = Field(default=None, sa_type=Json)  # the same
+    fairness_columns: list[str] | None = Field(default=None, sa_type=Json)  # the same
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)

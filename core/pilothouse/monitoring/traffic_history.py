@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session, col, func, select
 
 from pilothouse.deployments.prediction_log import log
-from pilothouse.monitoring.checks import PREDICTION_DRIFT
+from pilothouse.monitoring.checks import OF_GROUPS, PREDICTION_DRIFT
 from pilothouse.monitoring.service_history import read_service
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.traffic import MAX_EARLIER, MIN_EARLIER, Traffic
@@ -134,7 +134,7 @@ def sent_before(store: Store, answered: tuple[str, str, int], span: Span) -> fro
                 CheckResult.window_id == window,
                 CheckResult.revision == revision,
                 col(CheckResult.check).in_(WITH_VALUES),
-                CheckResult.signal != PREDICTION_DRIFT,
+                col(CheckResult.signal).not_in((PREDICTION_DRIFT, *OF_GROUPS)),
                 CheckResult.n_current > 0,
             )
             names |= set(session.exec(query))

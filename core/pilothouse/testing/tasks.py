@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from pilothouse.models.signature import Signature
-from pilothouse.models.tasks import ExpectsClasses, ExpectsLosses, Row, Task, metric_of
+from pilothouse.models.tasks import (
+    ComparesGroups,
+    ExpectsClasses,
+    ExpectsLosses,
+    Row,
+    Task,
+    metric_of,
+)
 
 ESTIMATORS = ("classifier", "regressor", "quantiles", "")
 
@@ -90,6 +97,15 @@ def _check_metrics(
     _check_expectations(task, signature, columns, truth, metrics)
     assert len(task.row_cost(signature, columns, truth)) == len(labels)
     assert all(path.endswith(".json") for path in task.documents(signature, columns, truth))
+
+    # Rates of groups: one value a row, that of a rate that is a metric too has its mean.
+    if isinstance(task, ComparesGroups):
+        rates = task.row_rates(signature, columns, truth)
+        assert {rate.key for rate in task.group_rates} == set(rates)
+        for key, values in rates.items():
+            assert values.shape == (len(truth),)
+            if key in metrics:
+                assert np.isclose(np.nanmean(values), metrics[key])
 
     # No rows: nothing is measured, nothing fails.
     none = {name: values[:0] for name, values in columns.items()}

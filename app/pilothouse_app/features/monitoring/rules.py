@@ -9,6 +9,7 @@ import streamlit as st
 
 from pilothouse.monitoring.alert_rules import SEVERITIES, AlertRuleSpec, rule_title
 from pilothouse.monitoring.check_titles import signal_title, watchable_checks
+from pilothouse.monitoring.checks import OF_GROUPS
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
@@ -117,7 +118,8 @@ def add_rule(deployment: str) -> None:
     metrics = monitored_metrics(deployment)
     titles = {key: str(row["title"]) for key, row in metrics.items()}
     estimated = [key for key, row in metrics.items() if row["estimated"]]
-    checks = {watchable.title: watchable for watchable in watchable_checks(titles, estimated)}
+    groups = _of_groups(deployment)
+    checks = {check.title: check for check in watchable_checks(titles, estimated, groups)}
     what = st.selectbox("Watch", list(checks), key="rule_what")
     watched = checks[what]
     key = f"{watched.check}_{watched.signal}"
@@ -160,6 +162,16 @@ def add_rule(deployment: str) -> None:
     ):
         toast_next(f"The rule {name} is added to {deployment}")
         st.rerun()
+
+
+def _of_groups(deployment: str) -> dict[str, list[str]]:
+    """The checks of segments and of fairness that the newest window has, by signal."""
+    windows = workspace().monitoring.windows(deployment)
+    if windows.empty:
+        return {}
+    results = workspace().monitoring.results(str(windows["id"].iloc[-1]))
+    judged = results[results["signal"].isin(OF_GROUPS) & results["threshold"].notna()]
+    return {str(name): list(rows["check"].unique()) for name, rows in judged.groupby("signal")}
 
 
 def _threshold(kind: RuleKind, watched: WatchableCheck, condition: str, *, key: str) -> float:

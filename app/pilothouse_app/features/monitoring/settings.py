@@ -56,6 +56,8 @@ def settings_view(deployment: str) -> None:
             "Columns by chance": f"at most {share(config.false_discovery_rate, 1)}",
             "Inputs compared with": reference_text(config),
             "All columns together": "tested" if config.domain_classifier else "not tested",
+            "Segments": ", ".join(config.segment_columns) or "none",
+            "Fairness": ", ".join(config.fairness_columns) or "none",
             "Reference without held-out rows": f"the first {count(config.reference_rows)} rows",
         }
     )
@@ -103,7 +105,7 @@ def change_settings_button(deployment: str) -> None:
 def change_settings(deployment: str) -> None:
     """The form of the settings; what is not changed stays as the task has it."""
     config = workspace().monitoring.monitor_info(deployment).config
-    changes = _general(config)
+    changes = _general(config) | _groups(deployment, config)
     tolerances = dict(config.tolerances)
     for key, metric in monitored_metrics(deployment).items():
         if (value := tolerance_field(key, metric)) != metric["tolerance"]:
@@ -205,6 +207,26 @@ def _windows(config: MonitorConfig) -> dict[str, Any]:
         key="settings_give_up_after",
     )
     return changes
+
+
+def _groups(deployment: str, config: MonitorConfig) -> dict[str, Any]:
+    """The inputs by which rows are grouped; of times none."""
+    columns = workspace().deployments.deployment(deployment).signature.inputs
+    labels = {
+        "segment_columns": ("Judge by segment of", "Metric and answers of each value, or quarter"),
+        "fairness_columns": ("Compare groups of", "Gaps between groups, such as selection rates"),
+    }
+    names = [column.name for column in columns if column.type != "time"]
+    return {
+        name: st.multiselect(
+            label,
+            names,
+            [column for column in getattr(config, name) if column in names],
+            help=note,
+            key=f"settings_{name}",
+        )
+        for name, (label, note) in labels.items()
+    }
 
 
 def _reference(config: MonitorConfig) -> dict[str, Any]:

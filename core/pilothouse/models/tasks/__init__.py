@@ -72,6 +72,22 @@ class TaskMetric:
 
 
 @dataclass(frozen=True)
+class GroupRate:
+    """A rate by which groups of rows are compared: the mean of what each row adds.
+
+    `needs_labels` says that rows without a label add nothing, `has_ratio` that the ratio of two
+    groups means something too, as that of two shares does. `is_share` rates are counted in points,
+    others in standard deviations.
+    """
+
+    key: str
+    title: str
+    needs_labels: bool = True
+    has_ratio: bool = False
+    is_share: bool = True
+
+
+@dataclass(frozen=True)
 class MetricGoal:
     """A metric and the worst value that a version needs by default before a gated stage."""
 
@@ -259,6 +275,23 @@ class ExpectsLosses(Protocol):
 
     def loss_metrics(self, signature: Signature, means: Floats) -> dict[str, float]:
         """The metrics, by key, of the mean of each loss."""
+        ...
+
+
+@runtime_checkable
+class ComparesGroups(Protocol):
+    """What a task may offer besides: rates by which groups of rows are compared (fairness)."""
+
+    @property
+    def group_rates(self) -> tuple[GroupRate, ...]:
+        """The rates, the most telling one first."""
+        ...
+
+    def row_rates(self, signature: Signature, columns: Arrays, truth: Floats) -> dict[str, Floats]:
+        """What each row adds to every rate, by key; NaN where it adds nothing.
+
+        `truth` is NaN where a label is missing.
+        """
         ...
 
 

@@ -19,6 +19,7 @@ from pilothouse.models.tasks import (
     SCORE,
     Columns,
     Estimator,
+    GroupRate,
     MetricGoal,
     OutputColumn,
     Row,
@@ -59,6 +60,10 @@ class Binary(ClassLabels):
         TaskMetric("calibration_error", "Calibration error", "lower", tolerance=0.05),
     )
 
+    group_rates = (
+        GroupRate("selection_rate", "Selection rate", needs_labels=False, has_ratio=True),
+        GroupRate("true_positive_rate", "True positive rate"),
+    )
     example = TaskExample(
         Signature((), "churned", ("no", "yes"), "yes"),
         rows=([0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]),
@@ -248,6 +253,17 @@ class Binary(ClassLabels):
             "brier": lambda: measure.mean_of(np.square(score - y)),
             **of_classes,
             "calibration_error": lambda: measure.calibration_error_of(y, score),
+        }
+
+    @staticmethod
+    def row_rates(signature: Signature, columns: Arrays, truth: Floats) -> dict[str, Floats]:
+        """Whether each row is called positive: of all rows, and of those that are positive."""
+        import numpy as np
+
+        called = np.asarray(_called_positive(signature, columns), dtype=np.float64)
+        return {
+            "selection_rate": called,
+            "true_positive_rate": np.where(truth == 1, called, np.nan),
         }
 
     @staticmethod

@@ -19,6 +19,7 @@ from pilothouse.models.tasks import (
     PREDICT,
     Columns,
     Estimator,
+    GroupRate,
     MetricGoal,
     OutputColumn,
     Row,
@@ -63,6 +64,7 @@ class Multiclass(ClassLabels):
         TaskMetric("calibration_error", "Calibration error", "lower", tolerance=0.05),
     )
 
+    group_rates = (GroupRate("accuracy", "Accuracy"),)
     example = TaskExample(
         Signature((), "kind", ("a", "b", "c"), task="multiclass"),
         rows=([0.8, 0.1, 0.1], [0.2, 0.5, 0.3], [0.1, 0.6, 0.3], [0.3, 0.3, 0.4]),
@@ -234,6 +236,14 @@ class Multiclass(ClassLabels):
             **of_chances,
             "calibration_error": lambda: measure.calibration_error_of(predicted == y, confidence),
         }
+
+    @staticmethod
+    def row_rates(signature: Signature, columns: Arrays, truth: Floats) -> dict[str, Floats]:
+        """Whether each labelled row is called by its class."""
+        import numpy as np
+
+        right = (_predicted(signature, columns) == truth).astype(np.float64)
+        return {"accuracy": np.where(np.isfinite(truth), right, np.nan)}
 
     @staticmethod
     def class_scores(signature: Signature, columns: Arrays) -> Floats | None:

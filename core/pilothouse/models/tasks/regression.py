@@ -18,6 +18,7 @@ from pilothouse.models.tasks import (
     PREDICT,
     Columns,
     Estimator,
+    GroupRate,
     MetricGoal,
     OutputColumn,
     Row,
@@ -54,6 +55,7 @@ class Regression(NumberLabels):
         TaskMetric("mean_error", "Mean error (bias)", "unknown", ".4g", in_target_unit=True),
     )
 
+    group_rates = (GroupRate("mean_error", "Mean error", is_share=False),)
     example = TaskExample(
         Signature((), "price", task="regression", gives="value", unit="USD"),
         rows=([10.0], [12.5], [9.0], [20.0]),
@@ -144,6 +146,11 @@ class Regression(NumberLabels):
         from pilothouse.models.metrics.number_metrics import regression_measures
 
         return regression_measures(truth, _predicted(columns))
+
+    @staticmethod
+    def row_rates(signature: Signature, columns: Arrays, truth: Floats) -> dict[str, Floats]:
+        """The error of each row: above 0 where the prediction is too high."""
+        return {"mean_error": _predicted(columns) - truth}
 
     @staticmethod
     def row_losses(signature: Signature, columns: Arrays, truth: Floats) -> Floats:

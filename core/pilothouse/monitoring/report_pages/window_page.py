@@ -17,10 +17,12 @@ from pilothouse.monitoring.checks import (
     ERROR,
     ESTIMATED_PERFORMANCE,
     FAIL,
+    FAIRNESS,
     FEATURE_DRIFT,
     OK,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    SEGMENTS,
     SERVICE,
     WARN,
 )
@@ -44,7 +46,7 @@ from pilothouse.monitoring.report_pages.page_layout import (
     table,
     tiles,
 )
-from pilothouse.monitoring.report_pages.signal_sections import service_section
+from pilothouse.monitoring.report_pages.signal_sections import groups_section, service_section
 from pilothouse.monitoring.report_pages.svg_bars import distribution_bars
 from pilothouse.monitoring.report_pages.value_text import (
     DASH,
@@ -125,6 +127,8 @@ def window_page(session: Session, store: Store, window_id: str) -> bytes:
         _distributions(report),
         _column_quality(report),
         _performance(report),
+        groups_section("Segments", report.of_signal(SEGMENTS)),
+        groups_section("Fairness", report.of_signal(FAIRNESS)),
         service_section(report.of_signal(SERVICE)),
         _events(explanation),
         _reference(report),
