@@ -25,16 +25,17 @@ def read_service(
     """
     requests = log.requests(store.folder, deployment, span.start, span.end)
     with store.read() as session:
-        return ServiceFacts(measure_requests(requests), _stored(session, deployment, earlier))
+        return ServiceFacts(measure_requests(requests), _stored(session, deployment, span, earlier))
 
 
 def _stored(
-    session: Session, deployment: str, starts: Sequence[datetime]
+    session: Session, deployment: str, span: Span, starts: Sequence[datetime]
 ) -> dict[str, list[RequestFigure]]:
+    figures = [
+        getattr(CheckResult, name) for name in ("check", "score", "n_current", "standard_error")
+    ]
     query = (
-        select(
-            CheckResult.check, CheckResult.score, CheckResult.n_current, CheckResult.standard_error
-        )
+        select(Window.start, Window.end, *figures)
         .join(Window, of_newest_revision())
         .where(
             Window.deployment == deployment,
@@ -45,8 +46,9 @@ def _stored(
         )
         .order_by(col(Window.start).desc())
     )
-    figures: dict[str, list[RequestFigure]] = defaultdict(list)
-    for check, score, requests, error in session.exec(query):
-        if score is not None:
-            figures[check].append(RequestFigure(score, requests, error or 0.0))
-    return dict(figures)
+    earlier: dict[str, list[RequestFigure]] = defaultdict(list)
+    for start, end, check, score, requests, error in session.execute(query):
+        # Windows of another period, from before the monitor's was changed, may begin there too.
+        if abs((end - start) - span.length) < span.length / 4:
+            earlier[check].append(RequestFigure(score, requests, error or 0.0))
+    return dict(earlier)
