@@ -263,6 +263,8 @@ def test_labels_are_added_from_a_file(tour, served):
     assert boxes["Prediction id"].value is None
     assert boxes["Label"].value == "late"
     boxes["Prediction id"].set_value("Nr.").run()
+    tiles = {tile.label: tile.value for tile in page.metric}
+    assert (tiles["Matched"], tiles["Without a prediction"], tiles["Unreadable"]) == ("2", "1", "0")
     page.text_input(key="label_reason").set_value("January's outcomes").run()
     page.button(key="label_go").click().run()
     assert not page.exception
@@ -277,20 +279,38 @@ def test_a_file_of_wrong_labels_says_which(tour, served):
     content = f"id,label\n{ids[0]},perhaps\n".encode()
     page.file_uploader[0].set_value(("outcomes.csv", content, "text/csv")).run()
     page.text_input(key="label_reason").set_value("a mistake").run()
-    page.button(key="label_go").click().run()
     assert "'perhaps' is not a label of the model" in page.error[0].value
+    assert page.button(key="label_go").disabled
 
 
-def test_a_report_lists_the_ids_that_nobody_predicted(tour):
-    def report(page):
-        page.session_state["_label_report"] = {
-            "deployment": "late", "rows": 3, "accepted": 2, "unlabelled": 1, "unmatched": ["x"],
-        }  # fmt: skip
-        return page.run()
+def test_rows_that_cannot_be_read_are_listed_before_a_file_is_added(tour, served):
+    ids = list(served.deployments.predictions("late")["prediction_id"][:2])
+    page = AppTest.from_function(label_dialog, default_timeout=30).run()
+    content = f"id,label\n{ids[0]},1\n{ids[0]},1\n{ids[1]},perhaps\n".encode()
+    page.file_uploader[0].set_value(("outcomes.csv", content, "text/csv")).run()
+    tiles = {tile.label: tile.value for tile in page.metric}
+    assert (tiles["Repeated"], tiles["Unreadable"]) == ("1", "1")
+    problems = next(frame.value for frame in page.dataframe if "message" in frame.value)
+    assert problems[["row", "message"]].to_numpy().tolist() == [
+        [3, "'perhaps' is not a label of the model"]
+    ]
 
-    page = report(tour("deployment", name="late", deployment_view="Labels"))
-    assert "2 labels added; 1 row without an id or a label" in page.warning[0].value
+
+def test_a_report_lists_the_ids_that_nobody_predicted(tour, served):
+    from pilothouse_app.features.deployments.label_report import plain
+
+    predicted = served.deployments.predictions("late").iloc[0]
+    content = f"id,label\n{predicted['prediction_id']},1\nx,1\n,1\n".encode()
+    checked = served.deployments.check_label_file("late", content)
+    page = tour("deployment", name="late", deployment_view="Labels")
+    page.session_state["_label_report"] = plain("late", checked)
+    page.run()
+    text = page.warning[0].value
+    assert "1 row without an id or a label. 1 id has no prediction" in text
+    at = predicted["event_at"]
+    assert f"Windows with its predictions (of {at.day} {at:%b %Y}) are evaluated again." in text
     assert list(page.dataframe[0].value["prediction_id"]) == ["x"]
+    assert page.download_button(key="unmatched_download").label == "Download these ids"
 
 
 def test_the_commands_are_read_by_the_server_as_they_are_written(tour, served):

@@ -35,13 +35,21 @@ def test_a_file_labels_and_ids_without_a_prediction_are_named(
     file = tmp_path / "outcomes.csv"
     file.write_text("order;outcome\na;1\nb;0\nx;1\ny;\n", encoding="utf-8")
     columns = ("--id-column", "order", "--label-column", "outcome")
-    result = call("deployments", "label", "flights", str(file), *columns)
-    assert result.code == 0
-    assert result.out.splitlines() == [
-        "3 labels of 4 rows",
+    label = ("deployments", "label", "flights", str(file), *columns)
+    unmatched = tmp_path / "unmatched.csv"
+    checked = call(*label, "--check", "--unmatched-to", str(unmatched))
+    lines = [
+        "3 labels of 4 rows, 2 with a prediction, 1 without, 0 corrected, 0 unchanged, 0 repeated, "
+        "0 unreadable",
         "1 rows have no id or no label",
         "no prediction has the id x",
     ]
+    assert checked.out.splitlines() == [*lines, f"1 ids are written to {unmatched}"]
+    assert unmatched.read_text() == "prediction_id\nx\n"
+    assert predicted.deployments.labels("flights").empty
+    result = call(*label)
+    assert result.code == 0
+    assert result.out.splitlines() == lines
     assert len(predicted.deployments.labels("flights")) == 3
 
 

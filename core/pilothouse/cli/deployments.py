@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.deployments.info import DeploymentInfo
+    from pilothouse.deployments.label_report import LabelReport
     from pilothouse.workspace import Workspace
 
 deployments = Group("deployments", help="Model versions that are served, and their predictions.")
@@ -305,12 +306,16 @@ def _predictions(
 @verb(
     deployments,
     Deployments.label_from_file,
+    Deployments.check_label_file,
     Deployments.label_columns,
     Deployments.label,
     name="label",
     writes=True,
     reason=True,
-    example="pilothouse deployments label churn outcomes.csv --id-column id --label-column left",
+    example=(
+        "pilothouse deployments label churn outcomes.csv --id-column id --label-column left",
+        "pilothouse deployments label churn outcomes.csv --check --unmatched-to unmatched.csv",
+    ),
     own_help=True,
 )
 @click.argument("deployment")
@@ -318,34 +323,73 @@ def _predictions(
 @click.option("--id-column", default="", help="The column of prediction ids.")
 @click.option("--label-column", default="", help="The column of labels.")
 @click.option("--at-column", default="", help="The column of when it came true.")
+@click.option("--check", is_flag=True, help="Report only: nothing is written.")
+@click.option(
+    "--unmatched-to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Write the ids without a prediction to this CSV file.",
+)
 def _label(
     ws: Workspace,
     deployment: str,
     file: Path,
-    id_column: str,
-    label_column: str,
-    at_column: str,
+    check: bool,
+    unmatched_to: Path | None,
     reason: str,
+    **named: str,
 ) -> Output:
     """Label predictions of a DEPLOYMENT from a CSV or Parquet FILE of ids and labels.
 
-    Columns that are not named are recognised by their names.
+    Columns that are not named are recognised by their names. Rows that cannot be read are listed
+    and left out.
     """
     from pilothouse.deployments.label_file import LabelColumns
 
     _, guess = ws.deployments.label_columns(deployment, file)
     columns = LabelColumns(
-        id_column or guess.id, label_column or guess.label, at_column or guess.at
+        named["id_column"] or guess.id,
+        named["label_column"] or guess.label,
+        named["at_column"] or guess.at,
     )
-    report = ws.deployments.label_from_file(deployment, file, "", columns, reason)
+    if check:
+        report = ws.deployments.check_label_file(deployment, file, "", columns)
+    else:
+        report = ws.deployments.label_from_file(deployment, file, "", columns, reason)
+    lines = _label_lines(report)
+    if unmatched_to is not None:
+        import pandas as pd
 
-    lines = [f"{report.accepted:,} labels of {report.rows:,} rows"]
+        from pilothouse.kit.spreadsheets import to_csv
+
+        frame = pd.DataFrame({"prediction_id": list(report.unmatched)}, dtype=object)
+        unmatched_to.write_bytes(to_csv(frame))
+        lines.append(f"{len(report.unmatched):,} ids are written to {unmatched_to}")
+    return Output(report, "\n".join(lines))
+
+
+def _label_lines(report: LabelReport) -> list[str]:
+    """The counts, then the first ids without a prediction and the first unreadable rows."""
+    counts = [
+        f"{report.accepted:,} labels of {report.rows:,} rows",
+        f"{report.matched:,} with a prediction",
+        f"{len(report.unmatched):,} without",
+        f"{len(report.corrected):,} corrected",
+        f"{report.unchanged:,} unchanged",
+        f"{report.repeated:,} repeated",
+        f"{report.unreadable:,} unreadable",
+    ]
+    lines = [", ".join(counts)]
     if report.unlabelled:
         lines.append(f"{report.unlabelled:,} rows have no id or no label")
+    lines += [f"corrected: {id}" for id in report.corrected[:MAX_UNMATCHED]]
     lines += [f"no prediction has the id {id}" for id in report.unmatched[:MAX_UNMATCHED]]
     if len(report.unmatched) > MAX_UNMATCHED:
         lines.append(f"and {len(report.unmatched) - MAX_UNMATCHED:,} more ids have none")
-    return Output(report, "\n".join(lines))
+    return lines + [
+        f"row {problem.row}, column {problem.column!r}: {problem.message}"
+        for problem in report.problems[:MAX_UNMATCHED]
+    ]
 
 
 @verb(

@@ -16,6 +16,7 @@ from pilothouse.deployments import (
     commands,
     external,
     label_file,
+    label_report,
     readiness,
     version_environments,
 )
@@ -364,6 +365,16 @@ class Deployments(Service):
         names = label_file.column_names(source, filename or _filename(source))
         return names, label_file.guess_columns(names, self.signature(name))
 
+    def check_label_file(
+        self,
+        name: str,
+        source: str | Path | bytes,
+        filename: str = "",
+        columns: label_file.LabelColumns | None = None,
+    ) -> label_report.LabelReport:
+        """What `label_from_file` would do with a file; nothing is written. Raises as it does."""
+        return self._compared(name, source, filename or _filename(source), columns)[0]
+
     def label_from_file(
         self,
         name: str,
@@ -371,34 +382,34 @@ class Deployments(Service):
         filename: str = "",
         columns: label_file.LabelColumns | None = None,
         reason: str = "",
-    ) -> label_file.LabelReport:
-        """Label predictions from a CSV or Parquet file; the report names ids nobody predicted.
+    ) -> label_report.LabelReport:
+        """Label predictions from a CSV or Parquet file; the windows concerned become due.
 
-        Raises Invalid that names row and column, and when no id of the file was predicted.
+        The report names ids nobody predicted, corrected ones and rows that cannot be read, which
+        are left out. Raises Invalid when no row can be read and when no id was predicted.
         """
         filename = filename or _filename(source)
-        now_ms = to_ms(self._store.now())
-        labels = label_file.read_label_file(source, filename, self.signature(name), now_ms, columns)
-        present = log.predicted(self._store.folder, name, labels.ids)
-        if not present:
-            raise Invalid(
-                f"none of the {len(labels.ids):,} ids in {labels.columns.id!r} was predicted by "
-                f"{name!r}.",
-                hint="Is it the right file, column and deployment?",
-            )
+        report, labels = self._compared(name, source, filename, columns)
+        if labels.ids:
+            write_labels(log.journal_folder(self._store.folder, name), labels)
 
-        checked = Labels(labels.ids, labels.labels, labels.times)
-        write_labels(log.journal_folder(self._store.folder, name), checked)
-        unmatched = tuple(word for word in labels.ids if word not in present)
-        report = label_file.LabelReport(
-            labels.columns, labels.rows, len(labels.ids), labels.unlabelled, unmatched
-        )
-
-        after = {"accepted": report.accepted, "unmatched": len(unmatched), "file": filename}
+        after = {"accepted": report.accepted, "unmatched": len(report.unmatched), "file": filename}
+        after |= {"corrected": len(report.corrected), "unreadable": report.unreadable}
         with self._store.write() as session:
             record(session, self._store, "labelled", "deployment", name, after=after, reason=reason)
 
         return report
+
+    def _compared(
+        self,
+        name: str,
+        source: str | Path | bytes,
+        filename: str,
+        columns: label_file.LabelColumns | None,
+    ) -> tuple[label_report.LabelReport, Labels]:
+        now_ms, signature = to_ms(self._store.now()), self.signature(name)
+        labels = label_file.read_label_file(source, filename, signature, now_ms, columns)
+        return label_report.compare(self._store.folder, name, signature, labels)
 
     def label_counts(self, name: str) -> tuple[int, int]:
         """How many ids have a label, and how many of those nobody predicted."""

@@ -15,6 +15,7 @@ from pilothouse.deployments import Deployments
 from pilothouse.deployments.label_file import LabelColumns, guess_columns, read_label_file
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.journal import Journal
+from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.models.tasks import tasks
@@ -47,9 +48,7 @@ def test_instants_in_ms_are_taken_and_seconds_refused() -> None:
     assert labels_of("id,label\na,Ja\n") == {"a": ("Ja", NOW_MS)}
     with pytest.raises(Invalid, match="looks like seconds"):
         labels_of(f"id,label,at\na,Ja,{AT_MS // 1_000}\n")
-    with pytest.raises(
-        Invalid, match="column 'at' holds values that are not times, such as 'soon'"
-    ):
+    with pytest.raises(Invalid, match="column 'at': 'soon' is not an ISO 8601 time"):
         labels_of("id,label,at\na,Ja,soon\n")
 
 
@@ -80,7 +79,7 @@ def test_rows_that_say_nothing_are_counted_and_repetitions_count_once() -> None:
     ("text", "message"),
     [
         ("id,label\na,Ja\na,Nein\n", "'a' has two labels: 'Ja' in row 1 and 'Nein' in row 2"),
-        ("id,label\na,Ja\nb,Vielleicht\n", "row 2, column 'label': 'Vielleicht' is not a label"),
+        ("id,label\nb,Vielleicht\n", "row 1, column 'label': 'Vielleicht' is not a label"),
         ("id,other\na,Ja\n", "no column holds the labels"),
         ("who,label\na,Ja\n", "no column holds the ids"),
         ("id,label\na,\n", "no row has a value in both"),
@@ -122,7 +121,44 @@ def test_a_file_labels_predictions_and_names_ids_nobody_predicted(
     assert deployments.label_counts("flights") == (3, 1)
     entry = Activity(registered).entries().iloc[0]
     assert (entry["verb"], entry["reason"]) == ("labelled", "January")
-    assert entry["after"] == {"accepted": 3, "unmatched": 1, "file": "outcomes.csv"}
+    assert entry["after"] == {
+        "accepted": 3, "unmatched": 1, "corrected": 0, "unreadable": 0, "file": "outcomes.csv"
+    }  # fmt: skip
+
+
+def test_a_second_file_reports_what_is_new_corrected_and_as_before(
+    registered: Store, deployments: Deployments
+) -> None:
+    deployments.launch("flights", "late", 1)
+    predicted(registered, ["a", "b", "c"])
+    deployments.label_from_file("flights", b"id,label\na,1\nb,0\n")
+    again = b"id,label\na,1\nb,1\nc,0\nc,0\nd,perhaps\nx,1\n"
+    checked = deployments.check_label_file("flights", again)
+    assert deployments.label_counts("flights") == (2, 0)
+    report = deployments.label_from_file("flights", again)
+    assert report == checked
+    assert (report.accepted, report.matched, report.unchanged, report.repeated) == (4, 3, 1, 1)
+    assert (report.corrected, report.unmatched, report.unreadable) == (("b",), ("x",), 1)
+    assert (report.problems[0].row, report.problems[0].column) == (5, "label")
+    assert report.first_event == report.last_event == from_ms(AT_MS)
+    labels = deployments.labels("flights").set_index("prediction_id")["label"]
+    assert labels.to_dict() == {"a": 1, "b": 1, "c": 0, "x": 1}
+
+
+def test_labels_that_are_as_before_are_not_received_again(
+    registered: Store, deployments: Deployments
+) -> None:
+    deployments.launch("flights", "late", 1)
+    predicted(registered, ["a"])
+    file = f"id,label,at\na,1,{AT_MS}\n"
+    deployments.label_from_file("flights", file.encode())
+    received = deployments.labels("flights")["received_at"].iloc[0]
+    assert deployments.label_from_file("flights", file.encode()).unchanged == 1
+    assert deployments.label_from_file("flights", b"id,label\na,1\n").unchanged == 1
+    assert deployments.labels("flights")["received_at"].iloc[0] == received
+    later = file.replace(str(AT_MS), str(AT_MS + 1))
+    assert deployments.label_from_file("flights", later.encode()).corrected == ("a",)
+    assert deployments.labels("flights")["received_at"].iloc[0] > received
 
 
 def test_a_file_of_which_nothing_was_predicted_is_refused(
@@ -167,5 +203,34 @@ def test_exact_decimals_are_numbers() -> None:
 def test_a_label_of_another_task_says_row_and_column() -> None:
     with pytest.raises(Invalid) as refused:
         read_label_file(b"id,label\na,dear\nb,low\n", "x.csv", example_of("regression"), NOW_MS)
-    message = "row 1, column 'label': 'dear' is not a label of the model. A label is a number."
-    assert str(refused.value) == message
+    assert str(refused.value) == (
+        "none of the 2 rows with a label can be read: row 1, column 'label': 'dear' is not a label "
+        "of the model. A label is a number."
+    )
+
+
+def unreadable(text: str, signature: Signature) -> tuple[dict[str, object], dict[int, str]]:
+    labels = read_label_file(text.encode(), "x.csv", signature, NOW_MS)
+    problems = {problem.row: problem.message for problem in labels.problems}
+    return dict(zip(labels.ids, labels.labels, strict=True)), problems
+
+
+def test_rows_that_cannot_be_read_are_named_and_the_others_are_read() -> None:
+    text = "id,label,at\na,Ja,2026-01-01\nb,Vielleicht,\nc,Nein,soon\nd,Ja,\ne,Ja,\ne,Nein,\n"
+    labels, problems = unreadable(text, SIGNATURE)
+    assert labels == {"a": "Ja", "d": "Ja"}
+    pair = "'e' has two labels: 'Ja' in row 5 and 'Nein' in row 6"
+    assert problems == {
+        2: "'Vielleicht' is not a label of the model",
+        3: "'soon' is not an ISO 8601 time",
+        5: pair,
+        6: pair,
+    }
+
+
+def test_a_word_among_numbers_leaves_them_in_the_form_of_the_file() -> None:
+    labels, problems = unreadable("id;price\na;12,5\nb;1.000\nc;dear\n", example_of("regression"))
+    assert labels == {"a": 12.5, "b": 1000.0}
+    assert problems == {3: "'dear' is not a label of the model"}
+    with pytest.raises(Invalid, match="12:30"):
+        unreadable("id;price\na;12,5\nb;1.000\nc;12:30\n", example_of("regression"))

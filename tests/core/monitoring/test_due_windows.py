@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.serving import SIGNATURE
 from pilothouse.activity import Activity
+from pilothouse.deployments.gateway.labels import write_labels
+from pilothouse.deployments.label_file import read_label_file
+from pilothouse.deployments.label_report import compare
+from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.tables import Deployment
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import NotFound
@@ -40,6 +45,21 @@ def test_an_event_of_the_far_future_waits_for_its_time(desk: Any) -> None:
         event = pd.Series([at]).astype("datetime64[ms, UTC]")  # as the log keeps it
         desk._write("predictions", pd.DataFrame(one).assign(event_at=event), at)
     assert starts(desk, desk.week(3)) == [to_ms(desk.week(0))]
+
+
+def test_a_file_of_labels_makes_the_windows_of_its_predictions_due(desk: Any) -> None:
+    ids = desk.log(desk.draw(300, seed=27).drop(columns="late"), desk.week(0))
+    desk.log(desk.draw(300, seed=28), desk.week(1))
+    for week in (0, 1):
+        desk.evaluate(desk.week(week))
+    assert starts(desk, desk.week(2)) == []
+    rows = "".join(f"{id},1\n" for id in ids[:5])
+    content = f"id,label\n{rows}nobody,1\n".encode()
+    read = read_label_file(content, "x.csv", SIGNATURE, to_ms(desk.week(1)))
+    report, new = compare(desk.store.folder, "late", SIGNATURE, read)
+    write_labels(log.journal_folder(desk.store.folder, "late"), new)
+    assert (report.matched, report.unmatched) == (5, ("nobody",))
+    assert starts(desk, desk.week(2)) == [to_ms(desk.week(0))]
 
 
 def test_short_silences_are_judged(desk: Any) -> None:

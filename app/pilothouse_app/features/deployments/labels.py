@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import streamlit as st
 
-from pilothouse.deployments.label_file import LabelColumns, LabelReport
+from pilothouse.deployments.label_file import LabelColumns
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.tasks import task_of
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input
@@ -17,10 +16,11 @@ from pilothouse_app.components.formats import count, plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.markdown import literal
-from pilothouse_app.components.table import table, text_column
 from pilothouse_app.components.uploads import read_once
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.code_examples import examples
+from pilothouse_app.features.deployments.external_form import first_rows, read_preview
+from pilothouse_app.features.deployments.label_report import label_counts, label_report, plain
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 REPORT = "_label_report"
 COLUMNS = "_label_columns"
+CHECKED = "_label_check"
 NO_COLUMN = "Time of upload"
-LISTED = 1_000
 
 
 @st.cache_data(ttl=10, max_entries=8, show_spinner=False)
@@ -59,7 +59,7 @@ def labels_view(deployment: DeploymentInfo) -> None:
 
     report = st.session_state.get(REPORT)
     if report and report["deployment"] == deployment.name:
-        _report(report)
+        label_report(report)
     if not deployment.external:
         section("From a program", "event time, prediction ids and labels")
         examples(deployment)
@@ -73,12 +73,18 @@ def upload_labels(deployment: DeploymentInfo) -> None:
         f"{_label_sentence(deployment.signature)}"
     )
     file = st.file_uploader("File", key="label_upload")
-    columns = _columns(deployment, file) if file is not None else None
+    columns, refused = None, False
+    if file is not None:
+        columns = _columns(deployment, file)
+        if columns is not None and columns.id and columns.label:
+            refused = not _check(deployment.name, file, columns)
     reason = reason_input("label_reason")
     missing = "Choose a file first" if file is None else ""
 
     if file is not None and (columns is None or not columns.id or not columns.label):
         missing = "Choose the columns first"
+    elif refused:
+        missing = "No label of this file can be added"
     elif file is not None and not reason:
         missing = "Give a reason first"
 
@@ -120,11 +126,30 @@ def _columns(deployment: DeploymentInfo, file: UploadedFile) -> LabelColumns | N
         at = st.selectbox("Label time", options, _index(options, guess.at or NO_COLUMN),
                           key=f"{key}_at")  # fmt: skip
 
+    preview = read_preview(file)
+    if preview is not None:
+        first_rows(preview, plural(len(names), "column"))
     return LabelColumns(ids or "", labels or "", None if at == NO_COLUMN else at)
 
 
 def _index(names: list[str], name: str) -> int | None:
     return names.index(name) if name in names else None
+
+
+def _check(name: str, file: UploadedFile, columns: LabelColumns) -> bool:
+    """Show what adding the file would do; False where it would be refused."""
+
+    def read() -> dict[str, Any]:
+        report = workspace().deployments.check_label_file(name, file.getvalue(), file.name, columns)
+        return plain(name, report)
+
+    try:
+        checked = read_once(CHECKED, f"{name}|{file.file_id}|{columns}", read)
+    except PilothouseError as refusal:
+        error_box(refusal)
+        return False
+    label_counts(checked)
+    return True
 
 
 def _add(name: str, file: UploadedFile, columns: LabelColumns | None, reason: str) -> None:
@@ -136,37 +161,5 @@ def _add(name: str, file: UploadedFile, columns: LabelColumns | None, reason: st
         error_box(refusal)
         return
     _counts.clear()
-    st.session_state[REPORT] = _plain(name, report)
+    st.session_state[REPORT] = plain(name, report)
     st.rerun()
-
-
-def _plain(name: str, report: LabelReport) -> dict[str, Any]:
-    return {
-        "deployment": name,
-        "rows": report.rows,
-        "accepted": report.accepted,
-        "unlabelled": report.unlabelled,
-        "unmatched": list(report.unmatched),
-    }
-
-
-def _report(report: dict[str, Any]) -> None:
-    """What became of the file, and the ids that met no prediction."""
-    unmatched: list[str] = report["unmatched"]
-    facts = [plural(report["accepted"], "label added", "labels added")]
-    if report["unlabelled"]:
-        facts.append(plural(report["unlabelled"], "row without an id or a label",
-                            "rows without an id or a label"))  # fmt: skip
-    if not unmatched:
-        st.success(f"{'; '.join(facts)}. Every id has a prediction.", icon=":material/check:")
-        return
-
-    st.warning(
-        f"{'; '.join(facts)}. {plural(len(unmatched), 'id has', 'ids have')} no prediction: the "
-        "label is stored in case the prediction arrives later.",
-        icon=":material/help:",
-    )
-
-    frame = pd.DataFrame({"prediction_id": unmatched[:LISTED]})
-    table(frame, {"prediction_id": text_column("Id without a prediction")}, key="unmatched",
-          alt="Ids without a prediction", ids="prediction_id")  # fmt: skip

@@ -25,6 +25,7 @@ from pilothouse.deployments.gateway.request import (
     check_instants,
     excerpt,
     read_json,
+    unit_of,
 )
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.stored_columns import feature_column
@@ -165,7 +166,7 @@ class _Check:
     def _times(self, column: str | None) -> list[Any]:
         if column is None:
             return [self.now_ms] * self.rows
-        return self._read(column, lambda value: _read_instant(column, value))
+        return self._read(column, lambda value: read_instant(column, value))
 
     def _inputs(self) -> dict[str, list[Any]]:
         """The inputs that came, each of its type; those that did not come are missing."""
@@ -239,7 +240,7 @@ class _Check:
     def _label_instant(self, column: str | None, row: int) -> int:
         value = None if column is None else self.received[column][row]
         try:
-            return self.now_ms if column is None else _read_instant(column, value)
+            return self.now_ms if column is None else read_instant(column, value)
         except Invalid:  # the label counts; only when it came true is not known
             return self.now_ms
 
@@ -254,7 +255,8 @@ def _read_id(value: Any) -> str:
     return str(value)
 
 
-def _read_instant(column: str, value: Any) -> int:
+def read_instant(column: str, value: Any) -> int:
+    """The instant in ms since 1970 that a cell is. Raises Invalid that says what it looks like."""
     if is_missing(value):
         raise Invalid("it has no time")
     if isinstance(value, str):
@@ -267,7 +269,9 @@ def _read_instant(column: str, value: Any) -> int:
     try:
         check_instants(column, [value])
     except Invalid:
-        raise Invalid(f"{excerpt(value)} is not a time in milliseconds since 1970") from None
+        looks = f", but {unit_of(value)}" if type(value) is int else ""
+        message = f"{excerpt(value)} is not a time in milliseconds since 1970{looks}"
+        raise Invalid(message) from None
     return int(value)
 
 

@@ -215,7 +215,7 @@ def check_instants(name: str, values: list[Any]) -> None:
         if not MIN_MS <= at < MAX_EVENT_MS:
             raise Invalid(
                 f"{name} of row {row} is {at if abs(at) < 10**30 else 'a huge number'}, "
-                f"which {_unit_of(at)}; milliseconds since 1970 are needed.",
+                f"which {unit_of(at)}; milliseconds since 1970 are needed.",
                 hint="Instants from 2000 to 2099 are taken, such as 1764547200000.",
             )
 
@@ -229,7 +229,7 @@ def _refuse_instant(name: str, row: int, at: Any) -> NoReturn:
     )
 
 
-def _unit_of(at: int) -> str:
+def unit_of(at: int) -> str:
     """The unit that an implausible number of milliseconds most likely has."""
     if MIN_MS <= at * 1_000 < MAX_EVENT_MS:
         return "looks like seconds"

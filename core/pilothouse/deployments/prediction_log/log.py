@@ -176,11 +176,16 @@ def labels(
     return frame.drop_duplicates("prediction_id", keep="last", ignore_index=True)
 
 
-def predicted(workspace: Path, deployment: str, ids: Sequence[str]) -> set[str]:
-    """The subset of ids that have a prediction of any date."""
+def event_times(workspace: Path, deployment: str, ids: Sequence[str]) -> pd.Series[Any]:
+    """When the predictions with some ids happened, by id; ids without a prediction are absent."""
     import pandas as pd
 
-    return set(_first_received(workspace, deployment, pd.Series(list(ids), dtype=object)).index)
+    columns = ["prediction_id", "event_at", "received_at"]
+    query = LogQuery(columns=columns, ids=pd.Series(list(ids), dtype=object))
+    table = _union(workspace, deployment, PREDICTIONS, query)
+    frame: pd.DataFrame = _empty(columns) if table is None else table.to_pandas()
+    frame = frame.sort_values("received_at", kind="stable").drop_duplicates("prediction_id")
+    return frame.set_index("prediction_id")["event_at"]
 
 
 def unmatched_labels(workspace: Path, deployment: str) -> tuple[int, int]:
