@@ -39,6 +39,7 @@ proof: export PROOFS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pilothouse-proofs
 proof: $(BIN)/.ready ## Run the long tests; compare models of every format with MLflow's answers
 	$(BIN)/python -m pytest -m proof
 	PYTHONPATH=tests $(BIN)/python tests/proofs/prove.py
+	PYTHONPATH=tests $(BIN)/python tests/proofs/exports.py
 
 docs: $(BIN)/.ready ## Write the reference pages that are generated from the code
 	PYTHONPATH=tests $(BIN)/python -m harness.reference_pages

@@ -236,6 +236,7 @@ PLACES: Mapping[str, Place] = {
     "alert": Place("alert", alert, shows=("History",)),
     "report": Place("report", report, shows=("Evidently's drift report",)),
     "pipelines": Place("pipelines", shows=("Jobs",)),
+    "pipelines-pipelines": Place("pipelines", view={"pipelines_view": "Pipelines"}),
     "pipelines-recipes": Place("pipelines", view={"pipelines_view": "Recipes"}),
     "pipelines-schedules": Place("pipelines", view={"pipelines_view": "Schedules"}),
     "job": Place("job", job, shows=("Steps",)),

@@ -71,6 +71,7 @@ COLOURS: dict[str, Colour] = {
     "declined": "gray",
     "withdrawn": "gray",
     "recovered": "gray",
+    "reused": "green",
 }
 
 TITLES = {"fail": "Failing", "warn": "Warning", "crash_loop": "Crash loop", "ok": "OK",

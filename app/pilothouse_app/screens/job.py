@@ -33,6 +33,7 @@ from pilothouse_app.features.pipelines.jobs import (
     result_fields,
     steps_frame,
 )
+from pilothouse_app.features.pipelines.pipeline_run import pipeline_run_link
 from pilothouse_app.features.pipelines.recipe import recipe_outcome
 from pilothouse_app.features.training.job_result import (
     edit_again_button,
@@ -118,6 +119,7 @@ def _origin_and_view(job: JobInfo) -> str:
             kind, ref = job.subject_kind, job.subject_ref
             name = title(kind) if kind in WITHOUT_NAMES else f"{title(kind)} {ref}"
             link(address(kind, ref), name, icon=ICONS.get(kind))
+        pipeline_run_link(job)
         if job.retry_of:
             link(address("job", job.retry_of), "First attempt", icon=":material/undo:")
     return view

@@ -1,4 +1,4 @@
-"""Pipelines: durable work and its schedules; the demo and a retraining are started here."""
+"""Pipelines: files with named steps, durable work and its schedules; demos are started here."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pilothouse_app.components.table import table
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.pipelines.jobs import JOB_COLUMNS, display_jobs, kind_title
+from pilothouse_app.features.pipelines.pipeline_list import add_pipeline_button, pipelines_view
 from pilothouse_app.features.pipelines.recipes import add_recipe_button, recipes_view
 from pilothouse_app.features.pipelines.schedules import add_schedule_button, schedules_view
 from pilothouse_app.features.pipelines.start import (
@@ -36,17 +37,17 @@ SCREEN = Screen(
     title="Pipelines",
     path="pipelines",
     icon=":material/account_tree:",
-    summary="Jobs, their progress, training code and schedules",
+    summary="Pipelines, jobs, their progress, training code and schedules",
     section="Operate",
     order=30,
 )
 SIZE = 50
-VIEWS = ("jobs", "recipes", "schedules")
+VIEWS = ("jobs", "pipelines", "recipes", "schedules")
 STATUSES = (RUNNING, QUEUED, *ENDED)
 
 
 def render() -> None:
-    """Jobs, recipes or schedules, with the commands that start work."""
+    """Jobs, pipelines, recipes or schedules, with the commands that start work."""
     ws = workspace()
     busy = bool(ws.jobs.active())
     with header("Pipelines", note=plural(ws.jobs.count(), "job")):
@@ -62,11 +63,15 @@ def render() -> None:
             add_schedule_button()
         if view == "recipes":
             add_recipe_button()
+        if view == "pipelines":
+            add_pipeline_button()
 
     if view == "schedules":
         schedules_view()
     elif view == "recipes":
         recipes_view()
+    elif view == "pipelines":
+        pipelines_view()
     else:
         _jobs(filters, busy=busy)
 

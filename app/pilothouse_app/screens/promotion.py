@@ -95,7 +95,8 @@ def _sides(promotion: PromotionInfo) -> tuple[Mapping[str, Any], Mapping[str, An
 
 
 def _request(promotion: PromotionInfo) -> None:
-    origin = "a retraining" if promotion.origin == "retraining" else literal(promotion.requested_by)
+    origins = {"retraining": "a retraining", "pipeline": "a pipeline"}
+    origin = origins.get(promotion.origin, literal(promotion.requested_by))
     facts(
         {
             "Requested": f"{ago(promotion.requested_at)} by {literal(origin)}",

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import verb
-from pilothouse.cli.options import FILE, JSON_VALUE, PAIR, scalars
+from pilothouse.cli.options import FILE, JSON_VALUE, NEW_FILE, PAIR, PluginName, scalars
 from pilothouse.cli.output import Output, text_of
 from pilothouse.cli.pipelines import pipelines
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
 from pilothouse.kit.processes import find
 from pilothouse.pipelines.definitions.backfill import PERIODS
 from pilothouse.pipelines.definitions.definitions import PipelineDefinitions
+from pilothouse.pipelines.definitions.exports import exports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -263,6 +264,36 @@ def _run_step(
 
 @verb(
     pipelines,
+    PipelineDefinitions.export,
+    example=(
+        "pilothouse pipelines export weekly airflow --output dags/weekly.py",
+        "pilothouse pipelines export weekly kubeflow --option image=registry/pilothouse:0.1",
+    ),
+)
+@name_argument
+@click.argument("program", type=PluginName(exports))
+@click.option(
+    "--option", "options", type=PAIR, multiple=True, metavar="NAME=VALUE", help="Repeatable."
+)
+@click.option("--output", type=NEW_FILE, default=None, help="Write it there; printed otherwise.")
+@version_option
+def _export(
+    ws: Workspace,
+    name: str,
+    program: str,
+    options: tuple[tuple[str, str], ...],
+    output: Path | None,
+    version: int | None,
+) -> Output:
+    text = ws.pipelines.export(name, program, dict(options), version)
+    if output is None:
+        return Output({"text": text}, text.rstrip("\n"))
+    output.write_text(text, encoding="utf-8")
+    return Output({"file": str(output)}, f"{output} is written")
+
+
+@verb(
+    pipelines,
     PipelineDefinitions.remove,
     writes=True,
     reason=True,
@@ -285,7 +316,13 @@ def parameter_values(
         if key in parameters
         and (parameters[key].type in ("text", "date") or value in parameters[key].choices)
     }
-    return scalars(tuple(pair for pair in pairs if pair[0] not in texts)) | texts
+    # Kubeflow writes truth values as Python does.
+    rest = [
+        (key, value.lower() if value in ("True", "False") else value)
+        for key, value in pairs
+        if key not in texts
+    ]
+    return scalars(rest) | texts
 
 
 def _facts(info: PipelineInfo) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from pilothouse.models.tasks import tasks
 from pilothouse.monitoring.drift import drift_tests
 from pilothouse.monitoring.quality import quality_checks
 from pilothouse.monitoring.rules import rule_kinds
+from pilothouse.pipelines.definitions.exports import exports
 from pilothouse.pipelines.step_kinds import step_kinds
 from pilothouse.pipelines.triggers import triggers
 from pilothouse.registry.gates import gates
 from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
+from pilothouse.testing.exports import check_export
 from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
 from pilothouse.testing.quality import check_quality_check
@@ -50,6 +52,7 @@ KINDS = (
     Kind(trainers, check_trainer, "A kind of model: its parameter space and its pipeline."),
     Kind(triggers, check_trigger, "Says why a deployment's model is to be retrained now."),
     Kind(step_kinds, check_step_kind, "What a step of a pipeline can do: inputs and outputs."),
+    Kind(exports, check_export, "Writes a pipeline as a file of another program."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
     Kind(checks, check_check, "What `pilothouse doctor` asks of a workspace; it changes nothing."),
 )

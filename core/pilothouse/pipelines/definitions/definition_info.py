@@ -17,7 +17,8 @@ REUSED = "reused"  # of a step whose outputs were taken from another run
 class PipelineInfo:
     """A version of a pipeline, as it was registered.
 
-    `newest` is the version that runs now; `existed` says whether registering changed nothing.
+    `newest` is the version that runs now, `schedules` names the schedules that run it; `existed`
+    says whether registering changed nothing.
     """
 
     definition: Definition
@@ -27,6 +28,7 @@ class PipelineInfo:
     digest: str
     created_at: datetime
     created_by: str
+    schedules: tuple[str, ...] = ()
     existed: bool = False
 
     def __repr__(self) -> str:

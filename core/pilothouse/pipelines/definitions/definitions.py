@@ -11,6 +11,7 @@ from sqlmodel import col, select
 
 from pilothouse.jobs import schedules, submit
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.parameters import read_params
 from pilothouse.pipelines.definitions import backfill, pipeline_runs, registration
 from pilothouse.pipelines.definitions.definition import read_parameters
 from pilothouse.pipelines.definitions.definition_info import PipelineInfo, PipelineRunInfo
@@ -193,6 +194,24 @@ class PipelineDefinitions(Service):
                 title=f"Run {step} of {name}",
                 subject=(registration.KIND, name),
             )
+
+    def export(
+        self,
+        name: str,
+        program: str,
+        options: Mapping[str, Any] | None = None,
+        version: int | None = None,
+    ) -> str:
+        """A pipeline as a file of another program: airflow, kubeflow, flyte, github_actions.
+
+        Each step becomes a task that calls `pilothouse pipelines run-step`. `options` are those of
+        the export plugin. Raises NotFound, Invalid.
+        """
+        from pilothouse.pipelines.definitions.exports import exports
+
+        exporter = exports.get(program)
+        values = read_params(f"the export to {exporter.title}", exporter.parameters, options or {})
+        return exporter.write(self.pipeline(name, version), values)
 
     def remove(self, name: str, reason: str = "") -> None:
         """Delete a pipeline; its versions and runs are kept. Raises NotFound, Conflict if used."""

@@ -30,7 +30,7 @@ def register(
     content = definition.to_json()
     is_same = newest is not None and (newest.digest, newest.definition) == (digest, content)
     if row is not None and newest is not None and is_same:
-        return _info(newest, row.version, existed=True)
+        return _info(session, newest, row.version, existed=True)
 
     number = newest.version + 1 if newest is not None else 1
     version = PipelineVersion(
@@ -58,7 +58,7 @@ def register(
     after = {"version": number, "digest": digest, "steps": len(definition.steps)}
     verb = "registered" if before is None else "changed"
     record(session, store, verb, KIND, definition.name, before=before, after=after)
-    return _info(version, number)
+    return _info(session, version, number)
 
 
 def require(session: Session, name: str) -> RegisteredPipeline:
@@ -72,7 +72,7 @@ def require(session: Session, name: str) -> RegisteredPipeline:
 def require_version(session: Session, name: str, version: int | None = None) -> PipelineInfo:
     """A version of a pipeline, by default the one that runs. Raises NotFound."""
     row = require(session, name)
-    return _info(version_row(session, name, version or row.version), row.version)
+    return _info(session, version_row(session, name, version or row.version), row.version)
 
 
 def version_row(session: Session, name: str, version: int) -> PipelineVersion:
@@ -152,7 +152,9 @@ def _newest_version(session: Session, name: str) -> PipelineVersion | None:
     return session.exec(query.order_by(col(PipelineVersion.version).desc()).limit(1)).first()
 
 
-def _info(row: PipelineVersion, newest: int, *, existed: bool = False) -> PipelineInfo:
+def _info(
+    session: Session, row: PipelineVersion, newest: int, *, existed: bool = False
+) -> PipelineInfo:
     return PipelineInfo(
         Definition.from_json(row.definition),
         row.version,
@@ -161,5 +163,6 @@ def _info(row: PipelineVersion, newest: int, *, existed: bool = False) -> Pipeli
         row.digest,
         row.created_at,
         row.created_by,
+        tuple(schedule.name for schedule in schedules_of(session, row.name)),
         existed,
     )
