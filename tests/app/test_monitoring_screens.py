@@ -90,6 +90,15 @@ def test_segments_and_fairness_are_declared_and_drawn(tour, served, window):
     assert "ROC AUC of any segment" in page.selectbox(key="rule_what").options
 
 
+def test_rules_are_exported_for_prometheus_and_grafana(tour):
+    page = tour("monitoring", monitoring_view="Rules")
+    for key, label in (
+        ("prometheus", "Rules for Prometheus"),
+        ("grafana", "Dashboard for Grafana"),
+    ):
+        assert page.download_button(key=f"rule_export_{key}").label == label
+
+
 def test_the_column_that_moved_leads_the_ranking(tour, window):
     page = tour("window", id=window)
     assert not page.exception

@@ -225,3 +225,15 @@ def _resume(ws: Workspace, rule: str, reason: str) -> Output:
 def _export(ws: Workspace, deployment: str | None) -> Output:
     text = ws.monitoring.prometheus_rules(deployment)
     return Output({"rules": text}, text.rstrip("\n"))
+
+
+@verb(
+    alerts,
+    Monitoring.grafana_dashboard,
+    name="grafana",
+    example="pilothouse alerts grafana > pilothouse-dashboard.json",
+)
+@click.option("--deployment", default=None, help="Of this deployment only.")
+def _grafana(ws: Workspace, deployment: str | None) -> Output:
+    text = ws.monitoring.grafana_dashboard(deployment)
+    return Output({"dashboard": text}, text)

@@ -14,6 +14,7 @@ from pilothouse.monitoring import (
     baselines,
     explain,
     frames,
+    grafana,
     monitors,
     prometheus,
     report_requests,
@@ -266,6 +267,14 @@ class Monitoring(Service):
         """
         with self._store.read() as session:
             return prometheus.rule_file(session, deployment)
+
+    def grafana_dashboard(self, deployment: str | None = None) -> str:
+        """A Grafana dashboard of all deployments, or of one, in JSON, over the same metrics.
+
+        Raises NotFound when nobody monitors it.
+        """
+        with self._store.read() as session:
+            return grafana.dashboard(session, deployment)
 
     def alerts(self, state: str | None = None, *, deployment: str | None = None) -> pd.DataFrame:
         """Alerts, newest first; columns as in `frames.ALERTS`."""

@@ -37,14 +37,18 @@ FIRES = "pilothouse_alert_firing"
 OPENED = "pilothouse_alerts"
 PERFORMED = "pilothouse_performance"
 DRIFTED, DRIFTED_COLUMNS = "pilothouse_drift_score", "pilothouse_drifted_columns_ratio"
+LIMITS, STATUS = "pilothouse_performance_limit", "pilothouse_window_status"
 WINDOW_ROWS, WINDOW_LABELLED = "pilothouse_window_rows", "pilothouse_window_labelled"
 WINDOW_END = "pilothouse_window_end_timestamp_seconds"
 EVALUATED = "pilothouse_monitor_last_run_timestamp_seconds"
 KINDS = {PERFORMANCE: "realised", ESTIMATED_PERFORMANCE: "estimated"}
+STATUS_VALUES = {"ok": 0, "warn": 1, "fail": 2}  # a window that is not judged has no sample
 DESCRIPTIONS = {
     FIRES: "Whether an alert of the rule fires; muted says why nobody is notified of it.",
     OPENED: "Open alerts by state.",
     PERFORMED: "Metrics of the newest window, by labels or estimated without them.",
+    LIMITS: "Values at which the metrics of the newest window warn and fail.",
+    STATUS: "Status of the newest window by signal: 0 ok, 1 warn, 2 fail.",
     DRIFTED: "Drift of each feature in the newest window, by the test that decides.",
     DRIFTED_COLUMNS: "Share of drifted features in the newest window.",
     WINDOW_ROWS: "Predictions in the newest window.",
@@ -132,6 +136,10 @@ def _add_windows(samples: Samples, session: Session) -> None:
         _add(samples, WINDOW_LABELLED, labels, window.labelled)
         _add(samples, WINDOW_END, labels, window.end.timestamp())
         _add(samples, EVALUATED, {"deployment": window.deployment}, window.evaluated_at.timestamp())
+        statuses = {"drift": window.drift_status, "performance": window.performance_status}
+        for signal, status in statuses.items():
+            if status in STATUS_VALUES:
+                _add(samples, STATUS, {**labels, "signal": signal}, STATUS_VALUES[status])
     for result in _results(session, list(windows)):
         window = windows[result.window_id]
         if result.revision == window.revision and result.score is not None:
@@ -142,6 +150,9 @@ def _add_result(samples: Samples, labels: Labels, result: CheckResult, score: fl
     if result.signal in KINDS and result.check != LABEL_COVERAGE and not result.column:
         about = {"metric": result.check, "kind": KINDS[result.signal]}
         _add(samples, PERFORMED, {**labels, **about}, score)
+        for limit, value in (("warn", result.warn), ("fail", result.threshold)):
+            if value is not None:
+                _add(samples, LIMITS, {**labels, **about, "limit": limit}, value)
     elif result.check == DRIFTED_SHARE:
         _add(samples, DRIFTED_COLUMNS, labels, score)
     elif result.signal == FEATURE_DRIFT and result.primary:

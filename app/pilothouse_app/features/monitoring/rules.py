@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -110,6 +111,29 @@ def add_rule_button(deployment: str) -> None:
     """The button that opens the form of a new rule."""
     if st.button("Add a rule", icon=":material/add:", key="rule_add"):
         add_rule(deployment)
+
+
+def export_rules_button(deployment: str) -> None:
+    """The popover with files for Prometheus and Grafana; each is made when it is downloaded."""
+    monitoring = workspace().monitoring
+    exports = {
+        "prometheus": ("Rules for Prometheus", ".yml", "application/yaml",
+                       monitoring.prometheus_rules),
+        "grafana": ("Dashboard for Grafana", ".json", "application/json",
+                    monitoring.grafana_dashboard),
+    }  # fmt: skip
+    with st.popover("Export", icon=":material/download:", key="rule_export"):
+        st.markdown(f"Of **{literal(deployment)}**, over the metrics of the server's `/metrics`.")
+        for key, (label, ending, kind, make) in exports.items():
+            st.download_button(
+                label,
+                partial(make, deployment),
+                f"pilothouse-{deployment}{ending}",
+                kind,
+                key=f"rule_export_{key}",
+                on_click="ignore",
+                width="stretch",
+            )
 
 
 @st.dialog("Add a rule", icon=":material/rule:")
