@@ -45,7 +45,7 @@ def test_a_person_decides_what_the_retraining_proposed(visitor: Any, voyage: Any
         "link", name=re.compile(r"flights-late \d+ to production", re.I)
     ).click()
     visitor.titled(re.compile("to production$"))
-    expect(visitor.page.get_by_text("4 gates passed").first).to_be_visible()
+    expect(visitor.page.get_by_text("5 gates passed").first).to_be_visible()
 
     visitor.press("Accept")
     dialog = visitor.dialog("Accept")
@@ -139,7 +139,7 @@ def promote(visitor: Any, workspace: Any, ref: str) -> None:
     """To production, with a reason and the name typed; the gates let it through."""
     visitor.press("Promote")
     dialog = visitor.dialog("Promote")
-    expect(dialog.get_by_text("4 gates passed")).to_be_visible()
+    expect(dialog.get_by_text("5 gates passed")).to_be_visible()
     expect(dialog.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
     assert visitor.idle().barriers() == []
     visitor.answer("Promote", "Promote", reason="the best of its family", typed=MODEL)

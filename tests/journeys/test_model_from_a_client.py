@@ -157,7 +157,7 @@ def promote(visitor: Any, workspace: Workspace) -> None:
     """All gates before production pass."""
     visitor.press("Promote")
     dialog = visitor.dialog("Promote")
-    expect(dialog.get_by_text("4 gates passed")).to_be_visible(timeout=SECONDS)
+    expect(dialog.get_by_text("5 gates passed")).to_be_visible(timeout=SECONDS)
     visitor.answer("Promote", "Promote", reason="measured on all rows", typed=MODEL)
     visitor.toast("is in production")
     champion = workspace.registry.champion(MODEL)

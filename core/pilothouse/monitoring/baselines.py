@@ -47,11 +47,20 @@ _profiles: dict[str, ReferenceProfile] = {}  # a cache by digest, which never be
 
 @dataclass(frozen=True)
 class Baseline:
-    """A version's signature, and the profile that its windows are compared with."""
+    """A version's signature, and the profile that its windows are compared with.
+
+    `source` is the digest of the held-out rows that were profiled, or `SERVED`.
+    """
 
     signature: Signature
     profile: ReferenceProfile
     digest: str
+    source: str = SERVED
+
+    @property
+    def stored(self) -> str | None:
+        """The digest of the profile's bytes; None while it waits for its rows."""
+        return None if self.profile.waiting else self.digest
 
     @property
     def awaits_labels(self) -> bool:
@@ -78,7 +87,7 @@ def baseline(store: Store, deployment: str, model: str, version: int, rows: int)
         profile = _load(store, stored)
         # One from before performance was estimated is profiled anew, as its rows are at hand.
         if profile.is_estimator_fitted or source == SERVED:
-            return Baseline(signature, profile, stored)
+            return Baseline(signature, profile, stored, source)
 
     if source == SERVED:
         first = served_rows.first_rows(store, deployment, model, version, signature, rows)
@@ -110,13 +119,16 @@ def adopt_performance(
 
 
 def reference_rows(
-    store: Store, deployment: str, model: str, version: int, rows: int
+    store: Store, deployment: str, model: str, version: int, rows: int, source: str = ""
 ) -> WindowRows:
-    """The rows of a version's reference: held out, or the first ones that it answered."""
+    """The rows of a version's reference: held out, or the first ones that it answered.
+
+    `source` is that of the baseline that is meant, by default the present one.
+    """
     with store.read() as session:
         signature = commands.signature_of(session, deployment, model, version)
-        source = held_out_source(session, model, version)
-    if source is None:
+        source = source or held_out_source(session, model, version) or SERVED
+    if source == SERVED:
         return served_rows.first_rows(store, deployment, model, version, signature, rows)
     return held_out_rows(_frame(store.artifacts.local_path(source)), signature)
 
@@ -139,7 +151,7 @@ def _store(store: Store, answered: Answered, source: str, made: Baseline) -> Bas
             session, source=source, digest=digest, rows=made.profile.rows, created_at=store.now()
         )
 
-    return Baseline(made.signature, _load(store, digest), digest)
+    return Baseline(made.signature, _load(store, digest), digest, source)
 
 
 def _load(store: Store, digest: str) -> ReferenceProfile:

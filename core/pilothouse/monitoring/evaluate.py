@@ -19,6 +19,7 @@ from pilothouse.monitoring.alert_rules import RETRAIN
 from pilothouse.monitoring.assessment import assess
 from pilothouse.monitoring.chosen_inputs import chosen_inputs, with_inputs
 from pilothouse.monitoring.domain_classifier import domain_check
+from pilothouse.monitoring.evaluated_settings import SETTINGS, SOURCE, settings_json
 from pilothouse.monitoring.group_signals import group_checks
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.notifications import outbox
@@ -119,8 +120,8 @@ def evaluate_window(
         profile = sent_columns(profile, frame, before)
         rows = with_columns(rows, profile)
     settings = json.dumps(config.judging, sort_keys=True)
-    measured = "" if traffic is None else repr(traffic.service.measured)
-    content = window_data.content_digest(frame, rows, digest, settings, measured)
+    # What was sent before belongs to it: volume and silence are judged against earlier windows.
+    content = window_data.content_digest(frame, rows, digest, settings, repr(traffic))
     unexpected = window_data.unexpected_columns(frame, signature)
     assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
     if config.domain_classifier:
@@ -136,12 +137,15 @@ def evaluate_window(
     )
     assessment = replace(assessment, checks=(*assessment.checks, *of_groups))
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
+    compared_with = {**assessment.profile["reference"], SOURCE: baseline.source}
+    details |= {"reference": compared_with, SETTINGS: settings_json(config)}
     assessment = replace(assessment, profile={**assessment.profile, **details})
     stored = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
     zone = None if config.zone == DEFAULT_ZONE else config.zone
     return EvaluatedWindow(
-        deployment, model, version, span, content, stored, assessment, received_until, zone
-    )
+        deployment, model, version, span, content, stored, assessment, received_until,
+        reference=baseline.stored, zone=zone,
+    )  # fmt: skip
 
 
 def sent_columns(

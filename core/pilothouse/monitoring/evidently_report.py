@@ -5,6 +5,7 @@ Importing Evidently takes seconds and hundreds of megabytes, so nothing else imp
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import warnings
@@ -27,6 +28,7 @@ from pilothouse.monitoring import (
 )
 from pilothouse.monitoring.chosen_inputs import chosen_inputs
 from pilothouse.monitoring.distances import Floats
+from pilothouse.monitoring.evaluated_settings import evaluated_config, reference_source
 from pilothouse.monitoring.kinds import Kind
 from pilothouse.monitoring.reference_profile import KINDS, monitored_inputs, output_columns
 from pilothouse.monitoring.window_rows import WindowRows
@@ -54,15 +56,19 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
         return {"report": report, "digest": requested.digest}
 
     progress(0.05, "reading rows")
+    profile = json.loads(store.artifacts.read(window.profile))
     with store.read() as session:
-        config = monitors.monitor_info(session, window.deployment).config
+        present = monitors.monitor_info(session, window.deployment).config
+        config = evaluated_config(profile, present)
         named = (window.deployment, window.model, window.version)
         signature = commands.signature_of(session, *named)
     names = list(_input_kinds(signature))
     frame = window_data.observe(store, window.deployment, Span(window.start, window.end))
     version_rows = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]
     rows = window_data.rows_of(version_rows, signature, names)
-    reference_rows = baselines.reference_rows(store, *named, config.reference_rows)
+    reference_rows = baselines.reference_rows(
+        store, *named, config.reference_rows, reference_source(profile)
+    )
     span = Span(window.start, window.end)
     chosen = chosen_inputs(store, window.deployment, signature, config, span)
     if chosen is not None:

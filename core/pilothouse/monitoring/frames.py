@@ -385,14 +385,15 @@ class WindowDocuments:
 
 
 def documents(session: Session, artifacts: Artifacts, window_id: str) -> WindowDocuments:
-    """The documents of a window and of its version's present reference. Raises NotFound."""
+    """The documents of a window and of the reference it was compared with. Raises NotFound."""
     window = window_store.require(session, window_id)
     profile = _profile(session, artifacts, window_id)
-    row = Answered(window.deployment, window.model, window.version).reference(session)
+    answered = Answered(window.deployment, window.model, window.version)
+    digest = window.reference or answered.digest(session)  # older windows have none of their own
     about = profile.get("reference", {})
     return WindowDocuments(
         window=profile.get("documents") or _old_documents(profile),
-        reference={} if row is None else _reference_documents(artifacts, row.digest),
+        reference={} if digest is None else _reference_documents(artifacts, digest),
         reference_rows=about.get("rows"),
         origin=about.get("origin", "held_out"),
         labels_from=about.get("labels_from", ""),

@@ -24,6 +24,11 @@ class Answered:
             return session.get(tables.Reference, (self.model, self.version))
         return session.get(tables.DeploymentReference, (self.deployment, self.version))
 
+    def digest(self, session: Session) -> str | None:
+        """The digest of the stored reference's bytes."""
+        row = self.reference(session)
+        return None if row is None else row.digest
+
     def store_reference(self, session: Session, **values: Any) -> None:
         """Store the reference in the place of an earlier one."""
         if self.model:

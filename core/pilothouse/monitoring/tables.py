@@ -133,6 +133,8 @@ class Window(Table, table=True):
     label_summary: dict[str, float] | None = Field(default=None, sa_type=Json)
     output_summary: dict[str, float] | None = Field(default=None, sa_type=Json)
     profile: str = Field(sa_column_kwargs=OF_ARTIFACT)
+    # The profile that it was compared with; None while that waits for rows, and in older windows.
+    reference: str | None = Field(default=None, sa_column_kwargs=OF_ARTIFACT)
     content: str
     revision: int = 1
     created_at: datetime = Field(sa_type=Utc)

@@ -151,8 +151,7 @@ def _ahead(store: Store, deployment: str, span: Span, frame: pd.DataFrame) -> tu
     count, received = int(ahead.sum()), len(frame)
     if len(frame) and frame["received_at"].min() >= span.end:
         return count, received
-    later = log.dated_from(store.folder, deployment, span.end)
-    later = later[(later["received_at"] >= span.start) & (later["received_at"] < span.end)]
+    later = log.dated_from(store.folder, deployment, span.end, (span.start, span.end))
     later_ahead = int(_is_ahead(later).sum())
     return count + later_ahead, received + later_ahead
 

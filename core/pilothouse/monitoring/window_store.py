@@ -34,6 +34,7 @@ class EvaluatedWindow:
     profile: str
     assessment: Assessment
     received_until: datetime | None = None
+    reference: str | None = None
     zone: str | None = None
 
 
@@ -127,6 +128,7 @@ def _columns(evaluated: EvaluatedWindow) -> dict[str, Any]:
         "positives": None,
         "mean_score": None,
         "profile": evaluated.profile,
+        "reference": evaluated.reference,
         "content": evaluated.content,
         "zone": evaluated.zone,
     }

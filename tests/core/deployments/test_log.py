@@ -355,6 +355,30 @@ def test_the_newest_predictions_come_without_reading_the_rest(
     assert list(log.recent(tmp_path, "late", 100)["prediction_id"])[-1] == "d"
 
 
+def test_what_was_received_at_another_time_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of later days, a window reads only what was received by its own end: dated ahead."""
+    day = pd.Timestamp("2026-03-01", tz="UTC")
+    for number in range(1, 5):
+        event = day + pd.Timedelta(days=number)
+        received = day + pd.Timedelta(hours=5) if number == 3 else event
+        frame = pd.DataFrame({"prediction_id": [f"p{number}"], "event_at": [event]})
+        frame = frame.assign(received_at=received, model="m", version=1, latency_ms=1.0)
+        folder = tmp_path / "predictions" / "late" / f"date={event:%Y-%m-%d}"
+        folder.mkdir(parents=True)
+        frame.to_parquet(folder / "0.parquet", index=False)
+    read = []
+    real = log.checked_parquet
+    monkeypatch.setattr(
+        log, "checked_parquet", lambda path, *a: read.append(path) or real(path, *a)
+    )
+    end = (day + pd.Timedelta(days=1)).to_pydatetime()
+    rows = log.dated_from(tmp_path, "late", end, (day.to_pydatetime(), end))
+    assert rows["prediction_id"].tolist() == ["p3"]
+    assert [path.parent.name for path in read] == ["date=2026-03-04"]
+
+
 def test_labels_since_a_day_leave_out_older_ones(tmp_path: Path, writer: Journal) -> None:
     labelled(writer, ["a"], 1)
     writer.seal()

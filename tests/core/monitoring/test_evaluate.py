@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,9 @@ from sklearn.metrics import roc_auc_score
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.evaluate import due_job
+from pilothouse.monitoring.evaluated_settings import evaluated_config, reference_source
+from pilothouse.monitoring.stored_references import Answered
+from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.windows import WindowScheme
 
 
@@ -69,6 +73,46 @@ def test_judging_the_same_rows_again_changes_nothing(desk: Any, workspace: Any) 
     entries = workspace.activity.count()
     assert desk.evaluate(desk.week(0)) == first
     assert workspace.activity.count() == entries
+
+
+def test_a_window_is_judged_again_when_the_traffic_before_it_has_changed(desk: Any) -> None:
+    for number in range(6):
+        desk.log(desk.draw(600, seed=90 + number), desk.week(number))
+        first = desk.evaluate(desk.week(number))
+    assert desk.evaluate(desk.week(5))["revision"] == 1
+    desk.log(desk.draw(100, seed=99), desk.week(2))
+    desk.evaluate(desk.week(2))
+    again = desk.evaluate(desk.week(5))
+    assert (again["window"], again["revision"]) == (first["window"], 2)
+
+
+def test_a_window_keeps_the_reference_it_was_compared_with(desk: Any) -> None:
+    desk.log(desk.draw(800, seed=14), desk.week(0))
+    window = desk.evaluate(desk.week(0))["window"]
+    before = desk.monitoring.documents(window)
+    assert before.reference
+    with desk.store.write() as session:
+        answered = Answered("late", "late", 1)
+        reference = answered.reference(session)
+        used = session.get_one(Window, window).reference
+        assert used == reference.digest
+        # Another evaluation of the version replaces the reference of later windows.
+        empty = desk.store.artifacts.put_bytes(b"{}")
+        answered.store_reference(
+            session, source="other", digest=empty, rows=1, created_at=desk.store.now()
+        )
+    assert desk.monitoring.documents(window) == before
+    desk.clock.advance(timedelta(minutes=1))
+    desk.monitoring.monitor("late", min_rows=500, reference="previous_windows")
+    page = desk.monitoring.window_page(window).decode()
+    assert "Settings that this window was evaluated by; the monitor was changed on" in page
+    with desk.store.read() as session:
+        profile = json.loads(desk.store.artifacts.read(session.get_one(Window, window).profile))
+    present = desk.monitoring.monitor_info("late").config
+    evaluated = evaluated_config(profile, present)
+    assert (evaluated.min_rows, evaluated.reference) == (200, "held_out")
+    assert evaluated_config({}, present) == present  # a window from before says nothing
+    assert reference_source(profile) not in ("", "served")
 
 
 def test_a_window_is_judged_again_as_labels_come(desk: Any) -> None:

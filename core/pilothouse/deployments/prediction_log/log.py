@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,13 +73,14 @@ log = logging.getLogger("pilothouse.log")
 @dataclass(frozen=True)
 class LogQuery:
     """Which rows of a tree: of which dates, which columns, how many of the newest suffice, and of
-    which predictions."""
+    which predictions. Files without a row that was `received` in a span are not read."""
 
     start: datetime | None = None
     end: datetime | None = None
     columns: list[str] | None = None
     newest: int | None = None
     ids: pd.Series[str] | None = None
+    received: tuple[datetime, datetime] | None = None
 
 
 def journal_folder(workspace: Path, deployment: str) -> Path:
@@ -125,16 +127,22 @@ def predictions(
     return frame if requested is None else frame[requested]
 
 
-def dated_from(workspace: Path, deployment: str, start: datetime) -> pd.DataFrame:
+def dated_from(
+    workspace: Path, deployment: str, start: datetime, received: tuple[datetime, datetime]
+) -> pd.DataFrame:
     """Id, event time and time of receipt of predictions from an instant on, each id once.
 
-    An id that was sent with two event times counts with the one that lies in this range.
+    They are those that were received from the first instant of `received` until before the second.
+    An id that was sent with two event times counts with the one that lies in this range. PERF: of
+    files that were received at other times only the footer is read, once in a process.
     """
     columns = ["prediction_id", "event_at", "received_at"]
-    table = _union(workspace, deployment, PREDICTIONS, LogQuery(start, columns=columns))
+    query = LogQuery(start, columns=columns, received=received)
+    table = _union(workspace, deployment, PREDICTIONS, query)
     if table is None:
         return _empty(columns)
-    frame: pd.DataFrame = _between(table, "event_at", start, None).to_pandas()
+    table = _between(_between(table, "event_at", start, None), "received_at", *received)
+    frame: pd.DataFrame = table.to_pandas()
     return frame.drop_duplicates("prediction_id", ignore_index=True)
 
 
@@ -252,6 +260,8 @@ def _read(
 def _stored(folder: Path, tree: str, query: LogQuery, enough: int | None) -> list[pa.Table]:
     """The tables of the files asked for; of the newest segments until there are enough rows."""
     files = parquet_files(folder, query.start, query.end)
+    if query.received is not None:
+        files = [path for path in files if _may_hold(path, *query.received)]
     if enough is None:
         return _readable_tables(files, tree, query.columns)
     result: list[pa.Table] = []
@@ -261,6 +271,33 @@ def _stored(folder: Path, tree: str, query: LogQuery, enough: int | None) -> lis
             break
         result += _readable_tables(same_age, tree, query.columns)
     return result
+
+
+def _may_hold(path: Path, start: datetime, end: datetime) -> bool:
+    """Whether a file may have a row that was received in a span."""
+    received = _received(path)
+    return received is None or (received[0] < end and received[1] >= start)
+
+
+@lru_cache(maxsize=10_000)
+def _received(path: Path) -> tuple[datetime, datetime] | None:
+    """When the first and the last row of a file were received, which never changes.
+
+    None when its footer does not say so, or cannot be read: whoever reads it then says why.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path)
+        number = metadata.schema.names.index("received_at")
+        groups = [metadata.row_group(n).column(number) for n in range(metadata.num_row_groups)]
+        statistics = [group.statistics for group in groups if group.num_values]
+        if any(one is None or not one.has_min_max for one in statistics) or not statistics:
+            return None
+        return min(one.min for one in statistics), max(one.max for one in statistics)
+    except (OSError, ValueError, pa.ArrowException):
+        return None
 
 
 def _readable_tables(files: Iterable[Path], tree: str, columns: list[str] | None) -> list[pa.Table]:

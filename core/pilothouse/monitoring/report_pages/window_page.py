@@ -27,6 +27,7 @@ from pilothouse.monitoring.checks import (
     WARN,
 )
 from pilothouse.monitoring.column_changes import BeforeAfter, figures
+from pilothouse.monitoring.evaluated_settings import SETTINGS, evaluated_config
 from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.explanation_text import share_text
 from pilothouse.monitoring.monitor_config import MonitorInfo
@@ -391,14 +392,19 @@ def _reference(report: WindowReport) -> Html:
     )
     if inputs := about.get("inputs_from", ""):
         text += f" Inputs are compared with {inputs} ({about['inputs_rows']:,} rows)."
-    monitor, config = report.monitor, report.monitor.config
+    monitor = report.monitor
+    config = evaluated_config(report.profile, monitor.config)
     changed = monitor.updated_at > report.window.evaluated_at
-    note = "Settings of the monitor" + (
-        f" as changed on {when(monitor.updated_at)}, after this window was evaluated. The limits "
-        "above are those it was evaluated by."
-        if changed
-        else "."
-    )
+    if SETTINGS in report.profile:
+        note = "Settings that this window was evaluated by"
+        note += f"; the monitor was changed on {when(monitor.updated_at)}." if changed else "."
+    else:
+        note = "Settings of the monitor" + (
+            f" as changed on {when(monitor.updated_at)}, after this window was evaluated. The "
+            "limits above are those it was evaluated by."
+            if changed
+            else "."
+        )
     pairs = {
         "Windows": scheme_text(config.scheme),
         "Drift tests that decide": settings_text(config.primary),
