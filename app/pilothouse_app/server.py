@@ -28,7 +28,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from pilothouse.experiments.files.preview import HTML, IMAGE, JSON, figure_of, kind_of
-from pilothouse.kit import hosts
+from pilothouse.kit import hosts, logs
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import announce
 from pilothouse_app import figure_page, shell
@@ -71,6 +71,8 @@ def serve(settings: Settings) -> None:
     """Serve the app on loopback until it is stopped."""
     os.environ[ENVIRONMENT] = str(settings.workspace)
     os.environ[PORT] = str(settings.app_port)
+    if settings.log_format == logs.ECS:  # text is logged as Streamlit does
+        logs.configure("app", settings.log_format)
     application().run(config=configuration(settings.app_port))
 
 

@@ -17,6 +17,7 @@ import psutil
 
 from pilothouse.kit.folders import workspace_folder
 from pilothouse.kit.heartbeat import read_beat
+from pilothouse.kit.logs import as_text
 from pilothouse.kit.processes import ProcessAddress, find, is_running
 from pilothouse.kit.settings import Settings
 
@@ -206,5 +207,6 @@ def _last_line(log: Path) -> str:
     with contextlib.suppress(OSError), log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - TAIL_BYTES))
         lines = file.read().decode("utf-8", errors="replace").split("\n")
+        lines = [part for line in lines for part in as_text(line).split("\n")]
         return next((line.strip() for line in reversed(lines) if line.strip()), "it says nothing")
     return "it left no log"

@@ -13,6 +13,7 @@ from types import FrameType
 
 from filelock import FileLock, Timeout
 
+from pilothouse.kit import logs
 from pilothouse.kit.errors import Conflict
 from pilothouse.kit.heartbeat import Heartbeat
 from pilothouse.kit.processes import announce
@@ -34,7 +35,7 @@ def work(settings: Settings) -> None:
     """Work until it is asked to stop. Raises Conflict when the workspace has a worker already."""
     from pilothouse.workspace import open_workspace
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    logs.configure("worker", settings.log_format)
     workspace = open_workspace(settings=settings)
     store = workspace.store
     stop = threading.Event()

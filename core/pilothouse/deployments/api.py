@@ -21,7 +21,7 @@ from pilothouse.deployments import (
     version_environments,
 )
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
-from pilothouse.deployments.failure import Failure, failing, failure_of
+from pilothouse.deployments.failure import Failure, failing, failure_of, readable
 from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
 from pilothouse.deployments.gateway.external_rows import (
     PredictionReport,
@@ -285,7 +285,8 @@ class Deployments(Service):
         for ordinal in range(info.replica_count):
             file = paths.log_file(name, info.version, ordinal)
             if file.exists():
-                parts += file.read_text(errors="replace").splitlines()[-lines:]
+                last = file.read_text(errors="replace").splitlines()[-lines:]
+                parts += readable("\n".join(last)).splitlines()
         return "\n".join(parts[-lines:])
 
     def failure(self, name: str) -> Failure | None:

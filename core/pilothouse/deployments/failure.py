@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pilothouse.deployments.info import ReplicaInfo
 from pilothouse.deployments.replica_states import CRASH_LOOP, READY
+from pilothouse.kit.logs import as_text
 
 TAIL_BYTES = 64 * 1024
 MAX_CHARACTERS = 1_500
@@ -61,9 +62,14 @@ def tail(file: Path, count: int = TAIL_BYTES) -> str:
     return data.decode("utf-8", "replace")
 
 
+def readable(log: str) -> str:
+    """A log as people read it, whichever its format."""
+    return "\n".join(as_text(line) for line in log.splitlines())
+
+
 def last_error(log: str) -> str:
     """The message of the last traceback in a log, or its last line; empty for an empty log."""
-    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in readable(log).splitlines() if line.strip()]
     begins = [index for index, line in enumerate(lines) if line.lstrip().startswith(TRACEBACK)]
     if not begins:
         return lines[-1][:MAX_CHARACTERS] if lines else ""

@@ -24,7 +24,7 @@ from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.http import links
 from pilothouse.http.metrics import CONTENT_TYPE, exposition, monitored
 from pilothouse.interop.mlflow import paths
-from pilothouse.kit import hosts
+from pilothouse.kit import hosts, logs
 from pilothouse.kit.asgi import Receive, Response, Scope, Send, error_response, respond
 from pilothouse.kit.errors import PilothouseError, Refused, Unavailable
 from pilothouse.kit.processes import announce, find
@@ -197,7 +197,7 @@ def serve(settings: Settings, *, allow_reset: bool = False) -> None:
 
     Raises Unavailable when the port is taken, or when the workspace has a server already.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    logs.configure("server", settings.log_format)
     store = open_store(settings)
     try:
         prepare(store)

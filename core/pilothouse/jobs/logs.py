@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from pilothouse.kit.errors import Invalid
+from pilothouse.kit.logs import labelled
 from pilothouse.storage import Store
 
 FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%SZ")
@@ -38,7 +39,8 @@ def log_to_file(store: Store, job_id: str) -> Iterator[None]:
     root.addHandler(handler)
     token = _job.set(job_id)
     try:
-        yield
+        with labelled(job_id=job_id):
+            yield
     finally:
         _job.reset(token)
         root.removeHandler(handler)

@@ -17,6 +17,7 @@ from pilothouse.jobs.functions import resolve_function
 from pilothouse.jobs.logs import log_to_file
 from pilothouse.jobs.memory import limited_memory, memory_limit
 from pilothouse.jobs.progress import Progress
+from pilothouse.kit import logs
 from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, open_store
@@ -112,9 +113,7 @@ class ChildProcesses:
             except Empty:
                 continue
             if pool is None:
-                pool = ProcessPoolExecutor(
-                    1, timeout=IDLE_SECONDS, env=THREADS, initializer=_end_with_parent
-                )
+                pool = ProcessPoolExecutor(1, timeout=IDLE_SECONDS, env=THREADS, initializer=_begin)
                 self._pools.add(pool)
             return pool
 
@@ -139,6 +138,11 @@ def _open(settings: str) -> Store:
     if settings not in _opened:
         _opened[settings] = open_store(Settings.model_validate_json(settings))
     return _opened[settings]
+
+
+def _begin() -> None:
+    logs.configure_child("worker")
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     )
     environment_offline: bool = Field(
         default=False, description="Whether environments are built from the cache alone."
+    )
+    log_format: Literal["text", "ecs"] = Field(
+        default="text",
+        description="How processes log: text, or JSON lines by the Elastic Common Schema (ecs).",
     )
     public_url: str = Field(
         default="",

@@ -27,6 +27,7 @@ from pilothouse.deployments.gateway.bodies import (
 from pilothouse.deployments.gateway.external_rows import read_body, to_head
 from pilothouse.deployments.gateway.request import RequestLimits
 from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS, FrameDecoder, encode_frame
+from pilothouse.kit import logs
 from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge
 from pilothouse.models.signature import Signature
 
@@ -120,6 +121,7 @@ def main() -> None:
     """Serve the inherited socket within a memory limit."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logs.configure_child("server")
     os.nice(10)  # small requests and model processes go first
     gc.disable()  # PERF: JSON has no cycles, and a collection among millions of lists takes seconds
     with socket.socket(fileno=int(sys.argv[1])) as connection:

@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
+from pilothouse.kit import logs
+
+PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", logs.VARIABLE)
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 MORE_THREADS = (
     *("NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),

@@ -36,6 +36,7 @@ from pilothouse.deployments.model_server.framing import (
 from pilothouse.deployments.model_server.inspection import inspect_model
 from pilothouse.deployments.model_server.predictor import TOLERANCE, Predictor, is_batchable
 from pilothouse.deployments.model_server.verification import verify_folder
+from pilothouse.kit import logs
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.formats import LoadedModel, format_of
 from pilothouse.models.package import ModelPackage
@@ -241,10 +242,11 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="answer the example, then end")
     parser.add_argument("--inspect", action="store_true", help="print facts as JSON, then end")
     arguments = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout
-    )
     launch = Launch.read(arguments.launch)
+    # What a check or an inspection prints is read by the process that asked for it.
+    is_read = arguments.check or arguments.inspect
+    about = {"deployment": launch.deployment, "model": launch.model, "version": launch.version}
+    logs.configure("model", logs.TEXT if is_read else "", sys.stdout, **about)
     limit_resources(launch)
     try:
         run(launch, arguments)
