@@ -308,7 +308,7 @@ def test_a_report_lists_the_ids_that_nobody_predicted(tour, served):
     text = page.warning[0].value
     assert "1 row without an id or a label. 1 id has no prediction" in text
     at = predicted["event_at"]
-    assert f"Windows with its predictions (of {at.day} {at:%b %Y}) are evaluated again." in text
+    assert f"Windows with these predictions (of {at.day} {at:%b %Y}) are evaluated again." in text
     assert list(page.dataframe[0].value["prediction_id"]) == ["x"]
     assert page.download_button(key="unmatched_download").label == "Download these ids"
 

@@ -28,11 +28,7 @@ from pilothouse_app.features.monitoring.metrics import monitored_metrics
 from pilothouse_app.features.monitoring.notifications import notifications_view
 from pilothouse_app.features.monitoring.replay import try_on_history
 from pilothouse_app.features.monitoring.reports import download_page
-from pilothouse_app.features.monitoring.rules import (
-    add_rule_button,
-    export_rules_button,
-    rules_view,
-)
+from pilothouse_app.features.monitoring.rules import add_rule_button, rules_view
 from pilothouse_app.features.monitoring.settings import change_settings_button, settings_view
 from pilothouse_app.features.monitoring.trends import latest_metrics, trends
 from pilothouse_app.features.monitoring.windows import choose_window, window_table
@@ -120,7 +116,6 @@ def _bar(names: Sequence[str], name: str, windows: pd.DataFrame | None = None) -
         link(address("deployment", name), "Deployment", icon=":material/rocket_launch:")
         if view == "rules":
             add_rule_button(name)
-            export_rules_button(name)
         if view == "settings":
             change_settings_button(name)
         if view == "windows" and windows is not None and len(windows):

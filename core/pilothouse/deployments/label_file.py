@@ -46,6 +46,7 @@ class LabelColumns:
 class LabelFile:
     """The readable labels in a file: one label and one instant in ms per id, in the file's order.
 
+    `timed` are the ids whose instant is in the file; that of the others is the time of reading.
     `unlabelled` counts the rows that have an id and no label, or no id; `repeated` those that say
     again what an earlier row says. `problems` are all unreadable rows: no label of the model, no
     time, an id that is too long, or one with two different labels, of which neither is taken.
@@ -56,6 +57,7 @@ class LabelFile:
     ids: list[str]
     labels: list[Any]
     times: list[int]
+    timed: frozenset[str]
     unlabelled: int
     repeated: int
     problems: list[RowProblem]
@@ -113,6 +115,7 @@ def read_label_file(
         ids=[ids[row] for row in rows],
         labels=[check.labels[row] for row in rows],
         times=[check.times[row] for row in rows],
+        timed=frozenset(ids[row] for row in rows if row in check.timed),
         unlabelled=len(ids) - len(filled),
         repeated=repeated,
         problems=problems,
@@ -211,6 +214,7 @@ class _Check:
         self.task = task_of(signature)
         self.labels: dict[int, Any] = {}
         self.times: dict[int, int] = {}
+        self.timed: set[int] = set()
         self.problems: dict[int, RowProblem] = {}
 
     def refuse(self, row: int, column: str, message: str) -> None:
@@ -244,6 +248,7 @@ class _Check:
             return
         try:
             self.times[row] = read_instant(column, value)
+            self.timed.add(row)
         except Invalid as wrong:
             self.refuse(row, column, wrong.message)
 

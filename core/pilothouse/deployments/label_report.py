@@ -92,20 +92,19 @@ def _compare_stored(
 ) -> tuple[set[str], set[str]]:
     """The ids with another label or label time than before, and those with the same.
 
-    Without a column of times, the label alone decides.
+    Where the file has no time, the label alone decides.
     """
     import pandas as pd
 
     ids = pd.Series(labels.ids, dtype=object)
     stored = _stored(log.labels(workspace, deployment, ids=ids), signature)
-    timed = labels.columns.at is not None
     corrected: set[str] = set()
     unchanged: set[str] = set()
     for word, label, at in zip(labels.ids, labels.labels, labels.times, strict=True):
         if word not in stored:
             continue
         before, before_at = stored[word]
-        is_same = before == label and (before_at == at or not timed)
+        is_same = before == label and (before_at == at or word not in labels.timed)
         (unchanged if is_same else corrected).add(word)
     return corrected, unchanged
 

@@ -155,6 +155,7 @@ def test_labels_that_are_as_before_are_not_received_again(
     received = deployments.labels("flights")["received_at"].iloc[0]
     assert deployments.label_from_file("flights", file.encode()).unchanged == 1
     assert deployments.label_from_file("flights", b"id,label\na,1\n").unchanged == 1
+    assert deployments.label_from_file("flights", b"id,label,at\na,1,\n").unchanged == 1
     assert deployments.labels("flights")["received_at"].iloc[0] == received
     later = file.replace(str(AT_MS), str(AT_MS + 1))
     assert deployments.label_from_file("flights", later.encode()).corrected == ("a",)

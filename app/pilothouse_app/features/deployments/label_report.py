@@ -108,7 +108,7 @@ def _windows(report: dict[str, Any]) -> str:
         return ""
     first, last = day(report["first_event"]), day(report["last_event"])
     span = f"of {first}" if first == last else f"from {first} to {last}"
-    return f"Windows with its predictions ({span}) are evaluated again."
+    return f"Windows with these predictions ({span}) are evaluated again."
 
 
 def _problems(report: dict[str, Any]) -> None:

@@ -65,6 +65,7 @@ def rules_view(deployment: str) -> None:
             _actions(chosen[0])
         else:
             st.markdown(":gray[Tick a rule to pause or resume it.]")
+        _export(deployment)
 
 
 def _actions(rule: dict[str, Any]) -> None:
@@ -113,7 +114,7 @@ def add_rule_button(deployment: str) -> None:
         add_rule(deployment)
 
 
-def export_rules_button(deployment: str) -> None:
+def _export(deployment: str) -> None:
     """The popover with files for Prometheus and Grafana; each is made when it is downloaded."""
     monitoring = workspace().monitoring
     exports = {
