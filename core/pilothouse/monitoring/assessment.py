@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.comparison.statistics.time_blocks import block_codes
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
@@ -36,7 +35,7 @@ from pilothouse.monitoring.column_checks import (
     score_column,
 )
 from pilothouse.monitoring.column_values import Times
-from pilothouse.monitoring.dependence import BlockRows, BlockSize, rows_per_block
+from pilothouse.monitoring.dependence import block_rows
 from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair, TimePair
 from pilothouse.monitoring.estimated_checks import estimated_checks, estimated_status
 from pilothouse.monitoring.estimation.performance_estimator import estimate_performance
@@ -201,10 +200,10 @@ def _judged_columns(
     scored: list[ScoredCheck] = []
     profiles: dict[str, Any] = {}
     all_differ, with_values = False, set[str]()
-    of_features = block_rows(reference.blocks, rows)
+    of_features = block_rows(reference.blocks, rows.at)
     # PERF: numbering the blocks of a million rows takes a while; mostly they are the same ones.
     is_one_size = reference.output_blocks == reference.blocks
-    of_outputs = of_features if is_one_size else block_rows(reference.output_blocks, rows)
+    of_outputs = of_features if is_one_size else block_rows(reference.output_blocks, rows.at)
     blocks = {FEATURE_DRIFT: of_features, PREDICTION_DRIFT: of_outputs}
     informative = informative_outputs(signature)
     times = {field.name for field in signature.inputs if field.type == "time"}
@@ -251,13 +250,6 @@ def _performance_checks(
     )
     estimated = estimate_performance(reference.estimator, signature, rows)
     return observed + estimated_checks(estimated, observed, metrics, reference, config.min_rows)
-
-
-def block_rows(reference: BlockSize, rows: WindowRows) -> BlockRows:
-    """How many rows a block of time has on either side; where times are not known, one."""
-    if not reference.length_ms or rows.at is None or not len(rows.at):
-        return BlockRows()
-    return BlockRows(reference.rows, rows_per_block(block_codes(rows.at, reference.length_ms)))
 
 
 def _waiting_for_labels(reference: ReferenceProfile) -> str:

@@ -166,3 +166,13 @@ class BlockRows:
     def effects(self, correlation: float) -> tuple[float, float]:
         """The design effects of the reference and of the window, both at least 1."""
         return 1 + (self.reference - 1) * correlation, 1 + (self.window - 1) * correlation
+
+
+def block_rows(reference: BlockSize, at: npt.NDArray[np.int64] | None) -> BlockRows:
+    """How many rows a block of the reference and of a window has, whose event times (ms) are given.
+
+    One, where times are not known.
+    """
+    if not reference.length_ms or at is None or not len(at):
+        return BlockRows()
+    return BlockRows(reference.rows, rows_per_block(block_codes(at, reference.length_ms)))

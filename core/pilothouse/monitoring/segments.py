@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,16 @@ from pilothouse.models.metrics.weighted_metrics import RocAreas, RowSums
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 from pilothouse.monitoring.binning import format_number
+from pilothouse.monitoring.chance import benjamini_hochberg
 from pilothouse.monitoring.column_values import category_name
+from pilothouse.monitoring.dependence import (
+    BlockRows,
+    Blocks,
+    block_rows,
+    block_size,
+    blocks_of,
+    intraclass,
+)
 from pilothouse.monitoring.performance import (
     MonitoredMetric,
     answered_rows,
@@ -42,7 +50,7 @@ MIN_SHARE = 0.05  # a smaller change of a segment's share of the rows is not rep
 MAX_VALUES = 20
 MAX_ROWS = 10_000  # a larger window or reference is sampled
 MAX_SEGMENTS = 8
-LEVEL = 0.005  # that any segment is reported by chance
+RATE = 0.005  # of what is said of segments, the share that may be so by chance
 QUARTILES = (0.25, 0.5, 0.75)
 MISSING = "missing"
 NUMBERS, CATEGORIES = ("number", "integer"), ("string", "boolean")
@@ -108,12 +116,30 @@ class SegmentedReference:
     side: MeasurableRows
     cuts: tuple[Cut, ...]
     _measured: dict[tuple[str, int], tuple[float, float] | None] = field(default_factory=dict)
+    _correlations: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def codes(self) -> dict[str, Codes]:
         """The segment of each row, by column."""
         features = self.side.rows.features
         return {cut.column: cut.codes(features[cut.column]) for cut in self.cuts}
+
+    @cached_property
+    def blocks(self) -> Blocks | None:
+        """The blocks of time of its rows; None where rows are taken for independent."""
+        return blocks_of(self.side.rows.at)
+
+    def block_rows(self, window: WindowRows) -> BlockRows:
+        """How many rows a block of time has on either side."""
+        return block_rows(block_size(self.blocks), window.at)
+
+    def correlation(self, column: str) -> float:
+        """How alike the segments of the rows of one block are: 0 where they are independent."""
+        if column not in self._correlations:
+            blocks = self.blocks
+            alike = 0.0 if blocks is None else intraclass(blocks, self.codes[column])
+            self._correlations[column] = alike
+        return self._correlations[column]
 
     def measured(self, column: str, index: int) -> tuple[float, float] | None:
         """The metric of a segment and its standard error; None with too few labels."""
@@ -141,16 +167,20 @@ def segmented_reference(
 def changed_segments(reference: SegmentedReference, window: WindowRows) -> list[SegmentChange]:
     """The segments that changed most, at most eight: by the fall of the metric, then by share.
 
-    A segment has at least a hundred rows on both sides. All are judged together: the level is
-    divided by their number (Bonferroni).
+    A segment has at least a hundred rows on both sides. Both tests of all segments are judged
+    together (Benjamini and Hochberg). Shares know that rows of one day resemble each other, as
+    drift does; metrics are judged with rows as independent, as everywhere in monitoring.
     """
     rows = _sample(window)
     side = _side(rows, reference.signature)
     pairs = list(_segments(reference, rows))
     if not pairs or len(rows) < MIN_ROWS:
         return []
-    limit = _two_sided(LEVEL / len(pairs))
-    changes = [_change(reference, side, cut, index, codes, limit) for cut, index, codes in pairs]
+    blocks = reference.block_rows(rows)
+    tested = [_tested(reference, side, cut, index, codes, blocks) for cut, index, codes in pairs]
+    p_values = [p for one in tested for p in (one.p_moved, one.p_fell) if p is not None]
+    level = benjamini_hochberg(p_values, RATE)
+    changes = [one.judged(level) for one in tested]
     chosen = [change for change in changes if change.fell or change.moved]
     return sorted(chosen, key=lambda change: _order(change, reference.metric))[:MAX_SEGMENTS]
 
@@ -170,28 +200,48 @@ def _segments(
                 yield cut, index, codes
 
 
-def _change(
+@dataclass(frozen=True)
+class TestedSegment:
+    """A segment before it is judged: how often chance moves its share, or its metric, so far."""
+
+    change: SegmentChange
+    p_moved: float
+    p_fell: float | None
+
+    def judged(self, level: float) -> SegmentChange:
+        """What is beyond chance at a level; a share must have moved by enough to matter too."""
+        change = self.change
+        step = abs(change.share_after - change.share_before)
+        return replace(
+            change,
+            fell=self.p_fell is not None and self.p_fell <= level,
+            moved=step > MIN_SHARE and self.p_moved <= level,
+        )
+
+
+def _tested(
     reference: SegmentedReference,
     window: MeasurableRows,
     cut: Cut,
     index: int,
     codes: Codes,
-    limit: float,
-) -> SegmentChange:
+    blocks: BlockRows,
+) -> TestedSegment:
     chosen = codes == index
     counts = int((reference.codes[cut.column] == index).sum()), int(chosen.sum())
     sizes = len(reference.side.rows), len(window.rows)
     before, after = counts[0] / sizes[0], counts[1] / sizes[1]
     pooled = sum(counts) / sum(sizes)
-    error = math.sqrt(pooled * (1 - pooled) * (1 / sizes[0] + 1 / sizes[1]))
-    moved = abs(after - before) > max(MIN_SHARE, limit * error)
+    effects = blocks.effects(reference.correlation(cut.column))
+    variance = pooled * (1 - pooled) * (effects[0] / sizes[0] + effects[1] / sizes[1])
+    p_moved = _two_sided_p((after - before) / math.sqrt(variance)) if variance else 1.0
 
     own = then = None
     if min(counts) >= MIN_ROWS:
         own = _measure(reference, window, chosen)
         then = reference.measured(cut.column, index)
-    fell = own is not None and then is not None and _is_worse(reference.metric, own, then, limit)
-    return SegmentChange(
+    p_fell = None if own is None or then is None else _p_worse(reference.metric, own, then)
+    change = SegmentChange(
         cut.column,
         cut.names[index],
         counts[1],
@@ -199,9 +249,8 @@ def _change(
         after,
         None if own is None or then is None else own[0],
         None if own is None or then is None else then[0],
-        fell,
-        moved,
     )
+    return TestedSegment(change, p_moved, p_fell)
 
 
 def _side(rows: WindowRows, signature: Signature) -> MeasurableRows:
@@ -238,14 +287,15 @@ def _measure(
     return value, error.error
 
 
-def _is_worse(
-    metric: MonitoredMetric | None,
-    own: tuple[float, float],
-    then: tuple[float, float],
-    limit: float,
-) -> bool:
+def _p_worse(
+    metric: MonitoredMetric | None, own: tuple[float, float], then: tuple[float, float]
+) -> float:
+    """How often chance gives a difference so far on the worse side; 1 on the better side."""
     sign = -1 if metric is not None and metric.direction == "below" else 1
-    return sign * (own[0] - then[0]) > limit * math.hypot(own[1], then[1])
+    worse, error = sign * (own[0] - then[0]), math.hypot(own[1], then[1])
+    if worse <= 0:
+        return 1.0
+    return _two_sided_p(worse / error) if error else 0.0
 
 
 def _order(change: SegmentChange, metric: MonitoredMetric | None) -> tuple[bool, float]:
@@ -279,12 +329,13 @@ def _sample(rows: WindowRows) -> WindowRows:
         return rows
     chosen = np.sort(np.random.default_rng(SEED).choice(len(rows), MAX_ROWS, replace=False))
     outputs = {name: values[chosen] for name, values in rows.outputs.items()}
-    return WindowRows(rows.features.iloc[chosen], outputs, rows.truth[chosen])
+    at = None if rows.at is None else rows.at[chosen]
+    return WindowRows(rows.features.iloc[chosen], outputs, rows.truth[chosen], at)
 
 
-def _two_sided(level: float) -> float:
-    """How many standard errors chance exceeds with this probability, on either side."""
-    return NormalDist().inv_cdf(1 - level / 2)
+def _two_sided_p(errors: float) -> float:
+    """How often chance exceeds so many standard errors, on either side."""
+    return math.erfc(abs(errors) / math.sqrt(2))
 
 
 def segments_of(stored: Mapping[str, Any]) -> tuple[SegmentChange, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -70,6 +71,31 @@ def test_a_segment_whose_share_moved_is_named(desk: Any, reference: SegmentedRef
 def test_without_a_change_no_segment_is_named(desk: Any, reference: SegmentedReference) -> None:
     named = [changed_segments(reference, rows_of(desk.draw(2_000, seed=s))) for s in range(40, 60)]
     assert sum(map(bool, named)) <= 1
+
+
+def of_days(days: int, seed: int, start: int) -> WindowRows:
+    """200 rows a day, all of one day in the same town and of much the same warmth."""
+    rng = np.random.default_rng(seed)
+    count = days * 200
+    day = np.repeat(np.arange(days), 200)
+    towns = np.array(["Ulm", "Bonn", "Kiel"])[rng.integers(0, 3, days)][day]
+    warmth = rng.normal(0, 5, days)[day] + rng.normal(0, 1, count)
+    at = (start + day) * 86_400_000 + np.tile(np.arange(200) * 400_000, days)
+    frame = pd.DataFrame({"carrier": towns, "temp": warmth, "late": 0.0, "score": 0.5})
+    return replace(rows_of(frame), at=at.astype(np.int64))
+
+
+def test_the_weather_of_a_week_moves_no_segment(desk: Any) -> None:
+    reference = segmented_reference(of_days(60, 0, 0), desk.signature, None)
+    assert reference.correlation("carrier") > 0.9
+    weeks = [of_days(7, seed, 100) for seed in range(1, 31)]
+    assert sum(bool(changed_segments(reference, week)) for week in weeks) <= 1
+    # Rows that are taken for independent call nearly every week a change.
+    naive = segmented_reference(replace(of_days(60, 0, 0), at=None), desk.signature, None)
+    assert sum(bool(changed_segments(naive, week)) for week in weeks) > 25
+    town = of_days(28, 3, 100)
+    moved = replace(town, features=town.features.assign(carrier="Ulm"))
+    assert {change.column for change in changed_segments(reference, moved)} == {"carrier"}
 
 
 def test_small_segments_are_left_out(desk: Any, reference: SegmentedReference) -> None:
