@@ -99,6 +99,28 @@ def test_rules_are_exported_for_prometheus_and_grafana(tour):
         assert page.download_button(key=f"rule_export_{key}").label == label
 
 
+def check_dialog() -> None:
+    """The dialog open at every run, as a browser keeps it open."""
+    from pilothouse_app.features.monitoring.custom import edit_check
+
+    edit_check("late")
+
+
+def test_a_custom_check_is_tried_saved_and_removed(tour, served):
+    page = tour("monitoring", monitoring_view="Checks")
+    assert "No custom checks" in shown(page)
+    page = AppTest.from_function(check_dialog, default_timeout=60).run()
+    page.text_input(key="check_name").set_value("unlabelled").run()
+    page.button(key="check_try").click().run()
+    assert not page.exception
+    assert "of 400 rows" in shown(page)
+    page.button(key="check_go").click().run()
+    spec = served.monitoring.check("late", "unlabelled").spec
+    assert (spec.language, spec.warn, spec.fail) == ("sql", 0.1, 0.2)
+    page = tour("monitoring", monitoring_view="Checks")
+    assert page.dataframe[0].value["title"].tolist() == ["unlabelled"]
+
+
 def test_the_column_that_moved_leads_the_ranking(tour, window):
     page = tour("window", id=window)
     assert not page.exception

@@ -130,6 +130,8 @@ NEEDED = {
     "alerts rules change": ["--threshold", "1"],
     "datasets edit": ["--note", "new"],
     "monitors change": ["--min-rows", "3"],
+    "monitors checks add": ["--warn", "1", "--fail", "2"],
+    "monitors checks try": ["--warn", "1", "--fail", "2"],
     "monitors page": ["--output", "page.html"],
     "monitors period-page": [
         *("--from", "2026-01-01", "--to", "2026-02-01", "--output", "page.html"),

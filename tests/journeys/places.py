@@ -215,6 +215,7 @@ PLACES: Mapping[str, Place] = {
         "monitoring", view={"monitoring_view": "Windows"}, shows=("Windows",)
     ),
     "monitoring-segments": Place("monitoring", view={"monitoring_view": "Segments"}),
+    "monitoring-checks": Place("monitoring", view={"monitoring_view": "Checks"}),
     "monitoring-notifications": Place(
         "monitoring", view={"monitoring_view": "Notifications"}, shows=("Silences",)
     ),

@@ -22,6 +22,7 @@ from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import inbox
 from pilothouse_app.features.monitoring.clocks import trend_of
+from pilothouse_app.features.monitoring.custom import checks_view
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
 from pilothouse_app.features.monitoring.groups import groups_over_time
 from pilothouse_app.features.monitoring.metrics import monitored_metrics
@@ -48,7 +49,7 @@ SCREEN = Screen(
 )
 VIEWS = (
     *("overview", "drift", "segments", "windows", "alerts"),
-    *("notifications", "rules", "settings"),
+    *("notifications", "rules", "checks", "settings"),
 )
 KINDS = ("evaluate_windows", "retrain", "drift_report")
 
@@ -87,6 +88,8 @@ def render() -> None:
         notifications_view(name)
     elif view == "rules":
         rules_view(name)
+    elif view == "checks":
+        checks_view(name)
     elif view == "settings":
         settings_view(name)
         try_on_history(name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from pilothouse.cli.command import Group, options_of, verb
+from pilothouse.cli.custom_checks import checks
 from pilothouse.cli.explanations import explanation_output
 from pilothouse.cli.options import INSTANT, JSON_VALUE, NAMES, NEW_FILE, PAIR
 from pilothouse.cli.output import Output, text_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
 monitors = Group("monitors", help="Windows of predictions: drift, performance and reports.")
+monitors.add_command(checks)
 deployment_argument = click.argument("deployment")
 window_argument = click.argument("window")
 
@@ -132,6 +134,12 @@ def _start(ws: Workspace, deployment: str) -> Output:
 )
 @click.option("--reference-windows", type=int, default=None, help="How many windows before it.")
 @click.option("--reference-dataset", default=None, help="A dataset version, such as flights@2.")
+@click.option(
+    "--pca-reconstruction/--no-pca-reconstruction",
+    "pca_reconstruction",
+    default=None,
+    help="Whether rows are rebuilt from components of the reference.",
+)
 @click.option(
     "--segment-columns", type=NAMES, default=None, help="Inputs whose segments are judged too."
 )

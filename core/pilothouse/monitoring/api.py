@@ -22,6 +22,8 @@ from pilothouse.monitoring import (
     window_store,
 )
 from pilothouse.monitoring.alert_rules import AlertRuleSpec, RuleInfo
+from pilothouse.monitoring.custom_checks import registry
+from pilothouse.monitoring.custom_checks.spec import CustomCheckInfo, CustomCheckSpec
 from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.notifications import outbox
@@ -31,6 +33,7 @@ from pilothouse.storage.service import Service
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pilothouse.monitoring.checks import Check
     from pilothouse.monitoring.history_replay import HistoryReplay
 
 
@@ -259,6 +262,46 @@ class Monitoring(Service):
         """Resume a paused rule, from the next window on. Raises NotFound."""
         with self._store.write() as session:
             alert_rules.switch(session, self._store, rule, enabled=True, reason=reason)
+
+    def checks(self, deployment: str) -> pd.DataFrame:
+        """Custom checks of a deployment, by name; columns as in `custom_checks.registry.CHECKS`.
+
+        Raises NotFound when nobody monitors it.
+        """
+        with self._store.read() as session:
+            monitors.require(session, deployment)
+            return registry.frame(session, deployment)
+
+    def check(self, deployment: str, name: str) -> CustomCheckInfo:
+        """A custom check with its code. Raises NotFound."""
+        with self._store.read() as session:
+            row = registry.require(session, deployment, name)
+            return registry.info(self._store.artifacts, row)
+
+    def save_check(
+        self, deployment: str, check: CustomCheckSpec, reason: str = ""
+    ) -> CustomCheckInfo:
+        """Run a check of your own on windows from now on, in place of the one of its name.
+
+        Raises NotFound when nobody monitors the deployment, Invalid, or Conflict for too many.
+        """
+        with self._store.write() as session:
+            monitors.require(session, deployment)
+            return registry.save(session, self._store, deployment, check, reason)
+
+    def try_check(self, deployment: str, check: CustomCheckSpec) -> Check:
+        """What a custom check gives on the newest window; nothing is stored.
+
+        Raises NotFound without a monitor or a window, Invalid for a check that cannot be used.
+        """
+        from pilothouse.monitoring.custom_checks import evaluation  # loads numpy
+
+        return evaluation.try_check(self._store, deployment, check)
+
+    def remove_check(self, deployment: str, name: str, reason: str = "") -> None:
+        """Remove a custom check; its results are kept. Raises NotFound."""
+        with self._store.write() as session:
+            registry.remove(session, self._store, deployment, name, reason)
 
     def prometheus_rules(self, deployment: str | None = None) -> str:
         """The enabled alert rules as a rule file for Prometheus, in YAML.

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring.checks import (
+    CUSTOM,
     DATA_QUALITY,
     DRIFTED_SHARE,
+    ERROR,
     ESTIMATED_PERFORMANCE,
     FAIL,
     FEATURE_DRIFT,
@@ -126,8 +128,8 @@ class Assessment:
 
 
 def _counts(check: Check) -> bool:
-    """Whether a check decides on drift: the test of a column that does, and its data's quality."""
-    return check.signal == DATA_QUALITY or (check.primary and check.signal in DRIFT)
+    """Whether a check decides: the test of a column that does, its data's quality, people's own."""
+    return check.signal in (DATA_QUALITY, CUSTOM) or (check.primary and check.signal in DRIFT)
 
 
 def _weight(check: Check) -> str:
@@ -135,6 +137,8 @@ def _weight(check: Check) -> str:
 
     That there is enough traffic does not say that anything could be judged.
     """
+    if check.signal == CUSTOM and check.status == ERROR:
+        return WARN  # what is wrong is the check, not the window
     if check.column:
         return WARN if check.status == FAIL else check.status
     return INSUFFICIENT if check.status == OK else check.status

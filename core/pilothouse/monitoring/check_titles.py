@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.monitoring.checks import (
     BY_GROUP,
+    CUSTOM,
     DATA_QUALITY,
     DOMAIN_CLASSIFIER,
     DRIFTED_SHARE,
@@ -15,6 +16,7 @@ from pilothouse.monitoring.checks import (
     FAIRNESS,
     FEATURE_DRIFT,
     LABEL_COVERAGE,
+    PCA_RECONSTRUCTION,
     PERFORMANCE,
     PREDICTION_DRIFT,
     PRIMARY,
@@ -27,6 +29,7 @@ OTHERS = {
     DRIFTED_SHARE: "Share of drifted columns",
     LABEL_COVERAGE: "Share of labelled rows",
     DOMAIN_CLASSIFIER: "ROC AUC of reference against window",
+    PCA_RECONSTRUCTION: "Reconstruction by components",
     PRIMARY: "Primary metric",
     BY_GROUP: "Grouping of rows",
 }
@@ -88,6 +91,8 @@ def signal_title(signal: str, check: str) -> str:
     """The label of a check where observed and estimated metrics stand together."""
     if signal == ESTIMATED_PERFORMANCE:
         return f"{check_title(check)}, estimated"
+    if signal == CUSTOM:
+        return check
     return check_title(check)
 
 
@@ -152,7 +157,7 @@ def watchable_checks(
 
 
 def _of_groups(groups: Mapping[str, Collection[str]]) -> list[WatchableCheck]:
-    """Checks of any segment, and of any group."""
+    """Checks of any segment, of any group, and people's own."""
     from pilothouse.monitoring.drift import drift_tests
 
     checks = []
@@ -164,6 +169,8 @@ def _of_groups(groups: Mapping[str, Collection[str]]) -> list[WatchableCheck]:
         else:
             text = f"{check_title(check)} of any segment"
             checks.append(WatchableCheck(text, SEGMENTS, check, "worse_than_tolerated", 1.0))
+    for check in groups.get(CUSTOM, ()):
+        checks.append(WatchableCheck(f"Custom check {check}", CUSTOM, check, "above", 0.0))
     for check in groups.get(FAIRNESS, ()):
         text = f"{check_title(check)} of any group"
         checks.append(WatchableCheck(text, FAIRNESS, check, "worse_than_tolerated", 1.0))

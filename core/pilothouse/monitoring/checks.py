@@ -14,18 +14,24 @@ FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
 DATA_QUALITY, PERFORMANCE = "data_quality", "performance"
 ESTIMATED_PERFORMANCE = "estimated_performance"
 SEGMENTS, FAIRNESS = "segments", "fairness"
+CUSTOM = "custom"  # people's own checks
 SERVICE = "service"  # latency and errors of the requests
 SIGNALS = (
     *(FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY),
-    *(PERFORMANCE, ESTIMATED_PERFORMANCE, SEGMENTS, FAIRNESS, SERVICE),
+    *(PERFORMANCE, ESTIMATED_PERFORMANCE, SEGMENTS, FAIRNESS, SERVICE, CUSTOM),
 )
 # Of parts of the rows: they have checks of the same names as those of all rows.
 OF_GROUPS = (SEGMENTS, FAIRNESS)
 DRIFTED_SHARE, LABEL_COVERAGE = "drifted_share", "label_coverage"
 BY_GROUP = "by_group"  # of a column by which rows cannot be grouped
 DOMAIN_CLASSIFIER = "domain_classifier"
+PCA_RECONSTRUCTION = "pca_reconstruction"
 # As the check of a rule or a trend: the metric that decides for the task of the version.
 PRIMARY = "primary"
+OF_THE_MONITOR = (
+    *(DRIFTED_SHARE, LABEL_COVERAGE, DOMAIN_CLASSIFIER, PCA_RECONSTRUCTION),
+    *(BY_GROUP, PRIMARY),
+)
 # How the message of a column begins that cannot be read in the reference.
 NO_REFERENCE = "in the reference, "
 

@@ -18,11 +18,13 @@ from pilothouse.monitoring import alerts, baselines, monitors, window_data, wind
 from pilothouse.monitoring.alert_rules import RETRAIN
 from pilothouse.monitoring.assessment import assess
 from pilothouse.monitoring.chosen_inputs import chosen_inputs, with_inputs
+from pilothouse.monitoring.custom_checks.evaluation import custom_checks, specs_of
 from pilothouse.monitoring.domain_classifier import domain_check
 from pilothouse.monitoring.evaluated_settings import SETTINGS, SOURCE, settings_json
 from pilothouse.monitoring.group_signals import group_checks
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.notifications import outbox
+from pilothouse.monitoring.pca_reconstruction import reconstruction_check
 from pilothouse.monitoring.performance import (
     MinimumRows,
     compute_performance,
@@ -120,22 +122,34 @@ def evaluate_window(
         profile = sent_columns(profile, frame, before)
         rows = with_columns(rows, profile)
     settings = json.dumps(config.judging, sort_keys=True)
+    specs = specs_of(store, deployment)
     # What was sent before belongs to it: volume and silence are judged against earlier windows.
-    content = window_data.content_digest(frame, rows, digest, settings, repr(traffic))
+    content = window_data.content_digest(
+        frame, rows, digest, settings, repr(traffic), *map(repr, specs)
+    )
     unexpected = window_data.unexpected_columns(frame, signature)
     assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
-    if config.domain_classifier:
+    together = [
+        check
+        for is_tested, check in (
+            (config.domain_classifier, domain_check),
+            (config.pca_reconstruction, reconstruction_check),
+        )
+        if is_tested
+    ]
+    if together:
         compared = (
             baselines.reference_rows(store, deployment, model, version, config.reference_rows)
             if chosen is None
             else chosen.rows
         )
-        check = domain_check(compared, rows, profile, config)
-        assessment = replace(assessment, checks=(*assessment.checks, check))
+        checks = [check(compared, rows, profile, config) for check in together]
+        assessment = replace(assessment, checks=(*assessment.checks, *checks))
     of_groups = group_checks(
         store, (deployment, model, version), baseline, rows, performance, config
     )
-    assessment = replace(assessment, checks=(*assessment.checks, *of_groups))
+    own = custom_checks(store, (deployment, model, version), specs, baseline, rows, config)
+    assessment = replace(assessment, checks=(*assessment.checks, *of_groups, *own))
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
     compared_with = {**assessment.profile["reference"], SOURCE: baseline.source}
     details |= {"reference": compared_with, SETTINGS: settings_json(config)}

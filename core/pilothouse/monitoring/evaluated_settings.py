@@ -23,7 +23,9 @@ def evaluated_config(profile: Mapping[str, Any], present: MonitorConfig) -> Moni
     Those that its stored profile lacks, all of an older one, are the monitor's present ones.
     """
     stored = profile.get(SETTINGS) or {}
-    return replace(present, **{name: stored[name] for name in NAMES if name in stored})
+    own: dict[str, Any] = {name: stored[name] for name in NAMES if name in stored}
+    own |= {name: tuple(value) for name, value in own.items() if isinstance(value, list)}  # of JSON
+    return replace(present, **own)
 
 
 def reference_source(profile: Mapping[str, Any]) -> str:

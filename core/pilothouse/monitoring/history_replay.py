@@ -63,6 +63,7 @@ NOT_REPLAYED = {
     "reference_dataset": "scores against another reference are not stored",
     "reference_rows": "scores against another reference are not stored",
     "domain_classifier": "it is computed from rows",
+    "pca_reconstruction": "it is computed from rows",
     "segment_columns": "segments are computed from rows",
     "fairness_columns": "groups are computed from rows",
 }

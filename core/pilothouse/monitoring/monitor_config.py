@@ -35,7 +35,8 @@ class MonitorConfig:
     it, the same weeks of the year before, or the dataset version `reference_dataset`.
     The segments of each of the `segment_columns` are judged too, and the groups of each of the
     `fairness_columns` are compared; both name inputs.
-    With `domain_classifier` all columns are also tested together, which takes 0.2 s.
+    With `domain_classifier` all columns are also tested together, which takes 0.2 s; with
+    `pca_reconstruction` by how well components of the reference rebuild the rows.
     """
 
     period: Period = "week"
@@ -58,6 +59,7 @@ class MonitorConfig:
     window_step: int = 1
     evaluate_after: float = 0.0
     give_up_after: float | None = None
+    pca_reconstruction: bool = False
     segment_columns: tuple[str, ...] = ()
     fairness_columns: tuple[str, ...] = ()
 

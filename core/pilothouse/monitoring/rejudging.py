@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pilothouse.models.signature import Signature
+from pilothouse.monitoring import domain_classifier, pca_reconstruction
 from pilothouse.monitoring.assessment import Assessment, informative_outputs, share_check
 from pilothouse.monitoring.checks import (
+    CUSTOM,
     DATA_QUALITY,
     DOMAIN_CLASSIFIER,
     DRIFTED_SHARE,
@@ -21,13 +23,14 @@ from pilothouse.monitoring.checks import (
     INSUFFICIENT,
     LABEL_COVERAGE,
     OF_GROUPS,
+    PCA_RECONSTRUCTION,
     PERFORMANCE,
     PREDICTION_DRIFT,
     SERVICE,
     Check,
 )
 from pilothouse.monitoring.column_checks import ScoredCheck, judge_together, limits_of
-from pilothouse.monitoring.domain_classifier import LIMITS, needed_rows
+from pilothouse.monitoring.domain_classifier import needed_rows
 from pilothouse.monitoring.drift import drift_tests
 from pilothouse.monitoring.estimated_checks import EstimatedMetric, estimated_check
 from pilothouse.monitoring.metric_chance import error_of
@@ -43,6 +46,11 @@ from pilothouse.monitoring.performance import (
 from pilothouse.monitoring.quality import WindowScore, quality_checks
 from pilothouse.monitoring.service_checks import SERVICE_CHECKS, judge_service
 from pilothouse.monitoring.window_checks import judge_weighed
+
+OF_ALL_COLUMNS = {
+    DOMAIN_CLASSIFIER: domain_classifier.LIMITS,
+    PCA_RECONSTRUCTION: pca_reconstruction.LIMITS,
+}
 
 
 @dataclass(frozen=True)
@@ -105,12 +113,14 @@ def rejudge(window: StoredWindow, config: MonitorConfig) -> Assessment:
     for check in window.checks:
         if check.check == DRIFTED_SHARE:
             judged.append(share_check(judged, config, check.n_reference, check.n_current))
-        if check.check == DOMAIN_CLASSIFIER:
-            judged.append(_domain_check(check, config))
+        if check.check in OF_ALL_COLUMNS:
+            judged.append(_check_together(check, config))
         if check.signal == SERVICE:
             judged.append(_service_check(check, config))
     judged += metric_checks(window, config)
-    judged += of_groups  # they inform, and stay as they were judged
+    # Groups inform, and checks of people's own have limits of their own: both stay as they are.
+    judged += of_groups
+    judged += [check for check in window.checks if check.signal == CUSTOM]
     performance = Performance(window.rows, window.labelled)
     return Assessment(tuple(judged), performance, {}, {})
 
@@ -238,12 +248,12 @@ def _chance(check: Check) -> StoredChance | None:
     )
 
 
-def _domain_check(check: Check, config: MonitorConfig) -> Check:
+def _check_together(check: Check, config: MonitorConfig) -> Check:
     """The check of all columns together: its limits are fixed."""
     rows = min(check.n_reference, check.n_current)
     if check.score is None or rows < needed_rows(config):
         return replace(check, status=INSUFFICIENT, score=None)
-    scored = ScoredCheck(check, LIMITS, _chance(check))
+    scored = ScoredCheck(check, OF_ALL_COLUMNS[check.check], _chance(check))
     return judge_together([scored], config.false_discovery_rate)[0]
 
 

@@ -46,6 +46,7 @@ class Monitor(Table, table=True):
     reference_windows: int | None = None
     reference_dataset: str | None = None
     domain_classifier: bool | None = None  # the same
+    pca_reconstruction: bool | None = None  # the same
     zone: str | None = None  # the same, as are the two of windows
     window_length: int | None = None
     window_step: int | None = None
@@ -185,6 +186,39 @@ def of_newest_revision() -> ColumnElement[bool]:
     return (col(Window.id) == col(CheckResult.window_id)) & (
         col(Window.revision) == col(CheckResult.revision)
     )
+
+
+class CustomCheck(Table, table=True):
+    """One version of a check that people wrote; those that were replaced or removed stay.
+
+    `digest` is that of its code. With `draws`, rows of the reference say what chance gives.
+    """
+
+    __tablename__ = "monitoring_custom_check"
+    seal: ClassVar[Seal | None] = Seal(excluded=("removed_at",))
+    __table_args__ = (
+        Index(
+            "ix_monitoring_custom_check_one_name",
+            "deployment",
+            "name",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    deployment: str = Field(foreign_key="deployments_deployment.name")
+    name: str
+    language: str
+    digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
+    warn: float
+    fail: float
+    direction: str
+    draws: int = 0
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    removed_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
 class AlertRule(Table, table=True):

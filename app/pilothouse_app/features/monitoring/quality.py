@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse.monitoring.check_titles import check_title
-from pilothouse.monitoring.checks import DATA_QUALITY
+from pilothouse.monitoring.check_titles import signal_title
+from pilothouse.monitoring.checks import CUSTOM, DATA_QUALITY
 from pilothouse_app.components.formats import number, plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
@@ -34,11 +34,12 @@ def column_quality(results: pd.DataFrame, column: str) -> None:
 
 
 def window_quality(results: pd.DataFrame) -> None:
-    """The checks of the window as a whole that breach: traffic, schema, repeated rows."""
-    chosen = results[(results["signal"] == DATA_QUALITY) & (results["column"] == "")]
+    """The checks of the window as a whole that breach: traffic, schema, people's own."""
+    is_decided = results["signal"].isin((DATA_QUALITY, CUSTOM)) & (results["column"] == "")
+    chosen = results[is_decided]
     breaches = records(chosen[chosen["status"].isin(BREACHES)])
     if breaches:
-        section("Data of the window", "traffic, schema, and rows as a whole")
+        section("Data of the window", "traffic, schema, rows as a whole, and checks of your own")
     for row in breaches:
         st.markdown(quality_line(row))
 
@@ -49,8 +50,8 @@ def quality_line(row: Mapping[str, Any]) -> str:
     badge = f":{colour(status)}-badge[{status_title(status)}]"
     about = literal(str(row["message"]))
     if status == "error":
-        return f"{badge} **{check_title(str(row['check']))}**: {about}"
+        return f"{badge} **{signal_title(str(row['signal']), str(row['check']))}**: {about}"
     limit = number(row["threshold" if status == "fail" else "warn"], 2)
     score = number(row["score"], 3)
     note = f":gray[(score {score}, limit {limit})]"
-    return f"{badge} **{check_title(str(row['check']))}**: {about} {note}"
+    return f"{badge} **{signal_title(str(row['signal']), str(row['check']))}**: {about} {note}"

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pilothouse.monitoring.alert_rules import SEVERITIES, AlertRuleSpec, rule_title
 from pilothouse.monitoring.check_titles import signal_title, watchable_checks
-from pilothouse.monitoring.checks import OF_GROUPS
+from pilothouse.monitoring.checks import CUSTOM, OF_GROUPS
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
@@ -196,7 +196,8 @@ def _of_groups(deployment: str) -> dict[str, list[str]]:
         return {}
     results = workspace().monitoring.results(str(windows["id"].iloc[-1]))
     judged = results[results["signal"].isin(OF_GROUPS) & results["threshold"].notna()]
-    return {str(name): list(rows["check"].unique()) for name, rows in judged.groupby("signal")}
+    checks = {str(name): list(rows["check"].unique()) for name, rows in judged.groupby("signal")}
+    return {**checks, CUSTOM: list(workspace().monitoring.checks(deployment)["name"])}
 
 
 def _threshold(kind: RuleKind, watched: WatchableCheck, condition: str, *, key: str) -> float:

@@ -55,7 +55,7 @@ def settings_view(deployment: str) -> None:
             "Drifted columns": f"more than {share(config.drifted_share, 0)} fail",
             "Columns by chance": f"at most {share(config.false_discovery_rate, 1)}",
             "Inputs compared with": reference_text(config),
-            "All columns together": "tested" if config.domain_classifier else "not tested",
+            "All columns together": together_text(config),
             "Segments": ", ".join(config.segment_columns) or "none",
             "Fairness": ", ".join(config.fairness_columns) or "none",
             "Reference without held-out rows": f"the first {count(config.reference_rows)} rows",
@@ -84,6 +84,12 @@ def waits_text(config: MonitorConfig) -> str:
     if config.give_up_after is None:
         return waits
     return f"{waits}, again for {config.give_up_after:g} hours"
+
+
+def together_text(config: MonitorConfig) -> str:
+    """By what all columns are tested together, in words."""
+    tests = {"classifier": config.domain_classifier, "components": config.pca_reconstruction}
+    return ", ".join(name for name, is_tested in tests.items() if is_tested) or "not tested"
 
 
 def reference_text(config: MonitorConfig) -> str:
@@ -134,6 +140,12 @@ def _general(config: MonitorConfig) -> dict[str, Any]:
         config.domain_classifier,
         help="A classifier is asked where each row is from; it takes 0.2 s a window",
         key="settings_domain_classifier",
+    )
+    changes["pca_reconstruction"] = st.checkbox(
+        "Rebuild rows from components",
+        config.pca_reconstruction,
+        help="Whether the columns still belong together as in the reference, by PCA",
+        key="settings_pca_reconstruction",
     )
     changes["false_discovery_rate"] = float(
         st.number_input(

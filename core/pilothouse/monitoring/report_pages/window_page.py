@@ -11,8 +11,9 @@ from sqlmodel import Session
 
 from pilothouse.monitoring import baselines, explain, frames, monitors, window_store
 from pilothouse.monitoring.binning import format_number
-from pilothouse.monitoring.check_titles import check_title
+from pilothouse.monitoring.check_titles import check_title, signal_title
 from pilothouse.monitoring.checks import (
+    CUSTOM,
     DATA_QUALITY,
     ERROR,
     ESTIMATED_PERFORMANCE,
@@ -219,7 +220,8 @@ def _column_quality(report: WindowReport) -> Html:
 
 def _breaches(report: WindowReport) -> list[dict[str, Any]]:
     """Checks of data quality that breach, the failing ones first."""
-    rows = [row for row in report.of_signal(DATA_QUALITY) if row["status"] in BREACHED]
+    checks = [*report.of_signal(DATA_QUALITY), *report.of_signal(CUSTOM)]
+    rows = [row for row in checks if row["status"] in BREACHED]
     return sorted(rows, key=lambda row: WORST_FIRST.index(row["status"]))
 
 
@@ -230,7 +232,7 @@ def _quality_line(row: Row) -> Html:
     message = clip(str(row["message"]), MAX_MESSAGE)
     limit = number(row["threshold" if status == FAIL else "warn"], 2)
     figures_note = f" (score {number(row['score'])}, limit {limit})" if status != ERROR else ""
-    check = check_title(str(row["check"]))
+    check = signal_title(str(row["signal"]), str(row["check"]))
     return join(
         badge(status), " ", tag("b", f"{subject}{check}:"), f" {message}",
         tag("span", figures_note, class_="muted"),
@@ -412,7 +414,9 @@ def _reference(report: WindowReport) -> Html:
         "Fewest labelled rows": f"{config.min_labelled:,}",
         "Least share of labelled rows": share(config.min_coverage, 0),
         "Drifted columns": f"more than {share(config.drifted_share, 0)} fail",
-        "All columns together": "tested" if config.domain_classifier else "not tested",
+        "All columns together": "tested"
+        if config.domain_classifier or config.pca_reconstruction
+        else "not tested",
         "Columns over a limit by chance": f"at most {share(config.false_discovery_rate)}",
         "Limits of its own": settings_text(config.limits),
         "Tolerances of its own": settings_text(config.tolerances),
