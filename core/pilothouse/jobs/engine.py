@@ -15,9 +15,9 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlmodel import Session, col, func, select
 
 from pilothouse.jobs.context import JobContext, workflows
+from pilothouse.jobs.executor import Executor, Interrupted
 from pilothouse.jobs.logs import log_to_file
 from pilothouse.jobs.preload import import_for_jobs
-from pilothouse.jobs.process_pool import ChildProcesses, Interrupted
 from pilothouse.jobs.schedules import submit_due
 from pilothouse.jobs.sqlite_compat import engine_options
 from pilothouse.jobs.tables import (
@@ -34,6 +34,7 @@ from pilothouse.jobs.tables import (
 from pilothouse.kit.errors import Cancelled, PilothouseError
 from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.kit.parameters import read_params
+from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
 from pilothouse.storage.urls import WORKFLOWS_FILE, as_text, database_url
 
@@ -54,7 +55,7 @@ class Engine:
         global _engine
         _engine = self
         self.store = store
-        self.children = ChildProcesses(store.settings.compute_processes)
+        self.executor = _open_executor(store.settings)
         self._max_running = max_running
 
         url = as_text(database_url(store.settings, store.folder / WORKFLOWS_FILE))
@@ -106,8 +107,19 @@ class Engine:
 
     def close(self) -> None:
         """Stop at once: running jobs are left as they are, for the next engine to resume."""
-        self.children.close()
+        self.executor.close()
         DBOS.destroy(workflow_completion_timeout_sec=0)
+
+
+def _open_executor(settings: Settings) -> Executor:
+    """A Dask cluster where the settings name one, else child processes of this process."""
+    if settings.dask_address:
+        from pilothouse.jobs.dask_cluster import DaskCluster
+
+        return DaskCluster(settings.dask_address)
+    from pilothouse.jobs.process_pool import ChildProcesses
+
+    return ChildProcesses(settings.compute_processes)
 
 
 def _has_work(store: Store) -> bool:
@@ -176,17 +188,17 @@ def _run_job() -> None:
         kind, args, actor = job.kind, dict(job.args), job.requested_by
     store = _engine.store.acting_as(actor)
     with log_to_file(store, job_id):
-        _run_workflow(_engine.children, store, job_id, kind, args)
+        _run_workflow(_engine.executor, store, job_id, kind, args)
 
 
 def _run_workflow(
-    children: ChildProcesses, store: Store, job_id: str, kind: str, args: dict[str, Any]
+    executor: Executor, store: Store, job_id: str, kind: str, args: dict[str, Any]
 ) -> None:
     """Run a job's workflow; whatever error it raises becomes the job's status, error and hint."""
     log.info("%s begins", kind)
     try:
-        step = _durable_step(children, store, job_id)
-        run = JobContext(store, job_id, step, children.compute, children.raise_if_closed)
+        step = _durable_step(executor, store, job_id)
+        run = JobContext(store, job_id, step, executor.compute, executor.raise_if_closed)
         workflow = workflows.get(kind)
         result = workflow.run(
             run, **read_params(f"a job of kind {kind}", workflow.parameters, args)
@@ -199,7 +211,7 @@ def _run_workflow(
         log.error("%s", refused)
         _end(store, job_id, FAILED, error=refused.message, hint=refused.hint, remedy=refused.remedy)
     except Exception as broken:
-        if children.closed:
+        if executor.closed:
             raise Interrupted from broken
         log.exception("%s failed", kind)
         unavailable = to_unavailable(broken)
@@ -208,19 +220,19 @@ def _run_workflow(
         _end(store, job_id, FAILED, error=error, hint=hint)
 
 
-def _durable_step(children: ChildProcesses, store: Store, job_id: str) -> Any:
+def _durable_step(executor: Executor, store: Store, job_id: str) -> Any:
     def step(name: str, act: Callable[[], R]) -> R:
         def once() -> R:
-            return _recorded_step(children, store, job_id, DBOS.step_id or 0, name, act)
+            return _recorded_step(executor, store, job_id, DBOS.step_id or 0, name, act)
 
-        children.raise_if_closed()
+        executor.raise_if_closed()
         return DBOS.run_step({"name": name}, once)
 
     return step
 
 
 def _recorded_step(
-    children: ChildProcesses, store: Store, job_id: str, seq: int, name: str, act: Callable[[], R]
+    executor: Executor, store: Store, job_id: str, seq: int, name: str, act: Callable[[], R]
 ) -> R:
     """Run a step and write its row, so that screens show which step a job is at."""
     _begin_step(store, job_id, seq, name)
@@ -228,7 +240,7 @@ def _recorded_step(
     try:
         result = act()
     except Exception as broken:
-        if children.closed:
+        if executor.closed:
             raise Interrupted from broken
         status = CANCELLED if isinstance(broken, Cancelled) else FAILED
         _end_step(store, job_id, seq, status, str(broken))

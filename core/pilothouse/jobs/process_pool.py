@@ -13,14 +13,12 @@ import time
 from queue import Empty, LifoQueue
 from typing import Any
 
-from pilothouse.jobs.functions import resolve_function
-from pilothouse.jobs.logs import log_to_file
+from pilothouse.jobs.executor import Interrupted, run_call
 from pilothouse.jobs.memory import limited_memory, memory_limit
-from pilothouse.jobs.progress import Progress
 from pilothouse.kit import logs
 from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.settings import Settings
-from pilothouse.storage import Store, open_store
+from pilothouse.storage import Store
 
 IDLE_SECONDS = 60
 WAIT_SECONDS = 0.5
@@ -28,15 +26,7 @@ ATTEMPTS = 2
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
     "DO_NOT_TRACK": "1"
 }
-_opened: dict[str, Store] = {}
 log = logging.getLogger(__name__)
-
-
-class Interrupted(BaseException):
-    """The worker closed during the work, and the next one will repeat it.
-
-    It derives from BaseException so that no `except Exception` takes it for a failure of the job.
-    """
 
 
 class ChildProcesses:
@@ -126,18 +116,9 @@ def run_in_child(
     span: tuple[float, float],
     args: dict[str, Any],
 ) -> Any:
-    """Run one call inside a child process."""
-    store = _open(settings).acting_as(actor)
-    with log_to_file(store, job_id):
-        progress = Progress(store, job_id, start=span[0], end=span[1])
-        with limited_memory(memory_limit(store.settings)):
-            return resolve_function(target)(store, progress, **args)
-
-
-def _open(settings: str) -> Store:
-    if settings not in _opened:
-        _opened[settings] = open_store(Settings.model_validate_json(settings))
-    return _opened[settings]
+    """Run one call inside a child process, within its limit of memory."""
+    with limited_memory(memory_limit(Settings.model_validate_json(settings))):
+        return run_call(settings, actor, job_id, target, span, args)
 
 
 def _begin() -> None:

@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     compute_processes: int = Field(
         default=2, ge=1, description="Child processes for heavy work in the worker."
     )
+    dask_address: str = Field(
+        default="",
+        description="A Dask scheduler that heavy work runs on, such as tcp://127.0.0.1:8786; "
+        "empty: child processes of the worker.",
+    )
     job_memory_mb: int = Field(
         default=0,
         ge=0,
