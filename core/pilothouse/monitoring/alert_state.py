@@ -53,6 +53,17 @@ def evaluate(verdicts: Iterable[Verdict], for_windows: int, clear_windows: int) 
     return state
 
 
+def has_cleared(verdicts: Iterable[Verdict], clear_windows: int) -> bool:
+    """Whether these windows clear whatever alert was open before: then no earlier one matters."""
+    clears = 0
+    for verdict in verdicts:
+        if verdict != "unknown":
+            clears = clears + 1 if verdict == "clear" else 0
+        if clears >= clear_windows:
+            return True
+    return False
+
+
 @dataclass(frozen=True)
 class Episode:
     """One episode of an alert, as positions of windows: `fired` is None when it never did.

@@ -17,7 +17,14 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import alert_rules, monitors
-from pilothouse.monitoring.alert_state import AlertState, Condition, Verdict, combine, evaluate
+from pilothouse.monitoring.alert_state import (
+    AlertState,
+    Condition,
+    Verdict,
+    combine,
+    evaluate,
+    has_cleared,
+)
 from pilothouse.monitoring.check_titles import check_phrase
 from pilothouse.monitoring.checks import PRIMARY
 from pilothouse.monitoring.rule_verdicts import (
@@ -116,7 +123,7 @@ def reevaluate_without_window(session: Session, store: Store, window: Window) ->
         alert = _open_alert(session, rule)
         if alert is None:
             continue
-        readings = read(session, rule)
+        readings = read_newest(session, rule)
         state = evaluate([r.verdict for r in readings], rule.for_windows, rule.clear_windows)
         if _is_over(alert, state):
             _end(session, store, alert, None, note)
@@ -126,12 +133,12 @@ def reevaluate_without_window(session: Session, store: Store, window: Window) ->
 
 
 def _evaluate_rule(session: Session, store: Store, rule: AlertRule, window: Window) -> None:
-    readings = read(session, rule)
+    readings = read_newest(session, rule)
     verdicts = [reading.verdict for reading in readings]
     state = evaluate(verdicts, rule.for_windows, rule.clear_windows)
     alert = _open_alert(session, rule)
     if alert is not None and _is_over(alert, state):
-        _end(session, store, alert, window, _end_note(alert, readings))
+        _end(session, store, alert, window, _end_note(alert, read(session, rule)))
         alert = None
     if state.phase == "inactive":
         return
@@ -157,12 +164,32 @@ def _is_over(alert: Alert, state: AlertState) -> bool:
     return state.phase == "inactive" or (state.phase == "pending" and alert.state != PENDING)
 
 
+def read_newest(session: Session, rule: AlertRule) -> list[WindowReading]:
+    """The verdicts on the newest windows, as many as the present state depends on.
+
+    PERF: a year has 8,760 hours. After as many clear windows in a row as end an alert, nothing
+    before them matters.
+    """
+    most = 4 * (rule.for_windows + rule.clear_windows) + 16
+    while True:
+        readings, is_whole = _read(session, rule, most)
+        if is_whole or has_cleared([r.verdict for r in readings], rule.clear_windows):
+            return readings
+        most *= 4
+
+
 def read(session: Session, rule: AlertRule) -> list[WindowReading]:
     """The verdict of the rule on each window that counts for it, oldest first."""
-    windows = _windows(session, rule)
+    return _read(session, rule, None)[0]
+
+
+def _read(session: Session, rule: AlertRule, most: int | None) -> tuple[list[WindowReading], bool]:
+    """The verdicts on at most so many of the newest windows, and whether these are all."""
+    windows, is_whole = _windows(session, rule, most)
     results = _results(session, rule, windows)
     condition = condition_of(rule)
-    return [_reading(window, results.get(window.id, []), condition) for window in windows]
+    readings = [_reading(window, results.get(window.id, []), condition) for window in windows]
+    return readings, is_whole
 
 
 def _reading(window: Window, results: Sequence[CheckResult], condition: Condition) -> WindowReading:
@@ -175,7 +202,7 @@ def _reading(window: Window, results: Sequence[CheckResult], condition: Conditio
     return WindowReading(window, combine([verdict for verdict, _ in judged]), worst)
 
 
-def _windows(session: Session, rule: AlertRule) -> list[Window]:
+def _windows(session: Session, rule: AlertRule, most: int | None) -> tuple[list[Window], bool]:
     """The deployment's windows after the last end by hand; of one span, the busiest version's.
 
     Those of other settings, from before the monitor's were changed, do not count: a day and a week
@@ -191,8 +218,12 @@ def _windows(session: Session, rule: AlertRule) -> list[Window]:
     )
     if closed is not None:
         query = query.where(col(Window.start) > closed)
-    windows = session.exec(query.order_by(col(Window.start), col(Window.rows).desc()))
-    return busiest(windows, scheme)
+    query = query.order_by(col(Window.start).desc(), col(Window.rows))
+    newest = list(session.exec(query if most is None else query.limit(most)))[::-1]
+    is_whole = most is None or len(newest) < most
+    if not is_whole:  # of the oldest span, some versions may be missing
+        newest = [window for window in newest if window.start > newest[0].start]
+    return busiest(newest, scheme), is_whole
 
 
 def _results(
@@ -212,6 +243,9 @@ def _results(
     else:
         query = query.where(CheckResult.check == rule.check)
 
+    if not windows:
+        return {}
+    query = query.where(col(Window.start) >= windows[0].start)
     by_window: dict[str, list[CheckResult]] = {window.id: [] for window in windows}
     for result in session.exec(query):
         if result.window_id in by_window:

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice, pairwise, takewhile
 from operator import gt
-from typing import TYPE_CHECKING, Any
 
-from sqlmodel import select
+from sqlmodel import Session, col, select, tuple_, update
 
 from pilothouse.deployments import commands
-from pilothouse.deployments.prediction_log import log
+from pilothouse.deployments.prediction_log import receipts
+from pilothouse.kit.errors import Unavailable
 from pilothouse.monitoring import monitors
 from pilothouse.monitoring.monitor_config import MonitorConfig
+from pilothouse.monitoring.received_data import ReceivedData, read_received
 from pilothouse.monitoring.tables import Window
+from pilothouse.monitoring.window_data import LOGGED_AFTER
 from pilothouse.monitoring.windows import Span, WindowScheme
 from pilothouse.storage import Store
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 RUNNING = "running"  # what a person wants of a deployment
 MAX_EMPTY = 8
 MAX_DUE = 400  # at once, the oldest first: what is left is due the next time
+MAX_AT_ONCE = 400  # spans of one statement
+MAX_TRIES = 20  # while files are being merged
+
+
+@dataclass(frozen=True)
+class JudgedWindows:
+    """Until when the windows of a deployment include all data; None of those that were removed.
+
+    `busy` are those with rows.
+    """
+
+    until: dict[Span, datetime | None]
+    busy: frozenset[Span]
 
 
 def due(store: Store, deployment: str, until: datetime) -> list[Span]:
@@ -33,42 +46,112 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
     Only a few: one event with a wrong date, decades away, must not cost decades of windows. After
     the newest busy window there are some only of a deployment that runs and whose predictions come
     as they happen: it has fallen silent, while a replay of old data has just ended.
+
+    What has no news is not looked at again the next time.
     """
+    began = store.now()
     with store.read() as session:
         config = monitors.monitor_info(session, deployment).config
         is_running = commands.require(session, deployment).desired_state == RUNNING
-        query = select(Window).where(Window.deployment == deployment)
-        judged: dict[Span, datetime | None] = {}
-        for window in session.exec(query):
-            span = Span(window.start, window.end)
-            judged[span] = _later(judged.get(span), _received_until(window))
-
-    rows = _received(store, deployment)
-    rows = rows[rows["event_at"] < until]
-    if not config.enabled or rows.empty:
+        judged = _judged(session, deployment, config.scheme)
+    if not config.enabled:
         return []
 
-    scheme, ended = config.scheme, until - timedelta(hours=config.evaluate_after)
-    newest = _newest(rows, config)
-    spans = list(_with_gaps(sorted(newest), scheme))
-    if is_running and _is_live(rows, spans[-1]):
-        spans += islice(scheme.windows_from(spans[-1].end), MAX_EMPTY)
-    return [
+    received = _read(store, deployment, config, judged, until)
+    busy = sorted({*received.newest, *judged.busy})
+    if not busy:
+        return []
+    spans = list(_with_gaps(busy, config.scheme))
+    if is_running and _is_live(store, deployment, spans[-1], until):
+        spans += islice(config.scheme.windows_from(spans[-1].end), MAX_EMPTY)
+    ended = until - timedelta(hours=config.evaluate_after)
+    due_now = [
         span
         for span in spans
-        if span.end <= ended and (span not in judged or _is_news(newest.get(span), judged[span]))
-    ][:MAX_DUE]
+        if span.end <= ended
+        and (span not in judged.until or _is_news(received.newest.get(span), judged.until[span]))
+    ]
+    with store.write() as session:
+        seen_through = min(began, until) - LOGGED_AFTER
+        _mark_seen(session, deployment, judged, frozenset(due_now), seen_through)
+    return due_now[:MAX_DUE]
 
 
-def _is_live(rows: pd.DataFrame, newest: Span) -> bool:
+def _judged(session: Session, deployment: str, scheme: WindowScheme) -> JudgedWindows:
+    names = ("start", "end", "rows", "removed_at", "heard_until", "evaluated_at")
+    query = select(*[getattr(Window, name) for name in names])
+    query = query.where(Window.deployment == deployment)
+    judged: dict[Span, datetime | None] = {}
+    busy: set[Span] = set()
+    for start, end, rows, removed_at, heard_until, evaluated_at in session.execute(query):
+        span = Span(start, end)
+        includes = None if removed_at else heard_until or evaluated_at
+        judged[span] = _later(judged.get(span), includes)
+        if rows:
+            busy.add(span)
+    judged = {span: at for span, at in judged.items() if scheme.is_window(span)}
+    return JudgedWindows(judged, frozenset(busy & judged.keys()))
+
+
+def _read(
+    store: Store, deployment: str, config: MonitorConfig, judged: JudgedWindows, until: datetime
+) -> ReceivedData:
+    for _ in range(MAX_TRIES):
+        try:
+            return read_received(store.folder, deployment, config, judged.until, until)
+        except FileNotFoundError:  # merged meanwhile
+            continue
+    raise Unavailable(
+        f"the log of {deployment!r} changes faster than it can be read.",
+        hint="Try again in a moment.",
+    )
+
+
+def _mark_seen(
+    session: Session,
+    deployment: str,
+    judged: JudgedWindows,
+    with_news: frozenset[Span],
+    seen_through: datetime,
+) -> None:
+    """Note that the windows without news include all data that were received until now."""
+    without_news = [
+        span
+        for span, at in judged.until.items()
+        if at is not None and at < seen_through and span not in with_news
+    ]
+    for first in range(0, len(without_news), MAX_AT_ONCE):
+        part = without_news[first : first + MAX_AT_ONCE]
+        session.execute(
+            update(Window)
+            .where(
+                col(Window.deployment) == deployment,
+                col(Window.removed_at).is_(None),
+                tuple_(col(Window.start), col(Window.end)).in_([(s.start, s.end) for s in part]),
+            )
+            .values(heard_until=seen_through)
+        )
+
+
+def _is_live(store: Store, deployment: str, newest: Span, until: datetime) -> bool:
     """Whether the newest events were received within about a window of when they happened."""
-    last = rows.loc[rows["event_at"].idxmax()]
-    return bool(last["answered_at"] - last["event_at"] <= newest.end - newest.start)
+    import pyarrow.compute as pc
 
-
-def _received_until(window: Window) -> datetime | None:
-    """Until when an evaluated window includes all data; None when it was removed."""
-    return None if window.removed_at else window.heard_until or window.evaluated_at
+    end = min(newest.end, until)
+    last = answered = None
+    tables = receipts.prediction_times(store.folder, deployment, lambda _: True, newest.start, end)
+    for table in tables:
+        inside = pc.and_(
+            pc.greater_equal(table["event_at"], newest.start), pc.less(table["event_at"], end)
+        )
+        rows = table.filter(inside)
+        if not rows.num_rows:
+            continue
+        latest = pc.max(rows["event_at"]).as_py()
+        if last is None or latest > last:
+            at_latest = rows.filter(pc.equal(rows["event_at"], pc.max(rows["event_at"])))
+            last, answered = latest, pc.min(at_latest["received_at"]).as_py()
+    return last is not None and answered is not None and answered - last <= newest.length
 
 
 def _later(first: datetime | None, second: datetime | None) -> datetime | None:
@@ -79,48 +162,9 @@ def _is_news(newest: datetime | None, received_until: datetime | None) -> bool:
     return newest is not None and received_until is not None and newest > received_until
 
 
-def _newest(rows: pd.DataFrame, config: MonitorConfig) -> dict[Span, datetime | None]:
-    """Of each busy window when the newest prediction or label was received.
-
-    Those that were received after the monitor had given up on the window do not count.
-    """
-    import pandas as pd
-
-    scheme, hours = config.scheme, config.give_up_after
-    rows = rows.sort_values("event_at", ignore_index=True)
-    at = rows["event_at"]
-    newest: dict[Span, datetime | None] = {}
-    first = 0
-    while first < len(rows):  # one turn for each busy step
-        windows = scheme.windows_with(at.iloc[first].to_pydatetime())
-        last = int(at.searchsorted(pd.Timestamp(windows[0].end)))
-        received = [rows[name].iloc[first:last] for name in ("answered_at", "labelled_at")]
-        for window in windows:
-            limit = None if hours is None else window.end + timedelta(hours=hours)
-            latest = [_latest(times, limit) for times in received]
-            newest[window] = _later(_later(*latest), newest.get(window))
-        first = last
-    return newest
-
-
-def _latest(times: pd.Series[Any], limit: datetime | None) -> datetime | None:
-    """The latest of some times, up to a limit."""
-    latest = (times if limit is None else times[times <= limit]).max()
-    return latest.to_pydatetime() if latest == latest else None
-
-
 def _with_gaps(busy: list[Span], scheme: WindowScheme) -> Iterator[Span]:
     """Busy windows, each with the first empty ones between it and the next busy one."""
     for span, following in pairwise([*busy, busy[-1]]):
         yield span
         empty = takewhile(partial(gt, following), scheme.windows_from(span.end))
         yield from islice(empty, MAX_EMPTY)
-
-
-def _received(store: Store, deployment: str) -> pd.DataFrame:
-    """Each prediction's event time, when it was received, and when its label last was."""
-    columns = ["prediction_id", "event_at", "received_at"]
-    rows = log.predictions(store.folder, deployment, columns=columns)
-    labels = log.labels(store.folder, deployment).set_index("prediction_id")["received_at"]
-    labelled = rows["prediction_id"].map(labels)
-    return rows.rename(columns={"received_at": "answered_at"}).assign(labelled_at=labelled)

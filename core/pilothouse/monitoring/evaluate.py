@@ -67,9 +67,10 @@ def evaluate_job(
         serving = monitors.serving(session, deployment)
 
     progress(0.1, f"reading {span_text(span.start, span.end, config.zone)}")
+    began = store.now()
     frame = window_data.observe(store, deployment, span)
     groups = window_data.by_version(frame) if len(frame) else [(*serving, frame)]
-    received_until = window_data.received_until(frame)
+    received_until = window_data.received_until(frame, began)
     # Traffic is the deployment's: the version that predicted most answers for it.
     traffic = read_traffic(store, deployment, config.scheme, span, frame)
     evaluated = [

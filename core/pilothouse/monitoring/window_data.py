@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -22,6 +22,7 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+LOGGED_AFTER = timedelta(minutes=5)  # rows are in the log that long after receipt at most
 LABEL = "__label"
 LABEL_AT = "__label_received_at"
 
@@ -40,11 +41,14 @@ def observe(store: Store, deployment: str, span: Span) -> pd.DataFrame:
     return frame.assign(**{n: frame["prediction_id"].map(part) for n, part in columns.items()})
 
 
-def received_until(frame: pd.DataFrame) -> datetime | None:
-    """When the newest of a window's predictions and labels was received."""
+def received_until(frame: pd.DataFrame, began: datetime) -> datetime:
+    """Until when a window includes all predictions and labels, by their time of receipt.
+
+    That is the newest of its own, or a few minutes before it began to be read.
+    """
     newest = [frame[name].max() for name in ("received_at", LABEL_AT) if len(frame)]
-    instants = [at.to_pydatetime() for at in newest if at is not None and at == at]
-    return max(instants, default=None)
+    instants: list[datetime] = [at.to_pydatetime() for at in newest if at is not None and at == at]
+    return max([*instants, began - LOGGED_AFTER])
 
 
 def by_version(frame: pd.DataFrame) -> list[tuple[str, int, pd.DataFrame]]:

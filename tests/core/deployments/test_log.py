@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -199,6 +201,35 @@ def test_ids_that_nobody_predicted_are_counted(tmp_path: Path, writer: Journal) 
     assert log.unmatched_labels(tmp_path, "late") == (5, 1)
 
 
+def test_only_ids_that_were_sent_again_are_looked_for_in_other_files(
+    tmp_path: Path, writer: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    look = log._first_received
+    monkeypatch.setattr(
+        log, "_first_received", lambda w, d, ids: (asked.append(sorted(ids)), look(w, d, ids))[1]
+    )
+    start = datetime(2000, 1, 1, tzinfo=UTC)
+    for ids in (["a", "b"], ["b", "c"], ["d"]):
+        answered(writer, ids)
+        writer.seal()
+        compaction.compact(tmp_path)
+    assert sorted(log.predictions(tmp_path, "late", start)["prediction_id"]) == [*"abcd"]
+    assert asked.pop() == ["b"]
+    answered(writer, ["a", "e", "e"])  # in the journal: one that was sent before, and a new one
+    assert sorted(log.predictions(tmp_path, "late", start)["prediction_id"]) == [*"abcde"]
+    assert asked.pop() == ["a", "b", "e"]
+
+    path = id_index.index_file(tmp_path, "late")
+    with closing(sqlite3.connect(path)) as old, old:
+        old.execute("PRAGMA user_version=0")
+    log.predictions(tmp_path, "late", start)
+    assert asked.pop() == [*"abcde"]  # an index from before cannot say: all of them
+    compaction.compact(tmp_path)
+    log.predictions(tmp_path, "late", start)
+    assert asked.pop() == ["a", "b", "e"]
+
+
 def test_an_index_that_is_gone_or_broken_is_made_anew(tmp_path: Path, writer: Journal) -> None:
     answered(writer, ["a"])
     writer.seal()
@@ -349,7 +380,7 @@ def test_the_newest_predictions_come_without_reading_the_rest(
     answered(writer, ["d"])
     read: list[Path] = []
     whole = log.read_parquet
-    monkeypatch.setattr(log, "read_parquet", lambda p, c=None: (read.append(p), whole(p, c))[1])
+    monkeypatch.setattr(log, "read_parquet", lambda p, *how: (read.append(p), whole(p, *how))[1])
     assert list(log.recent(tmp_path, "late", 2)["prediction_id"]) == ["c2", "d"]
     assert len(read) == 2  # the newest segment, one file a date
     assert list(log.recent(tmp_path, "late", 100)["prediction_id"])[-1] == "d"
@@ -441,6 +472,6 @@ def test_whatever_was_answered_reads_back(
     writer.seal()
     if compacted:
         compaction.compact(folder)
-    tables = log._union(folder, "late", log.PREDICTIONS, log.LogQuery())
+    tables = log.union(folder, "late", log.PREDICTIONS, log.LogQuery())
     read = tables.select(["prediction_id", "distance", "carrier", "stops"]).to_pylist()
     assert sorted(tuple(row.values()) for row in read) == sorted(sent)

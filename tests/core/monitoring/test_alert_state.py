@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.monitoring.alert_state import Condition, Verdict, combine, evaluate
+from pilothouse.monitoring.alert_state import Condition, Verdict, combine, evaluate, has_cleared
 
 LETTERS: dict[str, Verdict] = {"b": "breach", "x": "between", "c": "clear", "?": "unknown"}
 histories = st.text(alphabet="bbcx?", max_size=40)
@@ -104,3 +104,22 @@ def test_one_breach_among_columns_is_enough_and_all_must_be_clear() -> None:
     assert combine(["clear", "unknown"]) == "clear"
     assert combine(["unknown"]) == "unknown"
     assert combine([]) == "unknown"
+
+
+@given(
+    st.lists(st.sampled_from(["breach", "between", "clear", "unknown"]), max_size=40),
+    st.integers(0, 40),
+    st.integers(1, 4),
+    st.integers(1, 4),
+)
+def test_windows_before_a_clear_run_do_not_matter(
+    verdicts: list[Verdict], cut: int, for_windows: int, clear_windows: int
+) -> None:
+    newest = verdicts[cut:]
+    if not has_cleared(newest, clear_windows):
+        return
+    part = evaluate(newest, for_windows, clear_windows)
+    whole = evaluate(verdicts, for_windows, clear_windows)
+    assert (part.phase, part.breaches) == (whole.phase, whole.breaches)
+    offset = min(cut, len(verdicts))
+    assert whole.opened == (None if part.opened is None else part.opened + offset)

@@ -145,3 +145,33 @@ def test_a_removed_window_is_gone_until_it_is_evaluated_by_hand(desk: Any) -> No
     assert list(desk.monitoring.windows("late")["id"]) == [second]
     assert desk.monitoring.evaluate("late", desk.week(0), desk.week(1)) == first
     assert list(desk.monitoring.windows("late")["id"]) == [first, second]
+
+
+def test_files_without_news_are_not_read_again(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    whole = log.readable_tables
+
+    def listed(files: Any, tree: str, query: Any) -> Any:
+        files = list(files)
+        read.extend(f"{tree} {file.parent.name}" for file in files)
+        return whole(files, tree, query)
+
+    for week in (0, 1):
+        desk.log(desk.draw(70, seed=week), desk.week(week))
+        desk.evaluate(desk.week(week))
+    with desk.store.write() as session:
+        session.get_one(Deployment, "late").desired_state = "stopped"  # silence is looked for
+    desk.clock.advance(timedelta(hours=1))
+    assert starts(desk, desk.week(2)) == []  # and notes that nothing is new until now
+    monkeypatch.setattr(log, "readable_tables", listed)
+    assert starts(desk, desk.week(2)) == []
+    assert read == []
+
+    ids = desk.log(desk.draw(5, seed=9), desk.week(1), days=1, labelled=0.0)
+    assert starts(desk, desk.week(2)) == [to_ms(desk.week(1))]
+    assert {part.split()[1] for part in read} == {"date=2013-03-11"}
+    desk.evaluate(desk.week(1))
+    desk.clock.advance(timedelta(hours=1))
+    assert starts(desk, desk.week(2)) == []
+    desk.label(ids[:1], [1], desk.week(0))  # of any date
+    assert starts(desk, desk.week(2)) == [to_ms(desk.week(1))]

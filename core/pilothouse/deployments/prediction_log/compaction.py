@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MERGE_FROM = 24
+ROWS_PER_GROUP = 65_536  # readers of an hour leave out parts of a day's file
 MAX_DATES = 31  # of one segment; more become one file together
 MAX_FOLDERS = 4_000  # of dates, of one deployment's tree: eleven years
 logger = logging.getLogger("pilothouse.compaction")
@@ -149,7 +150,12 @@ def _write(table: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     with partial.open("wb") as out:
-        pq.write_table(table.replace_schema_metadata(MARK), out, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata(MARK),
+            out,
+            compression="zstd",
+            row_group_size=ROWS_PER_GROUP,
+        )
         out.flush()
         os.fsync(out.fileno())  # before the rename, or a crash may leave an empty file of that name
     partial.replace(path)

@@ -2,7 +2,8 @@
 
     <workspace>/index/<deployment>.db
 
-It holds a 64-bit hash of each id in the Parquet files; ids in journals are read from there. It is
+It holds a 64-bit hash of each id in the Parquet files, and of those that were sent more than once
+(see `repeated_ids`); ids in journals are read from there. It is
 derived data: compaction adds to it, and rebuilds it from the Parquet files when it is missing.
 """
 
@@ -11,56 +12,53 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from hashlib import blake2b
+from contextlib import closing
 from pathlib import Path
 
 import orjson
 
 from pilothouse.deployments.prediction_log import journal, log
+from pilothouse.deployments.prediction_log.repeated_ids import (
+    IDS_PER_QUERY,
+    add_ids,
+    index_file,
+    is_complete,
+    key_of,
+    opened,
+)
 
 logger = logging.getLogger("pilothouse.index")
-TABLE = "CREATE TABLE IF NOT EXISTS predicted (id INTEGER PRIMARY KEY) WITHOUT ROWID"
-ADD = "INSERT OR IGNORE INTO predicted VALUES (?)"
-IDS_PER_QUERY = 500
 IDS, IDS_END = b',"ids":[', b"],"
-
-
-def index_file(workspace: Path, deployment: str) -> Path:
-    """The index file of a deployment."""
-    return workspace / "index" / f"{deployment}.db"
 
 
 def add(workspace: Path, deployment: str, ids: Iterable[str]) -> None:
     """Add the ids of a compacted segment."""
     path = index_file(workspace, deployment)
     try:
-        with _open(path) as connection, connection:
-            connection.executemany(ADD, ((_key(word),) for word in ids))
+        with opened(path) as connection:
+            add_ids(connection, ids)
     except sqlite3.DatabaseError as broken:
         logger.warning("the index %s is damaged and will be rebuilt: %s", path, broken)
         path.unlink(missing_ok=True)
 
 
 def rebuild_missing(workspace: Path, deployment: str) -> None:
-    """Build the index from the Parquet files, unless it exists."""
+    """Build the index from the Parquet files, unless it exists and is of the present version."""
     path = index_file(workspace, deployment)
-    if path.exists():
+    if path.exists() and is_complete(path):
         return
 
     partial = path.with_suffix(".part")
     partial.unlink(missing_ok=True)
 
     folder = log.tree_folder(workspace, log.PREDICTIONS, deployment)
-    with _open(partial) as connection:
+    with opened(partial) as connection:
         for file in log.parquet_files(folder):
             try:
                 table = log.checked_parquet(file, log.PREDICTIONS, ["prediction_id"])
             except (log.DamagedFile, FileNotFoundError):
                 continue
-            ids = table["prediction_id"].to_pylist()
-            with connection:
-                connection.executemany(ADD, ((_key(word),) for word in ids))
+            add_ids(connection, table["prediction_id"].to_pylist())
 
     partial.replace(path)
 
@@ -93,7 +91,7 @@ def _not_indexed(workspace: Path, deployment: str, ids: set[str]) -> set[str]:
     if not path.exists():
         return set(ids)
 
-    keys = {_key(word): word for word in ids}
+    keys = {key_of(word): word for word in ids}
     indexed: set[int] = set()
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
@@ -135,16 +133,3 @@ def _ids_of(line: bytes) -> list[str]:
 def _parts(keys: list[int]) -> Iterator[list[int]]:
     for start in range(0, len(keys), IDS_PER_QUERY):
         yield keys[start : start + IDS_PER_QUERY]
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[sqlite3.Connection]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=10)) as connection:
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(TABLE)
-        yield connection
-
-
-def _key(word: str) -> int:
-    return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big", signed=True)

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.prediction_log import journal
 from pilothouse.deployments.prediction_log.line_tables import joined
+from pilothouse.deployments.prediction_log.parquet_statistics import ColumnRange, parts_within
+from pilothouse.deployments.prediction_log.repeated_ids import maybe_repeated
 from pilothouse.deployments.prediction_log.segment_rows import (
     LABELS,
     PREDICTIONS,
@@ -82,6 +84,15 @@ class LogQuery:
     ids: pd.Series[str] | None = None
     received: tuple[datetime, datetime] | None = None
 
+    def ranges(self, tree: str) -> list[ColumnRange]:
+        """Where values of columns lie in the rows that are asked for."""
+        chosen = [ColumnRange("received_at", *(self.received or (None, None)))]
+        if tree in DATED_BY:
+            chosen.append(ColumnRange(DATED_BY[tree], self.start, self.end))
+        if self.ids is not None and len(self.ids):
+            chosen.append(ColumnRange("prediction_id", min(self.ids), max(self.ids)))
+        return [part for part in chosen if (part.low, part.high) != (None, None)]
+
 
 def journal_folder(workspace: Path, deployment: str) -> Path:
     """The folder of a deployment's journal."""
@@ -107,7 +118,7 @@ def predictions(
     """
     requested = None if columns is None else list(dict.fromkeys([*columns]))
     read = None if requested is None else list(dict.fromkeys([*requested, *PREDICTION_COLUMNS]))
-    table = _union(workspace, deployment, PREDICTIONS, LogQuery(start, end, read, newest))
+    table = union(workspace, deployment, PREDICTIONS, LogQuery(start, end, read, newest))
     if table is None:
         return _empty(requested or PREDICTION_COLUMNS)
 
@@ -116,7 +127,8 @@ def predictions(
     frame = frame.sort_values("received_at", kind="stable", ignore_index=True)
     frame = frame.drop_duplicates("prediction_id", keep="first", ignore_index=True)
     if (start, end) != (None, None) and len(frame):
-        first = _first_received(workspace, deployment, frame["prediction_id"])
+        repeated = _repeated(workspace, deployment, frame)
+        first = _first_received(workspace, deployment, repeated)
         earlier = frame["prediction_id"].map(first) < frame["received_at"]
         frame = frame[~earlier].reset_index(drop=True)
 
@@ -138,7 +150,7 @@ def dated_from(
     """
     columns = ["prediction_id", "event_at", "received_at"]
     query = LogQuery(start, columns=columns, received=received)
-    table = _union(workspace, deployment, PREDICTIONS, query)
+    table = union(workspace, deployment, PREDICTIONS, query)
     if table is None:
         return _empty(columns)
     table = _between(_between(table, "event_at", start, None), "received_at", *received)
@@ -146,10 +158,23 @@ def dated_from(
     return frame.drop_duplicates("prediction_id", ignore_index=True)
 
 
+def _repeated(workspace: Path, deployment: str, frame: pd.DataFrame) -> pd.Series[str]:
+    """The ids of some predictions that may have others, of any event time."""
+    ids = frame["prediction_id"]
+    live: set[str] = set()
+    for segment in journal.segments(journal_folder(workspace, deployment)):
+        for table in tables(segment, PREDICTIONS):
+            live.update(table["prediction_id"].to_pylist())
+    again = maybe_repeated(workspace, deployment, ids.tolist(), live)
+    if again is None:
+        return ids
+    return ids[ids.isin(again | live)]
+
+
 def _first_received(workspace: Path, deployment: str, ids: pd.Series[str]) -> pd.Series[Any]:
     """When each of some ids was first received, whatever its event time."""
     query = LogQuery(columns=["prediction_id", "received_at"], ids=ids)
-    table = _union(workspace, deployment, PREDICTIONS, query)
+    table = union(workspace, deployment, PREDICTIONS, query) if len(ids) else None
     if table is None:
         return _empty(("prediction_id", "received_at")).set_index("prediction_id")["received_at"]
     frame: pd.DataFrame = table.to_pandas()
@@ -176,7 +201,7 @@ def labels(
     of every date: a label may have any date, also one before its prediction.
     """
     day = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
-    table = _union(workspace, deployment, LABELS, LogQuery(day, ids=ids))
+    table = union(workspace, deployment, LABELS, LogQuery(day, ids=ids))
     if table is None:
         return _empty(LABEL_COLUMNS)
     frame: pd.DataFrame = _between(table, "label_at", day, None).to_pandas()
@@ -190,7 +215,7 @@ def event_times(workspace: Path, deployment: str, ids: Sequence[str]) -> pd.Seri
 
     columns = ["prediction_id", "event_at", "received_at"]
     query = LogQuery(columns=columns, ids=pd.Series(list(ids), dtype=object))
-    table = _union(workspace, deployment, PREDICTIONS, query)
+    table = union(workspace, deployment, PREDICTIONS, query)
     frame: pd.DataFrame = _empty(columns) if table is None else table.to_pandas()
     frame = frame.sort_values("received_at", kind="stable").drop_duplicates("prediction_id")
     return frame.set_index("prediction_id")["event_at"]
@@ -209,7 +234,7 @@ def requests(
     workspace: Path, deployment: str, start: datetime | None, end: datetime | None
 ) -> pd.DataFrame:
     """Requests received in start <= received_at < end: rows, latency, status, version."""
-    table = _union(workspace, deployment, REQUESTS, LogQuery(start, end))
+    table = union(workspace, deployment, REQUESTS, LogQuery(start, end))
     if table is None:
         return _empty(("received_at", "version", "rows", "latency_ms", "status"))
     frame: pd.DataFrame = _between(table, "received_at", start, end).to_pandas()
@@ -219,24 +244,25 @@ def requests(
     )
 
 
-def _union(workspace: Path, deployment: str, tree: str, query: LogQuery) -> pa.Table | None:
+def union(workspace: Path, deployment: str, tree: str, query: LogQuery) -> pa.Table | None:
+    """The rows of a tree, of the journal and of the files; None without any."""
     live, stored = _read(workspace, deployment, tree, query)
     if query.columns is not None:
         live = [t.select([c for c in query.columns if c in t.column_names]) for t in live]
-    parts = [t for t in _of_ids([*stored, *live], query.ids) if t.num_rows]
+    parts = [*stored, *(of_ids(table, query.ids) for table in live)]
+    parts = [part for part in parts if part.num_rows]
     return joined(parts) if parts else None
 
 
-def _of_ids(parts: list[pa.Table], ids: pd.Series[str] | None) -> list[pa.Table]:
+def of_ids(table: pa.Table, ids: pd.Series[str] | None) -> pa.Table:
+    """The rows of some predictions; all without ids."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if ids is None:
-        return parts
+    if ids is None or not table.num_rows:
+        return table
     values = pa.array(ids, pa.string())
-
-    rows = [part for part in parts if part.num_rows]
-    return [t.filter(pc.is_in(t["prediction_id"].cast(pa.string()), values)) for t in rows]
+    return table.filter(pc.is_in(table["prediction_id"].cast(pa.string()), values))
 
 
 def _read(
@@ -263,13 +289,13 @@ def _stored(folder: Path, tree: str, query: LogQuery, enough: int | None) -> lis
     if query.received is not None:
         files = [path for path in files if _may_hold(path, *query.received)]
     if enough is None:
-        return _readable_tables(files, tree, query.columns)
+        return readable_tables(files, tree, query)
     result: list[pa.Table] = []
     by_age = sorted(files, key=_last_segment, reverse=True)
     for _, same_age in groupby(by_age, key=_last_segment):
         if sum(t.num_rows for t in result) >= enough:
             break
-        result += _readable_tables(same_age, tree, query.columns)
+        result += readable_tables(same_age, tree, query)
     return result
 
 
@@ -300,17 +326,29 @@ def _received(path: Path) -> tuple[datetime, datetime] | None:
         return None
 
 
-def _readable_tables(files: Iterable[Path], tree: str, columns: list[str] | None) -> list[pa.Table]:
-    """The tables of the readable files; the others are logged once, and listed by `doctor`."""
+def readable_tables(files: Iterable[Path], tree: str, query: LogQuery) -> list[pa.Table]:
+    """The rows that are asked for of the readable files, one file in memory at a time.
+
+    The other files are logged once, and listed by `doctor`.
+    """
     result = []
     for path in files:
         try:
-            result.append(checked_parquet(path, tree, columns))
+            table = checked_parquet(path, tree, query.columns, query.ranges(tree))
         except DamagedFile as damaged:
-            if path not in _reported:
-                _reported.add(path)
-                log.warning("%s", damaged)
+            report(path, damaged)
+            continue
+        if DATED_BY[tree] in table.column_names:
+            table = _between(table, DATED_BY[tree], query.start, query.end)
+        result.append(of_ids(table, query.ids))
     return result
+
+
+def report(path: Path, damaged: DamagedFile) -> None:
+    """Log a damaged file, once."""
+    if path not in _reported:
+        _reported.add(path)
+        log.warning("%s", damaged)
 
 
 def _last_segment(path: Path) -> str:
@@ -322,12 +360,20 @@ class DamagedFile(Exception):
     """A file of the prediction log that cannot be read; the message says which and why."""
 
 
-def checked_parquet(path: Path, tree: str, columns: list[str] | None = None) -> pa.Table:
-    """A file's table. Raises DamagedFile, and FileNotFoundError when it was merged meanwhile."""
+def checked_parquet(
+    path: Path,
+    tree: str,
+    columns: list[str] | None = None,
+    ranges: Sequence[ColumnRange] = (),
+) -> pa.Table:
+    """A file's table. Raises DamagedFile, and FileNotFoundError when it was merged meanwhile.
+
+    With ranges, parts of the file without any row in them may be left out.
+    """
     import pyarrow as pa
 
     try:
-        table = read_parquet(path, columns)
+        table = read_parquet(path, columns, ranges)
     except FileNotFoundError:
         if path.is_symlink():
             raise DamagedFile(f"{path} is a link to nothing.") from None
@@ -353,7 +399,9 @@ def _is_plain(kind: pa.DataType) -> bool:
     return not pa.types.is_nested(kind) and not pa.types.is_binary(kind)
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+def read_parquet(
+    path: Path, columns: list[str] | None = None, ranges: Sequence[ColumnRange] = ()
+) -> pa.Table:
     """A Parquet file's table, of the columns that it has, under their present names."""
     import pyarrow.parquet as pq
 
@@ -363,7 +411,8 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
         present = {name: present_name(name, schema.metadata) for name in schema.names}
         chosen = [name for name in schema.names if columns is None or present[name] in columns]
         # Arrow reads `out.score` too where `out` is asked for.
-        table = file.read(chosen).select(chosen).replace_schema_metadata(None)
+        groups = parts_within(file.metadata, present, ranges)
+        table = file.read_row_groups(groups, chosen).select(chosen).replace_schema_metadata(None)
     return table.rename_columns([present[name] for name in chosen])
 
 

@@ -1,0 +1,138 @@
+"""When predictions and labels were received, for finding what is new in a long log.
+
+Files never change, and their footers say until when they were received: those without news are not
+read. One file is in memory at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.deployments.prediction_log import journal, log
+from pilothouse.deployments.prediction_log.parquet_statistics import whole_extent
+from pilothouse.deployments.prediction_log.segment_rows import LABELS, PREDICTIONS, tables
+from pilothouse.deployments.prediction_log.stored_columns import present_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Extent = tuple[Any, Any]
+TIMES = ["event_at", "received_at"]
+
+
+@dataclass(frozen=True)
+class FileTimes:
+    """The first and the last event time, and time of receipt, of a file; None where unknown."""
+
+    events: Extent | None
+    received: Extent | None
+
+
+def prediction_times(
+    workspace: Path,
+    deployment: str,
+    is_needed: Callable[[FileTimes], bool],
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Iterator[pa.Table]:
+    """Event times and times of receipt of predictions, of the files that are needed.
+
+    Those of the journal, which is small, come always. A prediction that was sent twice comes twice.
+    Raises FileNotFoundError when files were merged meanwhile: begin again.
+    """
+    query = log.LogQuery(start, end, TIMES)
+    yield from _live(workspace, deployment, PREDICTIONS, query)
+    for path in log.parquet_files(log.tree_folder(workspace, PREDICTIONS, deployment), start, end):
+        if (times := file_times(path)) is None or is_needed(times):
+            yield from log.readable_tables([path], PREDICTIONS, query)
+
+
+def labels_since(workspace: Path, deployment: str, since: datetime | None) -> Iterator[pa.Table]:
+    """The ids of labels and when they were received, of those received after an instant.
+
+    Raises FileNotFoundError when files were merged meanwhile: begin again.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    query = log.LogQuery(columns=["prediction_id", "received_at"])
+    for table in _with_news(workspace, deployment, since, query):
+        if since is not None and table.num_rows:
+            column = table["received_at"]
+            table = table.filter(pc.greater(column, pa.scalar(since, column.type)))
+        if table.num_rows:
+            yield table
+
+
+def _with_news(
+    workspace: Path, deployment: str, since: datetime | None, query: log.LogQuery
+) -> Iterator[pa.Table]:
+    yield from _live(workspace, deployment, LABELS, query)
+    for path in log.parquet_files(log.tree_folder(workspace, LABELS, deployment)):
+        times = file_times(path)
+        received = times.received if times is not None else None
+        if since is None or received is None or received[1] > since:
+            yield from log.readable_tables([path], LABELS, query)
+
+
+def event_times(workspace: Path, deployment: str, ids: pd.Series[str]) -> pd.Series[Any]:
+    """The event times of some predictions by id.
+
+    The files of the newest events are read first, and no more than are needed: of an id that was
+    sent with several event times, it may be any of them.
+    """
+    import pandas as pd
+
+    query = log.LogQuery(columns=["prediction_id", *TIMES], ids=ids)
+    files = log.parquet_files(log.tree_folder(workspace, PREDICTIONS, deployment))
+    parts = [log.of_ids(table, ids) for table in _live(workspace, deployment, PREDICTIONS, query)]
+    missing = ids[~ids.isin(_ids_of(parts))]
+    for path in reversed(files):
+        if missing.empty:
+            break
+        query = replace(query, ids=missing)
+        matching = log.readable_tables([path], PREDICTIONS, query)
+        parts += matching
+        missing = missing[~missing.isin(_ids_of(matching))]
+    parts = [part for part in parts if part.num_rows]
+    if not parts:
+        return pd.Series([], index=pd.Index([], name="prediction_id"), dtype="datetime64[ms, UTC]")
+    frame: pd.DataFrame = log.joined(parts).to_pandas().sort_values("received_at", kind="stable")
+    return frame.drop_duplicates("prediction_id").set_index("prediction_id")["event_at"]
+
+
+def _ids_of(parts: list[pa.Table]) -> set[str]:
+    return {word for part in parts for word in part["prediction_id"].to_pylist()}
+
+
+def file_times(path: Path) -> FileTimes | None:
+    """What the footer of a file says; None when it cannot be read.
+
+    Raises FileNotFoundError when it was merged meanwhile.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as source:
+            file = pq.ParquetFile(source)
+            schema, metadata = file.schema_arrow, file.metadata
+    except FileNotFoundError:
+        if path.is_symlink():
+            return None
+        raise
+    except (OSError, ValueError, pa.ArrowException):
+        return None
+    present = {name: present_name(name, schema.metadata) for name in schema.names}
+    return FileTimes(*(whole_extent(metadata, present, name) for name in TIMES))
+
+
+def _live(workspace: Path, deployment: str, tree: str, query: log.LogQuery) -> Iterator[pa.Table]:
+    for segment in journal.segments(log.journal_folder(workspace, deployment)):
+        for table in tables(segment, tree):
+            yield table.select([c for c in query.columns or () if c in table.column_names])
