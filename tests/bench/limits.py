@@ -5,7 +5,7 @@ and with each of five changes at 5,000 rows; every one is judged as a window's c
 rows that resemble each other on one day are judged against references of 12 and 60 days. The
 reference are fixed limits on PSI, .1 to warn and .2 to fail, on the same rows. Years of weekly
 windows of unchanged models are judged by the default alert rule, and windows in which the AUC has
-fallen by .01 or .011. Seeded.
+fallen by .01 or .011, one by one and eight together. Seeded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from collections import Counter
 from typing import Any
 
 from harness.flights_resampled import year
-from harness.limit_simulation import CHANGES, DEPENDENT, SHAPES, columns, falls, weeks, years
+from harness.limit_simulation import (
+    CHANGES,
+    DEPENDENT,
+    SHAPES,
+    columns,
+    falls,
+    slow_declines,
+    weeks,
+    years,
+)
 
 SIZES, REFERENCES = (200, 500, 1_000, 5_000, 20_000), (1_000, 10_000)
 YEARS, FALLEN, FLIGHT_YEARS = 12, 60, 20
@@ -57,6 +66,7 @@ def measure() -> dict[str, Any]:
         "changed": _power(),
         "models": _years(),
         "fallen": _falls(),
+        "slow declines": _slow_declines(),
     }
 
 
@@ -97,6 +107,15 @@ def _falls() -> dict[str, str]:
     for before, after in ((0.971, 0.96), (0.971, 0.961), (0.95, 0.94), (0.9, 0.89)):
         share = falls(before, after, 5_000, 10_000, FALLEN, 1) / FALLEN
         rows[f"{before} to {after}"] = f"{share:.0%}"
+    return rows
+
+
+def _slow_declines() -> dict[str, str]:
+    """How often a fall of .01 is found in a window, in eight together, and within eight weeks."""
+    rows = {}
+    for auc, fall in ((0.95, 0.01), (0.9, 0.01), (0.9, 0.0)):
+        shares = slow_declines(auc, fall, 5_000, 10_000, 8, FALLEN, 1)
+        rows[f"{auc} less {fall}"] = " / ".join(f"{share:.1%}" for share in shares)
     return rows
 
 

@@ -115,7 +115,7 @@ NAMES_NOTHING = {
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1"}
-VALUES |= {"start": "2026-01-01", "end": "2026-01-02"}
+VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow"}
 NEEDED = {
     "deployments add-external": ["--model", "absent", "--version", "1"],
     "deployments predict": ["--record", '{"a": 1}'],

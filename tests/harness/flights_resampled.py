@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +24,12 @@ from pilothouse.monitoring.assessment import Assessment, assess
 from pilothouse.monitoring.checks import PRIMARY
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import compute_performance
+from pilothouse.monitoring.recent_checks import (
+    MeasuredWindow,
+    is_measured,
+    measured_window,
+    recent_checks,
+)
 from pilothouse.monitoring.reference_profile import (
     ReferenceProfile,
     held_out_rows,
@@ -77,7 +83,13 @@ def year(seed: int, weeks: int = 52, rows: int = 6_500, held_out: int = 10_000) 
         return flights.iloc[rng.choice(len(flights), count, replace=False)].reset_index(drop=True)
 
     reference = profile_reference(drawn(held_out), SIGNATURE)
-    made = [_assessed(reference, drawn(rows)) for _ in range(weeks)]
+    made: list[Assessment] = []
+    earlier: list[MeasuredWindow] = []
+    for _ in range(weeks):
+        assessment = _assessed(reference, drawn(rows))
+        recent = recent_checks(assessment.checks, earlier, is_enough=True)
+        made.append(replace(assessment, checks=(*assessment.checks, *recent)))
+        earlier[:0] = [measured_window(check) for check in assessment.checks if is_measured(check)]
     names = [assessment.status for assessment in made]
     fired = tuple(rule.name for rule in DEFAULT_RULES if _fires(rule, made))
     return Year({name: names.count(name) for name in sorted(set(names))}, fired)
@@ -93,12 +105,14 @@ def _fires(rule: AlertRuleSpec, made: list[Assessment]) -> bool:
     condition = Condition(rule.condition, rule.threshold, rule.clear_threshold)
     verdicts: list[Any] = []
     for assessment in made:
-        watched = next(
+        watched = [
             check
             for check in assessment.checks
             if check.signal == rule.signal
             and (check.primary if rule.check == PRIMARY else check.check == rule.check)
-        )
-        result = CheckResult(window_id="w", revision=1, **vars(watched))
+        ]
+        if not watched:  # the first window has none before it
+            continue
+        result = CheckResult(window_id="w", revision=1, **vars(watched[0]))
         verdicts.append(verdict_of(result, condition))
     return fires(verdicts, rule.for_windows)

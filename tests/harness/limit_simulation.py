@@ -18,7 +18,7 @@ from pilothouse.comparison.statistics.time_blocks import DAY_MS
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring.alert_rules import DEFAULT_RULES
 from pilothouse.monitoring.alert_state import AlertState, Condition, advance
-from pilothouse.monitoring.checks import DATA_QUALITY, FEATURE_DRIFT, Check
+from pilothouse.monitoring.checks import DATA_QUALITY, FAIL, FEATURE_DRIFT, WARN, Check
 from pilothouse.monitoring.column_checks import judge_together, score_column
 from pilothouse.monitoring.dependence import BlockRows, Blocks
 from pilothouse.monitoring.drift import CategoryPair, NumberPair, Pair
@@ -36,6 +36,7 @@ from pilothouse.monitoring.profiles import (
     number_window,
     with_dependence,
 )
+from pilothouse.monitoring.recent_checks import MeasuredWindow, measured_window, recent_checks
 from pilothouse.monitoring.rule_verdicts import verdict_of
 from pilothouse.monitoring.tables import CheckResult
 
@@ -191,6 +192,33 @@ def years(base_rate: float, auc: float, labels: int, held_out: int, count: int, 
         ]
         fixed += fires(["breach" if is_below else "clear" for is_below in below], rule.for_windows)
     return Years(count, alerted, fixed, statuses)
+
+
+def slow_declines(
+    auc: float, fall: float, labels: int, held_out: int, windows: int, repeats: int, seed: int
+) -> tuple[float, float, float]:
+    """How often a fall is found: in one window, in the last of so many together, in any of them.
+
+    Found is a check of the metric that decides with the status warn or fail. Half of the rows are
+    positive.
+    """
+    rng = np.random.default_rng(seed)
+    single: list[bool] = []
+    last, by_any = [], []
+    for _ in range(repeats):
+        truth, score = scored_rows(rng, held_out, 0.5, auc)
+        held = compute_performance(SIGNATURE, {"score": score}, truth)
+        earlier: list[MeasuredWindow] = []
+        together: list[bool] = []
+        for _ in range(windows):
+            check = performance_check(rng, labels, 0.5, auc - fall, held)
+            recent = recent_checks([check], earlier, is_enough=True)
+            single.append(check.status in (WARN, FAIL))
+            together.append(any(result.status == WARN for result in recent))
+            earlier.insert(0, measured_window(check))
+        last.append(together[-1])
+        by_any.append(any(together))
+    return float(np.mean(single)), float(np.mean(last)), float(np.mean(by_any))
 
 
 def fires(verdicts: list[Any], for_windows: int) -> bool:

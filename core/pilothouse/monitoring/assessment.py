@@ -24,6 +24,7 @@ from pilothouse.monitoring.checks import (
     OK,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    RECENT_PERFORMANCE,
     SERVICE,
     WARN,
     Check,
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 
 DRIFT = (FEATURE_DRIFT, PREDICTION_DRIFT)
 # Their reference does not wait for rows.
-MEASURED = (PERFORMANCE, ESTIMATED_PERFORMANCE, SERVICE)
+MEASURED = (PERFORMANCE, RECENT_PERFORMANCE, ESTIMATED_PERFORMANCE, SERVICE)
 DECIDING_OUTPUTS = 2  # the most telling ones: many columns of one answer are not many alarms
 
 
@@ -113,8 +114,10 @@ class Assessment:
 
     @property
     def performance_status(self) -> str:
-        """The status of the metrics on labelled rows."""
-        return performance_status([c for c in self.checks if c.signal == PERFORMANCE])
+        """The status of the metrics on labelled rows, of this window and of the last ones."""
+        of_window = performance_status([c for c in self.checks if c.signal == PERFORMANCE])
+        recent = [c.status for c in self.checks if c.signal == RECENT_PERFORMANCE]
+        return worst([of_window, *(status for status in recent if status == WARN)])
 
     @property
     def status(self) -> str:

@@ -20,6 +20,7 @@ from pilothouse.monitoring.checks import (
     PERFORMANCE,
     PREDICTION_DRIFT,
     PRIMARY,
+    RECENT_PERFORMANCE,
     SEGMENTS,
     SERVICE,
 )
@@ -84,15 +85,19 @@ def check_phrase(check: str, signal: str = "") -> str:
     if check in drift_tests.names():
         return drift_tests.get(check).phrase
     title = metric_kind(check).title
+    if signal == RECENT_PERFORMANCE:
+        return f"{title} of recent windows"
     return f"estimated {title}" if signal == ESTIMATED_PERFORMANCE else title
 
 
 def signal_title(signal: str, check: str) -> str:
-    """The label of a check where observed and estimated metrics stand together."""
+    """The label of a check where observed, recent and estimated metrics stand together."""
     if signal == ESTIMATED_PERFORMANCE:
         return f"{check_title(check)}, estimated"
     if signal == CUSTOM:
         return check
+    if signal == RECENT_PERFORMANCE:
+        return f"{check_title(check)}, recent windows"
     return check_title(check)
 
 
@@ -129,6 +134,11 @@ def watchable_checks(
         for key in metrics
         if key in estimated
     ]
+    if metrics:
+        title = signal_title(RECENT_PERFORMANCE, PRIMARY)
+        checks.append(
+            WatchableCheck(title, RECENT_PERFORMANCE, PRIMARY, "worse_than_tolerated", 0.1)
+        )
     title = OTHERS[DRIFTED_SHARE]
     checks.append(
         WatchableCheck(title, FEATURE_DRIFT, DRIFTED_SHARE, "above", defaults.drifted_share)

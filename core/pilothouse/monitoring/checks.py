@@ -12,13 +12,15 @@ NOT_EVALUATED = (INSUFFICIENT, ERROR)
 
 FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
 DATA_QUALITY, PERFORMANCE = "data_quality", "performance"
+RECENT_PERFORMANCE = "recent_performance"  # of the last windows together
 ESTIMATED_PERFORMANCE = "estimated_performance"
 SEGMENTS, FAIRNESS = "segments", "fairness"
 CUSTOM = "custom"  # people's own checks
 SERVICE = "service"  # latency and errors of the requests
 SIGNALS = (
     *(FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY),
-    *(PERFORMANCE, ESTIMATED_PERFORMANCE, SEGMENTS, FAIRNESS, SERVICE, CUSTOM),
+    *(PERFORMANCE, RECENT_PERFORMANCE, ESTIMATED_PERFORMANCE),
+    *(SEGMENTS, FAIRNESS, SERVICE, CUSTOM),
 )
 # Of parts of the rows: they have checks of the same names as those of all rows.
 OF_GROUPS = (SEGMENTS, FAIRNESS)

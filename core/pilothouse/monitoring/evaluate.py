@@ -22,6 +22,7 @@ from pilothouse.monitoring.custom_checks.evaluation import custom_checks, specs_
 from pilothouse.monitoring.domain_classifier import domain_check
 from pilothouse.monitoring.evaluated_settings import SETTINGS, SOURCE, settings_json
 from pilothouse.monitoring.group_signals import group_checks
+from pilothouse.monitoring.metric_history import checks_with_history
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.notifications import outbox
 from pilothouse.monitoring.pca_reconstruction import reconstruction_check
@@ -151,6 +152,10 @@ def evaluate_window(
     )
     own = custom_checks(store, (deployment, model, version), specs, baseline, rows, config)
     assessment = replace(assessment, checks=(*assessment.checks, *of_groups, *own))
+    recent = checks_with_history(
+        store, (deployment, model, version), span, config, assessment.checks, performance.coverage
+    )
+    assessment = replace(assessment, checks=(*assessment.checks, *recent))
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
     compared_with = {**assessment.profile["reference"], SOURCE: baseline.source}
     details |= {"reference": compared_with, SETTINGS: settings_json(config)}

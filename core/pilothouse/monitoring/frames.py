@@ -18,6 +18,7 @@ from pilothouse.monitoring.checks import (
     PERFORMANCE,
     PREDICTION_DRIFT,
     PRIMARY,
+    RECENT_PERFORMANCE,
     SIGNALS,
 )
 from pilothouse.monitoring.ranking import rank_columns
@@ -285,7 +286,8 @@ def trend(
     """One check's scores over a deployment's windows, oldest first; columns as in `TREND`.
 
     The check "primary" is the metric that decided on each window. Estimated metrics and those of
-    segments have the names of observed ones, and come only where `signal` asks for them.
+    recent windows or segments have the names of observed ones, and come only where `signal` asks
+    for them.
     """
     window_columns = {"window": "id"} | {n: n for n in ("start", "end", "model", "version", "zone")}
     chosen = [
@@ -308,7 +310,7 @@ def trend(
     if column is not None:
         query = query.where(CheckResult.column == column)
     if signal is None:
-        others = (ESTIMATED_PERFORMANCE, *OF_GROUPS)
+        others = (ESTIMATED_PERFORMANCE, RECENT_PERFORMANCE, *OF_GROUPS)
         query = query.where(col(CheckResult.signal).not_in(others))
     else:
         query = query.where(CheckResult.signal == signal)

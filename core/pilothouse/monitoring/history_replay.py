@@ -7,7 +7,7 @@ windows whose observed primary metric was beyond its tolerance and chance by the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from pilothouse.models.signature import Signature
 from pilothouse.monitoring import alert_rules, monitors
 from pilothouse.monitoring.alert_rules import AlertRuleSpec
 from pilothouse.monitoring.alert_state import Episode, combine, episodes
+from pilothouse.monitoring.assessment import Assessment
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
     DRIFTED_SHARE,
@@ -27,9 +28,11 @@ from pilothouse.monitoring.checks import (
     NOT_EVALUATED,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    RECENT_PERFORMANCE,
     Check,
 )
 from pilothouse.monitoring.drift import drift_tests
+from pilothouse.monitoring.metric_history import JudgedMetric, recent_of
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import monitored_metrics
 from pilothouse.monitoring.reference_profile import output_columns
@@ -133,6 +136,7 @@ class _Judged:
 
 
 Alerts = list[tuple[AlertRuleSpec, Episode]]
+History = Sequence[tuple[Window, StoredWindow]]
 
 
 def replay(
@@ -151,7 +155,8 @@ def replay(
     rules_tried = _changed_rules(rules_now, rules)
     names = _watched_checks((present, tried), (*rules_now, *rules_tried))
     history = _history(session, deployment, present, names)
-    judged = [_judge(window, stored, tried) for window, stored in history]
+    assessments = rejudged(history, tried)
+    judged = [_judged(*item, after) for item, after in zip(history, assessments, strict=True)]
 
     starts = [item.window.start for item in judged]
     falls = [item.fall for item in judged]
@@ -296,8 +301,24 @@ def _kinds(signature: Signature, windows: Iterable[Sequence[tuple[Any, ...]]]) -
     return kinds
 
 
-def _judge(window: Window, stored: StoredWindow, config: MonitorConfig) -> _Judged:
-    tried = rejudge(stored, config)
+def rejudged(history: History, config: MonitorConfig) -> list[Assessment]:
+    """The windows, oldest first, by a config; those before a window count in its recent ones."""
+    has_recent = any(c.signal == RECENT_PERFORMANCE for _, stored in history for c in stored.checks)
+    assessments: list[Assessment] = []
+    earlier: list[JudgedMetric] = []
+    for window, stored in history:
+        assessment = rejudge(stored, config)
+        metric = _primary(assessment.checks)
+        if has_recent and metric is not None:
+            newest = JudgedMetric.of_window(window, metric)
+            recent = recent_of(newest, earlier, config)
+            assessment = replace(assessment, checks=(*assessment.checks, *recent))
+            earlier.insert(0, newest)
+        assessments.append(assessment)
+    return assessments
+
+
+def _judged(window: Window, stored: StoredWindow, tried: Assessment) -> _Judged:
     return _Judged(
         window,
         stored,

@@ -102,6 +102,7 @@ class StoredWindow:
 def rejudge(window: StoredWindow, config: MonitorConfig) -> Assessment:
     """The window's checks by a config; those that need another score than the stored stay.
 
+    Without that of recent windows, which follows from those of several windows.
     Messages may be those of the stored judgement. The assessment has no profile.
     """
     of_groups = [check for check in window.checks if check.signal in OF_GROUPS]

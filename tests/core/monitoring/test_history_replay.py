@@ -18,7 +18,7 @@ from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring import history_replay, monitors
 from pilothouse.monitoring.alert_rules import AlertRuleSpec
 from pilothouse.monitoring.alert_state import episodes, evaluate
-from pilothouse.monitoring.rejudging import StoredChance, rejudge
+from pilothouse.monitoring.rejudging import StoredChance
 
 JUDGEMENT = ("signal", "check", "column", "status", "score", "warn", "threshold", "primary")
 CHANCE = ("noise", "noise_level", "p_value", "standard_error", "reference_error")
@@ -104,8 +104,8 @@ def test_with_its_own_settings_a_history_is_what_is_stored(desk: Any, seed: int)
     for number in range(8):
         random_week(desk, number, 100 * seed + number)
     config, windows = history(desk)
-    for window, stored in windows:
-        judged = rejudge(stored, config)
+    assessments = history_replay.rejudged(windows, config)
+    for (window, stored), judged in zip(windows, assessments, strict=True):
         equal_checks(judged.checks, stored.checks)
         for name in history_replay.STATUSES:
             assert getattr(judged, name) == getattr(window, name)
@@ -140,7 +140,7 @@ def test_a_replay_says_what_an_evaluation_with_these_settings_stores(
     replay = desk.monitoring.replay("late", settings)
     with desk.store.read() as session:
         config = monitors.checked_settings(session, before[0][1].config, settings)
-    judged = [rejudge(stored, config) for _, stored in before]
+    judged = history_replay.rejudged(before, config)
 
     desk.monitoring.monitor("late", **settings)
     for number in range(6):

@@ -39,8 +39,8 @@ def judged(desk: Any, frame: pd.DataFrame, week: int = 0) -> tuple[pd.DataFrame,
 
 
 def by_check(results: pd.DataFrame) -> pd.DataFrame:
-    """Results by check and column; estimated metrics have the names of observed ones."""
-    one_each = results[results["signal"] != "estimated_performance"]
+    """Results by check and column; estimated and recent metrics have the names of observed ones."""
+    one_each = results[~results["signal"].isin(("estimated_performance", "recent_performance"))]
     return one_each.set_index(["check", "column"])
 
 

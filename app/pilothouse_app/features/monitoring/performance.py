@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.monitoring.check_titles import check_title
-from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE, LABEL_COVERAGE, PERFORMANCE
+from pilothouse.monitoring.check_titles import check_title, signal_title
+from pilothouse.monitoring.checks import (
+    ESTIMATED_PERFORMANCE,
+    LABEL_COVERAGE,
+    PERFORMANCE,
+    RECENT_PERFORMANCE,
+)
 from pilothouse.monitoring.reference_text import reference_sentences
 from pilothouse_app import charts
 from pilothouse_app.charts.curves import STORED_CURVES
@@ -84,7 +89,11 @@ def _metrics(results: pd.DataFrame, metrics: dict[str, Metric]) -> None:
             key="window_no_metrics",
         )
         return
-    rows = [_metric_row(row, metrics) for row in records(chosen)]
+    observed = results[results["signal"].isin((PERFORMANCE, RECENT_PERFORMANCE))]
+    rows = [
+        _metric_row(row, metrics) | {"title": signal_title(row["signal"], row["check"])}
+        for row in records(observed)
+    ]
     frame = pd.DataFrame(rows)
     table(frame, METRICS, key="window_metrics", alt="Observed metrics", ids="title")
 

@@ -18,6 +18,7 @@ from pilothouse.monitoring.checks import (
     FAIL,
     NOT_EVALUATED,
     PERFORMANCE,
+    RECENT_PERFORMANCE,
 )
 from pilothouse.monitoring.notifications.severity import (
     DRIFT,
@@ -165,7 +166,7 @@ def _breaks_schema(result: CheckResult) -> bool:
 def _explained_by(rule: AlertRule) -> tuple[str, ...]:
     """The signals whose alerts an alert of this rule stands for."""
     if rule.signal == PERFORMANCE:
-        return (*DRIFT, ESTIMATED_PERFORMANCE)
+        return (*DRIFT, RECENT_PERFORMANCE, ESTIMATED_PERFORMANCE)
     return DRIFT if rule.check in SCHEMA_CHECKS else ()
 
 

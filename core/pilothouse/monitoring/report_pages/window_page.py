@@ -23,6 +23,7 @@ from pilothouse.monitoring.checks import (
     OK,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    RECENT_PERFORMANCE,
     SEGMENTS,
     SERVICE,
     WARN,
@@ -184,9 +185,14 @@ def _tiles(report: WindowReport) -> Html:
 
 
 def _metric_tiles(report: WindowReport) -> list[Tile]:
-    """The primary metric, observed and estimated, beside the reference."""
+    """The primary metric, observed, of recent windows, and estimated, beside the reference."""
     made = []
-    for signal, title in ((PERFORMANCE, "{}"), (ESTIMATED_PERFORMANCE, "{}, estimated")):
+    titles = {
+        PERFORMANCE: "{}",
+        RECENT_PERFORMANCE: "{}, recent windows",
+        ESTIMATED_PERFORMANCE: "{}, estimated",
+    }
+    for signal, title in titles.items():
         for row in report.of_signal(signal):
             if not row["primary"]:
                 continue
