@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import streamlit as st
 
 from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
@@ -20,7 +19,6 @@ from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.name_input import name_input
-from pilothouse_app.components.table import number_column, table, text_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import server_url, workspace
 from pilothouse_app.features.deployments.code_examples import curl_command, example_label
@@ -30,6 +28,7 @@ from pilothouse_app.features.deployments.external_form import (
     read_preview,
 )
 from pilothouse_app.features.deployments.launch import current_versions, switch_form
+from pilothouse_app.features.deployments.row_problems import row_problems
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -229,20 +228,7 @@ def upload_report(name: str) -> None:
         f"{plural(report['labels'], 'label')} taken, {count(report['refused_labels'])} refused.",
         icon=":material/help:" if refused else ":material/check:",
     )
-    if report["problems"]:
-        frame = pd.DataFrame(report["problems"]).assign(id=lambda f: f.index.astype(str))
-        table(
-            frame,
-            {
-                "row": number_column("Row", 0, width=70),
-                "column": text_column("Column", width=160),
-                "message": text_column("What is wrong"),
-            },
-            key="prediction_problems",
-            alt="Rows that were refused",
-            ids="id",
-            height=min(38 + 30 * len(frame), 260),
-        )
+    row_problems(report["problems"], "prediction_problems", "Rows that were refused")
 
 
 def send_view(deployment: DeploymentInfo) -> None:

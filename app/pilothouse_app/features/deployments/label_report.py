@@ -12,7 +12,8 @@ import streamlit as st
 from pilothouse.kit.spreadsheets import to_csv
 from pilothouse_app.components.formats import count, day, plural
 from pilothouse_app.components.kpis import Kpi, kpi_row
-from pilothouse_app.components.table import number_column, table, text_column
+from pilothouse_app.components.table import table, text_column
+from pilothouse_app.features.deployments.row_problems import row_problems
 
 if TYPE_CHECKING:
     from pilothouse.deployments.label_report import LabelReport
@@ -43,7 +44,7 @@ def label_counts(report: dict[str, Any]) -> None:
             Kpi("Unreadable", count(report["unreadable"]), "rows that are left out"),
         ]
     )
-    _problems(report)
+    row_problems(report["problems"], "label_problems", "Rows that cannot be read")
 
 
 def _few(ids: list[str]) -> str:
@@ -64,7 +65,7 @@ def label_report(report: dict[str, Any]) -> None:
         f"{'; '.join(_facts(report))}. {ending} {_windows(report)}",
         icon=":material/check:" if is_whole else ":material/help:",
     )
-    _problems(report)
+    row_problems(report["problems"], "label_problems", "Rows that cannot be read")
     if not unmatched:
         return
 
@@ -109,21 +110,3 @@ def _windows(report: dict[str, Any]) -> str:
     first, last = day(report["first_event"]), day(report["last_event"])
     span = f"of {first}" if first == last else f"from {first} to {last}"
     return f"Windows with these predictions ({span}) are evaluated again."
-
-
-def _problems(report: dict[str, Any]) -> None:
-    if not report["problems"]:
-        return
-    frame = pd.DataFrame(report["problems"]).assign(id=lambda f: f.index.astype(str))
-    table(
-        frame,
-        {
-            "row": number_column("Row", 0, width=70),
-            "column": text_column("Column", width=160),
-            "message": text_column("What is wrong"),
-        },
-        key="label_problems",
-        alt="Rows that cannot be read",
-        ids="id",
-        height=min(38 + 30 * len(frame), 260),
-    )
