@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from pilothouse_app import charts
 from pilothouse_app.charts.base import MAX_NAME_LENGTH, distinct, literal, plain
+from pilothouse_app.charts.step_graph import GraphStep
 
 A = "<b>n</b><br>%{x} &lt;i&gt; {a|b} <extra></extra>"
 B = "<a href='javascript:1'>&amp;</a> %{y:.2%} $x$ {b} {c0}"
@@ -107,6 +108,9 @@ EPISODES = pd.DataFrame(
 CALLS: Mapping[str, Mapping[str, Any]] = {
     "annotated.annotated_timeline": {
         "metric": TREND, "drift": TREND, "events": EVENTS, "estimate": TREND, "title": A,
+    },
+    "step_graph.step_graph": {
+        "steps": [GraphStep(A, B, "failed"), GraphStep(B, A)], "edges": [(A, B)], "chosen": A,
     },
     "bars.ranked": {"frame": LABELLED, "label": "label", "value": "value", "title": A},
     "bars.two_distributions": {"frame": BINS, "names": (A, B), "title": A},

@@ -66,7 +66,7 @@ def step_graph(
         x=[where[step.name][0] for step in steps],
         y=[where[step.name][1] for step in steps],
         mode="text",
-        text=[f"<b>{literal(s.name, MAX_NAME)}</b><br>{literal(s.note, MAX_NAME)}" for s in steps],
+        text=[f"{literal(s.name, MAX_NAME)}<br>{literal(s.note, MAX_NAME)}" for s in steps],
         customdata=[[literal(step.name), literal(step.note)] for step in steps],
         textfont={"color": colours.text, "size": 12},
         hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",

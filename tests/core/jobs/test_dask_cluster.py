@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +25,8 @@ from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.training import TrainingSpec
 from pilothouse.workspace import Workspace
 
-distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+pytest.importorskip("distributed", reason="the extra dask is not installed")
+CLUSTER = Path(__file__).parents[2] / "harness" / "local_cluster.py"
 WHOLE = (0.0, 1.0)
 FUNCTIONS = "harness.dask_functions"
 TRAIN = "pilothouse.training.job_functions:train_one"
@@ -28,14 +34,18 @@ TRAIN = "pilothouse.training.job_functions:train_one"
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,
-        worker_dashboard_address=None,
-    ) as cluster:
-        yield cluster.scheduler_address
+    paths = os.pathsep.join(path for path in sys.path if path)  # those of pytest, for the workers
+    with subprocess.Popen(
+        [sys.executable, str(CLUSTER)],
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.send_signal(signal.SIGINT)
 
 
 @pytest.fixture

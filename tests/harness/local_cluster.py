@@ -1,0 +1,22 @@
+"""A Dask LocalCluster of two worker processes; prints its address and runs until it is ended.
+
+A program of its own, because the workers import the main module of whoever starts them, and that of
+a pytest-xdist worker cannot be imported.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        worker_dashboard_address=None,
+    ) as cluster:
+        print(cluster.scheduler_address, flush=True)  # noqa: T201
+        threading.Event().wait()
