@@ -17,7 +17,7 @@ import pytest
 
 from harness.running_instance import run_instance
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
 START = datetime(2026, 1, 5, tzinfo=UTC)
 FEATURES = ("age", "visits", "plan")
 

@@ -12,6 +12,7 @@ from harness.serving import trained, workspace_of
 from pilothouse.deployments import Deployments
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(300)
 def test_each_line_of_every_process_is_an_ecs_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

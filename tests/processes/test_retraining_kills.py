@@ -85,6 +85,7 @@ def kill_during(folder: Path, is_running: Callable[[], bool], what: str) -> None
         process.wait()
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_a_retraining_that_is_killed_in_every_step_ends_in_one_proposal(tmp_path: Path) -> None:
     folder = tmp_path / "workspace"
