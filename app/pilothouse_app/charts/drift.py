@@ -56,7 +56,9 @@ def drift_heatmap(
     )
 
     chart.update_yaxes(showgrid=False, ticksuffix="  ", type="category")
-    return chart.update_xaxes(type="category", nticks=14, tickangle=0)
+    # Names of hours are twice as long as those of days.
+    most = 7 if "%H" in date_pattern(starts) else 14
+    return chart.update_xaxes(type="category", nticks=most, tickangle=0)
 
 
 def distributions(frame: pd.DataFrame, *, dark: bool, most_ticks: int = 8) -> go.Figure:

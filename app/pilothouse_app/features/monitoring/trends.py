@@ -52,8 +52,9 @@ def _ends(window: dict[str, Any]) -> tuple[str, str]:
     """When a window begins, and until when it lasts."""
     start, end, zone = window["start"], window["end"], window["zone"]
     began, _, until = span_text(start, end, zone).partition(" to ")
-    if until and is_of_days(start, end, zone):
-        began = f"{start.astimezone(zone_named(zone or DEFAULT_ZONE)):%-d %b}"
+    if until:  # which says the year
+        pattern = "%-d %b" if is_of_days(start, end, zone) else "%-d %b, %H:%M"
+        began = start.astimezone(zone_named(zone or DEFAULT_ZONE)).strftime(pattern)
     return began, f"to {until}" if until else ""
 
 

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+SPAN_WIDTH, MAX_SPAN_WIDTH = 176, 380  # of days, and of hours in a zone with a long name
 Height = int | Literal["stretch", "content"]
 
 
-def window_columns(metric: str, output: str) -> dict[str, Any]:
+def window_columns(metric: str, output: str, width: int = SPAN_WIDTH) -> dict[str, Any]:
     """The columns of a table of windows, with the titles of its metric and its output."""
     columns = {
-        "span": name_column("Window", width=176),
+        "span": name_column("Window", width=width),
         "status": status_column(width=92),
         "version": number_column("Version", 0, width=66),
         "value": text_column(metric, width=110),
@@ -55,7 +56,10 @@ def window_table(windows: pd.DataFrame, metrics: dict[str, Metric], *, height: H
         value=[metric_text(metrics.get(key), value) for key, value in pairs],
         output=[metric_text(None, row.get(output)) for row in rows["output_summary"]],
     )
-    columns = window_columns(metric_title(metrics, keys[-1]) if keys else "", output)
+    longest = max(map(len, rows["span"]), default=0)
+    width = max(SPAN_WIDTH, min(7 * longest, MAX_SPAN_WIDTH))
+    title = metric_title(metrics, keys[-1]) if keys else ""
+    columns = window_columns(title, output, width)
     table(rows, columns, key="windows", alt="Windows", opens=("window", "id"), height=height)
 
 
