@@ -14,15 +14,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.prediction_log import journal
 from pilothouse.deployments.prediction_log.line_tables import joined
-from pilothouse.deployments.prediction_log.parquet_statistics import ColumnRange, parts_within
+from pilothouse.deployments.prediction_log.parquet_statistics import (
+    ColumnRange,
+    may_hold,
+    parts_within,
+)
 from pilothouse.deployments.prediction_log.repeated_ids import maybe_repeated
 from pilothouse.deployments.prediction_log.segment_rows import (
     LABELS,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MERGED = "-to-"
+MICROSECOND = timedelta(microseconds=1)
 DAY = "date="
 SCATTERED = "scattered"  # rows of so many dates that a file for each would be too many
 MAX_TRIES = 100  # to read files while they are being merged
@@ -86,12 +90,15 @@ class LogQuery:
 
     def ranges(self, tree: str) -> list[ColumnRange]:
         """Where values of columns lie in the rows that are asked for."""
-        chosen = [ColumnRange("received_at", *(self.received or (None, None)))]
-        if tree in DATED_BY:
+        chosen: list[ColumnRange] = []
+        if self.received is not None:
+            first, end = self.received
+            chosen.append(ColumnRange("received_at", first, end - MICROSECOND))
+        if (self.start, self.end) != (None, None):
             chosen.append(ColumnRange(DATED_BY[tree], self.start, self.end))
         if self.ids is not None and len(self.ids):
             chosen.append(ColumnRange("prediction_id", min(self.ids), max(self.ids)))
-        return [part for part in chosen if (part.low, part.high) != (None, None)]
+        return chosen
 
 
 def journal_folder(workspace: Path, deployment: str) -> Path:
@@ -286,8 +293,6 @@ def _read(
 def _stored(folder: Path, tree: str, query: LogQuery, enough: int | None) -> list[pa.Table]:
     """The tables of the files asked for; of the newest segments until there are enough rows."""
     files = parquet_files(folder, query.start, query.end)
-    if query.received is not None:
-        files = [path for path in files if _may_hold(path, *query.received)]
     if enough is None:
         return readable_tables(files, tree, query)
     result: list[pa.Table] = []
@@ -299,42 +304,18 @@ def _stored(folder: Path, tree: str, query: LogQuery, enough: int | None) -> lis
     return result
 
 
-def _may_hold(path: Path, start: datetime, end: datetime) -> bool:
-    """Whether a file may have a row that was received in a span."""
-    received = _received(path)
-    return received is None or (received[0] < end and received[1] >= start)
-
-
-@lru_cache(maxsize=10_000)
-def _received(path: Path) -> tuple[datetime, datetime] | None:
-    """When the first and the last row of a file were received, which never changes.
-
-    None when its footer does not say so, or cannot be read: whoever reads it then says why.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        metadata = pq.read_metadata(path)
-        number = metadata.schema.names.index("received_at")
-        groups = [metadata.row_group(n).column(number) for n in range(metadata.num_row_groups)]
-        statistics = [group.statistics for group in groups if group.num_values]
-        if any(one is None or not one.has_min_max for one in statistics) or not statistics:
-            return None
-        return min(one.min for one in statistics), max(one.max for one in statistics)
-    except (OSError, ValueError, pa.ArrowException):
-        return None
-
-
 def readable_tables(files: Iterable[Path], tree: str, query: LogQuery) -> list[pa.Table]:
     """The rows that are asked for of the readable files, one file in memory at a time.
 
     The other files are logged once, and listed by `doctor`.
     """
     result = []
+    ranges = query.ranges(tree)
     for path in files:
+        if ranges and not may_hold(path, ranges):
+            continue
         try:
-            table = checked_parquet(path, tree, query.columns, query.ranges(tree))
+            table = checked_parquet(path, tree, query.columns, ranges)
         except DamagedFile as damaged:
             report(path, damaged)
             continue

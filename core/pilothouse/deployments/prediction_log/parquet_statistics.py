@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pilothouse.deployments.prediction_log.stored_columns import present_name
 
 if TYPE_CHECKING:
     from pyarrow.parquet import FileMetaData
+
+COMPARED = ("prediction_id", "event_at", "label_at", "received_at")
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,41 @@ def whole_extent(
     if not extents or len(extents) < len(parts):
         return None
     return min(low for low, _ in extents), max(high for _, high in extents)
+
+
+def may_hold(path: Path, ranges: Sequence[ColumnRange]) -> bool:
+    """Whether a file may have a row within all ranges; one that cannot be read may.
+
+    Raises FileNotFoundError when it was merged meanwhile. PERF: of a file that has none, the footer
+    is read once in a process.
+    """
+    extents = file_extents(path)
+    return all(_may_be_within(extents.get(part.column), part) for part in ranges)
+
+
+@lru_cache(maxsize=20_000)
+def file_extents(path: Path) -> Mapping[str, tuple[Any, Any]]:
+    """The smallest and the largest ids and times of a file by column, which never change.
+
+    Columns whose footer does not say so are missing. Raises FileNotFoundError when the file was
+    merged meanwhile.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as source:
+            file = pq.ParquetFile(source)
+            schema, metadata = file.schema_arrow, file.metadata
+    except FileNotFoundError:
+        if path.is_symlink():
+            return {}
+        raise
+    except (OSError, ValueError, pa.ArrowException):
+        return {}
+    present = {name: present_name(name, schema.metadata) for name in schema.names}
+    extents = {column: whole_extent(metadata, present, column) for column in COMPARED}
+    return {column: values for column, values in extents.items() if values is not None}
 
 
 def _may_be_within(values: tuple[Any, Any] | None, part: ColumnRange) -> bool:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.prediction_log import journal, log
-from pilothouse.deployments.prediction_log.parquet_statistics import whole_extent
+from pilothouse.deployments.prediction_log.parquet_statistics import file_extents
 from pilothouse.deployments.prediction_log.segment_rows import LABELS, PREDICTIONS, tables
-from pilothouse.deployments.prediction_log.stored_columns import present_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +47,7 @@ def prediction_times(
     query = log.LogQuery(start, end, TIMES)
     yield from _live(workspace, deployment, PREDICTIONS, query)
     for path in log.parquet_files(log.tree_folder(workspace, PREDICTIONS, deployment), start, end):
-        if (times := file_times(path)) is None or is_needed(times):
+        if is_needed(file_times(path)):
             yield from log.readable_tables([path], PREDICTIONS, query)
 
 
@@ -74,8 +73,7 @@ def _with_news(
 ) -> Iterator[pa.Table]:
     yield from _live(workspace, deployment, LABELS, query)
     for path in log.parquet_files(log.tree_folder(workspace, LABELS, deployment)):
-        times = file_times(path)
-        received = times.received if times is not None else None
+        received = file_times(path).received
         if since is None or received is None or received[1] > since:
             yield from log.readable_tables([path], LABELS, query)
 
@@ -110,26 +108,10 @@ def _ids_of(parts: list[pa.Table]) -> set[str]:
     return {word for part in parts for word in part["prediction_id"].to_pylist()}
 
 
-def file_times(path: Path) -> FileTimes | None:
-    """What the footer of a file says; None when it cannot be read.
-
-    Raises FileNotFoundError when it was merged meanwhile.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with path.open("rb") as source:
-            file = pq.ParquetFile(source)
-            schema, metadata = file.schema_arrow, file.metadata
-    except FileNotFoundError:
-        if path.is_symlink():
-            return None
-        raise
-    except (OSError, ValueError, pa.ArrowException):
-        return None
-    present = {name: present_name(name, schema.metadata) for name in schema.names}
-    return FileTimes(*(whole_extent(metadata, present, name) for name in TIMES))
+def file_times(path: Path) -> FileTimes:
+    """What the footer of a file says. Raises FileNotFoundError when it was merged meanwhile."""
+    extents = file_extents(path)
+    return FileTimes(extents.get("event_at"), extents.get("received_at"))
 
 
 def _live(workspace: Path, deployment: str, tree: str, query: log.LogQuery) -> Iterator[pa.Table]:
