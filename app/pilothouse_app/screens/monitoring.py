@@ -70,7 +70,7 @@ def render() -> None:
     name = _deployment(names)
     if not is_monitored(name):
         with header("Monitoring"):
-            pass
+            _deployment_link(name)
         _bar(names, name)
         _not_monitored(name)
         return
@@ -116,7 +116,6 @@ def _bar(names: Sequence[str], name: str, windows: pd.DataFrame | None = None) -
         # The first name is the widget's default: Streamlit leaves defaults out of the address.
         first = name if query_param("rule") else names[0]
         choose_one("monitoring_deployment", names, "Deployment", default=first)
-        link(address("deployment", name), "Deployment", icon=":material/rocket_launch:")
         if view == "rules":
             add_rule_button(name)
         if view == "settings":
@@ -126,7 +125,12 @@ def _bar(names: Sequence[str], name: str, windows: pd.DataFrame | None = None) -
     return view
 
 
+def _deployment_link(name: str) -> None:
+    link(address("deployment", name), "Deployment", icon=":material/rocket_launch:")
+
+
 def _commands(name: str) -> None:
+    _deployment_link(name)
     retrain_button(name)
     if st.button(
         "Evaluate now",
