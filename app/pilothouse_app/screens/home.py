@@ -27,6 +27,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.attention.items import attention_line
 from pilothouse_app.features.experiments.formatting import display_frame
 from pilothouse_app.features.home.overview import Overview, is_new, overview
+from pilothouse_app.features.monitoring.alerts import ALL, SCOPES
 from pilothouse_app.features.pipelines.progress import job_line
 from pilothouse_app.features.pipelines.start import demo_button
 
@@ -133,7 +134,7 @@ def _alerts_address(now: Overview) -> PageAddress:
     """The only open alert, else the inbox of all deployments, which the tile counts."""
     if len(now.alerts) == 1:
         return address("alert", str(now.alerts[0]["id"]))
-    return screen("monitoring", monitoring_view="Alerts", alerts_scope="all")
+    return screen("monitoring", monitoring_view="Alerts", alerts_scope=SCOPES[ALL])
 
 
 def _traffic(now: Overview, span: str) -> None:
