@@ -118,27 +118,7 @@ def watchable_checks(
     from pilothouse.monitoring.service_checks import SERVICE_CHECKS
 
     defaults = MonitorConfig()
-    watched = {PRIMARY: OTHERS[PRIMARY]} if metrics else {}
-    checks = [
-        WatchableCheck(title, PERFORMANCE, key, "worse_than_tolerated", 1.0)
-        for key, title in (watched | dict(metrics)).items()
-    ]
-    checks += [
-        WatchableCheck(
-            signal_title(ESTIMATED_PERFORMANCE, key),
-            ESTIMATED_PERFORMANCE,
-            key,
-            "worse_than_tolerated",
-            1.0,
-        )
-        for key in metrics
-        if key in estimated
-    ]
-    if metrics:
-        title = signal_title(RECENT_PERFORMANCE, PRIMARY)
-        checks.append(
-            WatchableCheck(title, RECENT_PERFORMANCE, PRIMARY, "worse_than_tolerated", 0.1)
-        )
+    checks = _of_metrics(metrics, estimated) if metrics else []
     title = OTHERS[DRIFTED_SHARE]
     checks.append(
         WatchableCheck(title, FEATURE_DRIFT, DRIFTED_SHARE, "above", defaults.drifted_share)
@@ -164,6 +144,24 @@ def watchable_checks(
                 WatchableCheck(of_score, PREDICTION_DRIFT, name, "above", test.limits.fail)
             )
     return checks
+
+
+def _of_metrics(metrics: Mapping[str, str], estimated: Collection[str]) -> list[WatchableCheck]:
+    """Metrics on labelled rows, estimated ones, and the one that decides over recent windows."""
+
+    def worse(title: str, signal: str, check: str, tolerances: float = 1.0) -> WatchableCheck:
+        return WatchableCheck(title, signal, check, "worse_than_tolerated", tolerances)
+
+    watched = {PRIMARY: OTHERS[PRIMARY]} | dict(metrics)
+    return [
+        *(worse(title, PERFORMANCE, key) for key, title in watched.items()),
+        *(
+            worse(signal_title(ESTIMATED_PERFORMANCE, key), ESTIMATED_PERFORMANCE, key)
+            for key in metrics
+            if key in estimated
+        ),
+        worse(signal_title(RECENT_PERFORMANCE, PRIMARY), RECENT_PERFORMANCE, PRIMARY, 0.1),
+    ]
 
 
 def _of_groups(groups: Mapping[str, Collection[str]]) -> list[WatchableCheck]:

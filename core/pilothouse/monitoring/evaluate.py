@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,19 @@ from pilothouse.kit.clock import from_ms
 from pilothouse.monitoring import alerts, baselines, monitors, window_data, window_store
 from pilothouse.monitoring.alert_rules import RETRAIN
 from pilothouse.monitoring.assessment import assess
-from pilothouse.monitoring.chosen_inputs import chosen_inputs, with_inputs
+from pilothouse.monitoring.checks import Check
+from pilothouse.monitoring.chosen_inputs import ChosenInputs, chosen_inputs, with_inputs
 from pilothouse.monitoring.custom_checks.evaluation import custom_checks, specs_of
+from pilothouse.monitoring.custom_checks.spec import CustomCheckSpec
 from pilothouse.monitoring.domain_classifier import domain_check
 from pilothouse.monitoring.evaluated_settings import SETTINGS, SOURCE, settings_json
 from pilothouse.monitoring.group_signals import group_checks
-from pilothouse.monitoring.metric_history import checks_with_history
+from pilothouse.monitoring.metric_history import (
+    JudgedMetric,
+    deciding_metric,
+    earlier_metrics,
+    recent_of,
+)
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.notifications import outbox
 from pilothouse.monitoring.pca_reconstruction import reconstruction_check
@@ -31,6 +39,7 @@ from pilothouse.monitoring.performance import (
     compute_performance,
     missing_labels,
 )
+from pilothouse.monitoring.recent_checks import is_measured
 from pilothouse.monitoring.reference_profile import ReferenceProfile, monitored_inputs
 from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import Window
@@ -123,39 +132,19 @@ def evaluate_window(
         before = sent_before(store, (deployment, model, version), span)
         profile = sent_columns(profile, frame, before)
         rows = with_columns(rows, profile)
-    settings = json.dumps(config.judging, sort_keys=True)
-    specs = specs_of(store, deployment)
-    # What was sent before belongs to it: volume and silence are judged against earlier windows.
-    content = window_data.content_digest(
-        frame, rows, digest, settings, repr(traffic), *map(repr, specs)
-    )
+    own_checks = specs_of(store, deployment)
+    content = _content(frame, rows, digest, config, traffic, own_checks)
     unexpected = window_data.unexpected_columns(frame, signature)
     assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
-    together = [
-        check
-        for is_tested, check in (
-            (config.domain_classifier, domain_check),
-            (config.pca_reconstruction, reconstruction_check),
-        )
-        if is_tested
+
+    of_version = store, (deployment, model, version)
+    further = [
+        *_columns_together(*of_version, rows, profile, config, chosen),
+        *group_checks(*of_version, baseline, rows, performance, config),
+        *custom_checks(*of_version, own_checks, baseline, rows, config),
+        *_recent(*of_version, span, len(frame), assessment.checks, config),
     ]
-    if together:
-        compared = (
-            baselines.reference_rows(store, deployment, model, version, config.reference_rows)
-            if chosen is None
-            else chosen.rows
-        )
-        checks = [check(compared, rows, profile, config) for check in together]
-        assessment = replace(assessment, checks=(*assessment.checks, *checks))
-    of_groups = group_checks(
-        store, (deployment, model, version), baseline, rows, performance, config
-    )
-    own = custom_checks(store, (deployment, model, version), specs, baseline, rows, config)
-    assessment = replace(assessment, checks=(*assessment.checks, *of_groups, *own))
-    recent = checks_with_history(
-        store, (deployment, model, version), span, config, assessment.checks, performance.coverage
-    )
-    assessment = replace(assessment, checks=(*assessment.checks, *recent))
+    assessment = replace(assessment, checks=(*assessment.checks, *further))
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
     compared_with = {**assessment.profile["reference"], SOURCE: baseline.source}
     details |= {"reference": compared_with, SETTINGS: settings_json(config)}
@@ -166,6 +155,64 @@ def evaluate_window(
         deployment, model, version, span, content, stored, assessment, received_until,
         reference=baseline.stored, zone=zone,
     )  # fmt: skip
+
+
+def _content(
+    frame: pd.DataFrame,
+    rows: WindowRows,
+    reference: str,
+    config: MonitorConfig,
+    traffic: Traffic | None,
+    own_checks: Sequence[CustomCheckSpec],
+) -> str:
+    """The digest of all that decides on a window's results.
+
+    What was sent before belongs to it: volume and silence are judged against earlier windows.
+    """
+    settings = json.dumps(config.judging, sort_keys=True)
+    return window_data.content_digest(
+        frame, rows, reference, settings, repr(traffic), *map(repr, own_checks)
+    )
+
+
+def _columns_together(
+    store: Store,
+    answered: tuple[str, str, int],
+    rows: WindowRows,
+    profile: ReferenceProfile,
+    config: MonitorConfig,
+    chosen: ChosenInputs | None,
+) -> list[Check]:
+    """The tests of all columns together that a monitor wants, against the rows compared with."""
+    checks = [
+        *([domain_check] if config.domain_classifier else []),
+        *([reconstruction_check] if config.pca_reconstruction else []),
+    ]
+    if not checks:
+        return []
+    compared = (
+        baselines.reference_rows(store, *answered, config.reference_rows)
+        if chosen is None
+        else chosen.rows
+    )
+    return [check(compared, rows, profile, config) for check in checks]
+
+
+def _recent(
+    store: Store,
+    answered: tuple[str, str, int],
+    span: Span,
+    rows: int,
+    checks: Sequence[Check],
+    config: MonitorConfig,
+) -> list[Check]:
+    """The deciding metric together with that of the windows before; none where none is measured."""
+    metric = deciding_metric(checks)
+    if metric is None or not is_measured(metric):
+        return []
+    deployment, model, version = answered
+    window = JudgedMetric((model, version), span, rows, metric)
+    return recent_of(window, earlier_metrics(store, deployment, window, config), config)
 
 
 def sent_columns(

@@ -26,13 +26,12 @@ from pilothouse.monitoring.checks import (
     FAIL,
     FEATURE_DRIFT,
     NOT_EVALUATED,
-    PERFORMANCE,
     PREDICTION_DRIFT,
     RECENT_PERFORMANCE,
     Check,
 )
 from pilothouse.monitoring.drift import drift_tests
-from pilothouse.monitoring.metric_history import JudgedMetric, recent_of
+from pilothouse.monitoring.metric_history import JudgedMetric, deciding_metric, recent_of
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import monitored_metrics
 from pilothouse.monitoring.reference_profile import output_columns
@@ -308,7 +307,7 @@ def rejudged(history: History, config: MonitorConfig) -> list[Assessment]:
     earlier: list[JudgedMetric] = []
     for window, stored in history:
         assessment = rejudge(stored, config)
-        metric = _primary(assessment.checks)
+        metric = deciding_metric(assessment.checks)
         if has_recent and metric is not None:
             newest = JudgedMetric.of_window(window, metric)
             recent = recent_of(newest, earlier, config)
@@ -324,13 +323,9 @@ def _judged(window: Window, stored: StoredWindow, tried: Assessment) -> _Judged:
         stored,
         tried.checks,
         {name: getattr(tried, name) for name in STATUSES},
-        _primary(metric_checks(stored, stored.config)),
-        _primary(tried.checks),
+        deciding_metric(metric_checks(stored, stored.config)),
+        deciding_metric(tried.checks),
     )
-
-
-def _primary(checks: Iterable[Check]) -> Check | None:
-    return next((c for c in checks if c.signal == PERFORMANCE and c.primary), None)
 
 
 def _episodes(

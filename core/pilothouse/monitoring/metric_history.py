@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from pilothouse.monitoring.checks import PERFORMANCE, Check
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.recent_checks import (
     MAX_WINDOWS,
-    MeasuredWindow,
     comparable,
     is_measured,
     measured_window,
     recent_checks,
 )
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
+from pilothouse.monitoring.window_store import stored_check
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage import Store
 
@@ -50,6 +50,11 @@ class JudgedMetric:
         return (self.answered, check.check, check.reference, check.reference_error)
 
 
+def deciding_metric(checks: Iterable[Check]) -> Check | None:
+    """The metric on labelled rows that decides; None where nothing is measured."""
+    return next((c for c in checks if c.signal == PERFORMANCE and c.primary), None)
+
+
 def recent_of(
     window: JudgedMetric, earlier: Iterable[JudgedMetric], config: MonitorConfig
 ) -> list[Check]:
@@ -65,36 +70,12 @@ def recent_of(
     return recent_checks([window.check], before, window.has_enough(config))
 
 
-def checks_with_history(
-    store: Store,
-    answered: tuple[str, str, int],
-    span: Span,
-    config: MonitorConfig,
-    checks: Sequence[Check],
-    labelled_share: float,
-) -> list[Check]:
-    """The check of the deciding metric of a window together with the windows before it.
-
-    `answered` are deployment, model and version; none without a metric or an earlier window.
-    """
-    current = next((check for check in checks if is_measured(check)), None)
-    if current is None:
-        return []
-    enough = current.n_current >= config.min_labelled and labelled_share >= config.min_coverage
-    with store.read() as session:
-        earlier = _earlier(session, answered, span, config, current)
-    return recent_checks(checks, earlier, enough)
-
-
-def _earlier(
-    session: Session,
-    answered: tuple[str, str, int],
-    span: Span,
-    config: MonitorConfig,
-    current: Check,
-) -> list[MeasuredWindow]:
-    """The windows before this one with enough labels, held against the same reference."""
-    deployment, model, version = answered
+def earlier_metrics(
+    store: Store, deployment: str, window: JudgedMetric, config: MonitorConfig
+) -> list[JudgedMetric]:
+    """The deciding metric of the stored windows before one, the newest first, for `recent_of`."""
+    model, version = window.answered
+    check = window.check
     query = (
         select(Window, CheckResult)
         .join(Window, of_newest_revision())
@@ -102,25 +83,22 @@ def _earlier(
             Window.deployment == deployment,
             Window.model == model,
             Window.version == version,
-            Window.end <= span.start,
+            Window.end <= window.span.start,
             col(Window.removed_at).is_(None),
             CheckResult.signal == PERFORMANCE,
             CheckResult.primary,
-            CheckResult.check == current.check,
-            CheckResult.reference == current.reference,
-            CheckResult.reference_error == current.reference_error,
+            # PERF: what cannot count is not read, so that those that can are among the newest.
+            CheckResult.check == check.check,
+            CheckResult.reference == check.reference,
+            CheckResult.reference_error == check.reference_error,
             CheckResult.n_current >= config.min_labelled,
             CheckResult.n_current >= config.min_coverage * Window.rows,
         )
         .order_by(col(Window.end).desc())
         .limit(LOOKED_AT * MAX_WINDOWS)
     )
-    windows = [
-        (
-            Span(window.start, window.end),
-            MeasuredWindow(result.score, result.standard_error, result.n_current),
-        )
-        for window, result in session.exec(query)
-        if result.score is not None and result.standard_error
-    ]
-    return comparable(windows, span, config.scheme)
+    with store.read() as session:
+        return [
+            JudgedMetric.of_window(earlier, stored_check(result))
+            for earlier, result in session.exec(query)
+        ]

@@ -50,6 +50,11 @@ def stored_window(session: Session, evaluated: EvaluatedWindow) -> Window | None
     return session.exec(query).first()
 
 
+def stored_check(result: CheckResult) -> Check:
+    """A stored result as the check that it was."""
+    return Check(**{name: getattr(result, name) for name in COLUMNS})
+
+
 def spans_before(
     session: Session, deployment: str, scheme: WindowScheme, span: Span, count: int
 ) -> list[Span]:
