@@ -6,8 +6,27 @@ from typing import Any
 
 from pilothouse.environments.job_functions import build_environment, resolve_environment
 from pilothouse.jobs import JobContext
+from pilothouse.pipelines.cleanup import closing_recipe_runs
 from pilothouse.pipelines.environments import ending_environment
-from pilothouse.pipelines.recipes.job_functions import claim_environment, run_code
+from pilothouse.pipelines.recipes.job_functions import (
+    claim_environment,
+    register_models,
+    run_code,
+)
+
+
+def run_and_name(
+    job: JobContext, recipe: str, parameters: dict[str, Any], dataset: str
+) -> dict[str, Any]:
+    """A whole run of a recipe: what `run_code` answers, its newest `run`, and the `versions` made.
+
+    Its runs are closed when it stops for good.
+    """
+    with closing_recipe_runs(job):
+        ran = run_recipe(job, recipe, parameters, dataset, (0.0, 0.95))
+    job.span(0.95, 1.0)
+    made = job.compute("name its versions", register_models, recipe=recipe, runs=ran["runs"])
+    return {"run": ran["runs"][-1], **ran, **made}
 
 
 def run_recipe(

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pilothouse.kit.parameters import Parameter
-from pilothouse.pipelines.cleanup import closing_recipe_runs
-from pilothouse.pipelines.recipe_run import run_recipe
-from pilothouse.pipelines.recipes.job_functions import register_models
+from pilothouse.pipelines.recipe_run import run_and_name
 from pilothouse.pipelines.step_kinds import StepContext, StepOutput, step_kinds
 
 
@@ -42,9 +40,5 @@ class RecipeStep:
         dataset: str = "",
     ) -> dict[str, Any]:
         """The environment, the code and its versions are durable steps."""
-        job = step.job
-        with closing_recipe_runs(job):
-            ran = run_recipe(job, recipe, parameters or {}, dataset, (0.0, 0.95))
-        job.span(0.95, 1.0)
-        made = job.compute("name its versions", register_models, recipe=recipe, runs=ran["runs"])
-        return {"run": ran["runs"][-1], "dataset": ran["dataset"], "versions": made["versions"]}
+        made = run_and_name(step.job, recipe, parameters or {}, dataset)
+        return {output.name: made[output.name] for output in RecipeStep.outputs}

@@ -6,9 +6,7 @@ from typing import Any
 
 from pilothouse.jobs import JobContext, workflows
 from pilothouse.kit.parameters import Parameter
-from pilothouse.pipelines.cleanup import closing_recipe_runs
-from pilothouse.pipelines.recipe_run import run_recipe
-from pilothouse.pipelines.recipes.job_functions import register_models
+from pilothouse.pipelines.recipe_run import run_and_name
 
 
 @workflows.register("run_recipe")
@@ -34,8 +32,4 @@ class RunRecipeWorkflow:
         dataset: str = "",
     ) -> dict[str, Any]:
         """Each part is a step; code that was killed with its worker starts anew."""
-        with closing_recipe_runs(job):
-            ran = run_recipe(job, recipe, parameters or {}, dataset, (0.0, 0.95))
-        job.span(0.95, 1.0)
-        made = job.compute("name its versions", register_models, recipe=recipe, runs=ran["runs"])
-        return {"run": ran["runs"][-1], **ran, **made}
+        return run_and_name(job, recipe, parameters or {}, dataset)

@@ -6,11 +6,12 @@ and Pilothouse does the work: the tasks need its command line, its workspace, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from pilothouse.kit.parameters import Parameter
 from pilothouse.kit.plugins import Plugins
+from pilothouse.pipelines.definitions.definition import PipelineParameter
 from pilothouse.pipelines.definitions.definition_info import PipelineInfo
 
 PARAMETERS = "PIPELINE_PARAMETERS"  # the variable with a run's parameters as JSON
@@ -44,6 +45,9 @@ class Exporter(Protocol):
         ...
 
 
+# Names of types in Python; a parameter of any other type is a text there.
+PYTHON_TYPES: Mapping[str, str] = {"integer": "int", "number": "float", "boolean": "bool"}
+
 exports: Plugins[Exporter] = Plugins(__name__, "export")
 
 
@@ -56,6 +60,11 @@ def command_of(pipeline: PipelineInfo, step: str) -> str:
         f"pilothouse pipelines run-step {pipeline.name} {step} --version {pipeline.version} "
         f'--key "${KEY}" --params-json "${PARAMETERS}"'
     )
+
+
+def defaults_last(parameters: Sequence[PipelineParameter]) -> list[PipelineParameter]:
+    """Parameters in the order in which a Python function may take them."""
+    return sorted(parameters, key=lambda parameter: parameter.default is not None)
 
 
 def identifiers(pipeline: PipelineInfo) -> dict[str, str]:

@@ -7,9 +7,12 @@ from typing import Any
 
 from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines.definitions.definition_info import PipelineInfo
-from pilothouse.pipelines.definitions.exports import exports, identifiers
-
-TYPES = {"integer": "int", "number": "float", "boolean": "bool"}
+from pilothouse.pipelines.definitions.exports import (
+    PYTHON_TYPES,
+    defaults_last,
+    exports,
+    identifiers,
+)
 
 
 @exports.register("flyte")
@@ -31,7 +34,7 @@ class FlyteExport:
     def write(pipeline: PipelineInfo, options: Mapping[str, Any]) -> str:
         """The tasks and the workflow."""
         names, definition = identifiers(pipeline), pipeline.definition
-        parameters = sorted(definition.parameters, key=lambda p: p.default is not None)
+        parameters = defaults_last(definition.parameters)
         lines = [
             f'"""{pipeline.ref} of Pilothouse as a workflow of Flyte, written by `pilothouse`.',
             "",
@@ -87,8 +90,8 @@ class FlyteExport:
 
 
 def _typed(parameter: Any) -> str:
-    return f"{parameter.name}: {TYPES.get(parameter.type, 'str')}"
+    return f"{parameter.name}: {PYTHON_TYPES.get(parameter.type, 'str')}"
 
 
 def _value(kind: str, default: Any) -> Any:
-    return float(default) if kind == "number" else default if kind in TYPES else str(default)
+    return float(default) if kind == "number" else default if kind in PYTHON_TYPES else str(default)

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pilothouse.kit.parameters import Parameter
-from pilothouse.pipelines.definitions.definition import TODAY, PipelineParameter
+from pilothouse.pipelines.definitions.definition import PipelineParameter
 from pilothouse.pipelines.definitions.definition_info import PipelineInfo
-from pilothouse.pipelines.definitions.exports import exports, identifiers
-
-TYPES = {"integer": "int", "number": "float", "boolean": "bool"}
+from pilothouse.pipelines.definitions.exports import (
+    PYTHON_TYPES,
+    defaults_last,
+    exports,
+    identifiers,
+)
 
 
 @exports.register("kubeflow")
@@ -33,7 +36,7 @@ class KubeflowExport:
     def write(pipeline: PipelineInfo, options: Mapping[str, Any]) -> str:
         """The components, the pipeline, and its compilation when the file is run."""
         names, definition = identifiers(pipeline), pipeline.definition
-        takes = [f"{p.name}: {TYPES.get(p.type, 'str')}" for p in definition.parameters]
+        takes = [f"{p.name}: {PYTHON_TYPES.get(p.type, 'str')}" for p in definition.parameters]
         passed = ", ".join(f"{p.name}={p.name}" for p in definition.parameters)
         lines = [
             f'"""{pipeline.ref} of Pilothouse for Kubeflow Pipelines, written by `pilothouse`.',
@@ -60,7 +63,7 @@ class KubeflowExport:
                 "    )",
                 "",
             ]
-        defaults = [_default(p) for p in _defaults_last(definition.parameters)]
+        defaults = [_default(p) for p in defaults_last(definition.parameters)]
         lines += [
             "",
             f"@dsl.pipeline(name={_kfp_name(pipeline.name)!r}, "
@@ -93,16 +96,11 @@ def _arguments(pipeline: PipelineInfo, step: str) -> str:
     return f"[{', '.join(parts)}]"
 
 
-def _defaults_last(parameters: tuple[PipelineParameter, ...]) -> list[PipelineParameter]:
-    return sorted(parameters, key=lambda parameter: parameter.default is not None)
-
-
 def _default(parameter: PipelineParameter) -> str:
-    kind = TYPES.get(parameter.type, "str")
+    kind = PYTHON_TYPES.get(parameter.type, "str")
     if parameter.default is None:
         return f"{parameter.name}: {kind}"
-    default = TODAY if parameter.default == TODAY else parameter.default
-    value = str(default) if kind == "str" else default
+    value = str(parameter.default) if kind == "str" else parameter.default
     return f"{parameter.name}: {kind} = {value!r}"
 
 
