@@ -1,7 +1,11 @@
-"""A worker for tests that does jobs and nothing else: `python engine_worker.py FOLDER`."""
+"""A worker for tests that does jobs and nothing else: `python engine_worker.py FOLDER [MODULE]`.
+
+The module is imported first: it registers workflows of the test's own.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -15,12 +19,17 @@ from pilothouse.workspace import open_workspace
 
 
 @contextmanager
-def engine_worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that does the jobs of a workspace until the block ends."""
+def engine_worker(folder: Path, workflows: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does the jobs of a workspace until the block ends.
+
+    `workflows` is a file with workflows of the test's own, which its name imports.
+    """
+    module = [] if workflows is None else [workflows.stem]
+    paths = [*([] if workflows is None else [str(workflows.parent)]), *sys.path]
     process = subprocess.Popen(
-        [sys.executable, __file__, str(folder)],
+        [sys.executable, __file__, str(folder), *module],
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)},
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -35,10 +44,12 @@ def engine_worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.stdout.close()
 
 
-def work(folder: str) -> None:
+def work(folder: str, *modules: str) -> None:
     """Run the engine until SIGTERM."""
     from pilothouse.jobs.engine import Engine
 
+    for module in modules:
+        importlib.import_module(module)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     engine = Engine(open_workspace(Path(folder)).store)
@@ -50,4 +61,4 @@ def work(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    work(sys.argv[1])
+    work(*sys.argv[1:])

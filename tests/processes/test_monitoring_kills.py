@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
+from harness.logged_days import log_days
 from harness.running_instance import wait_for, worker_alone
 from harness.webhook_receiver import receiving
-from pilothouse.deployments.prediction_log.stored_columns import MARK, output_column
+from pilothouse.deployments.prediction_log.stored_columns import output_column
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.settings import Settings
@@ -60,12 +59,7 @@ def prepare(workspace: Workspace) -> None:
     )
     labels = pd.DataFrame({"prediction_id": ids, "label": rows["price"]})
     labels = labels.assign(label_at=events, received_at=events)
-    for tree, table, when in (("predictions", frame, "event_at"), ("labels", labels, "label_at")):
-        for day, part in table.groupby(table[when].dt.date):
-            folder = workspace.folder / tree / NAME / f"date={day}"
-            folder.mkdir(parents=True)
-            arrow = pa.Table.from_pandas(part, preserve_index=False)
-            pq.write_table(arrow.replace_schema_metadata(dict(MARK)), folder / "0000.parquet")
+    log_days(workspace.folder, NAME, frame, labels)
 
 
 @pytest.mark.timeout(400)

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
+from harness.logged_days import log_days
 from harness.running_instance import wait_for, worker_alone
-from pilothouse.deployments.prediction_log.stored_columns import MARK, output_column
+from pilothouse.deployments.prediction_log.stored_columns import output_column
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.settings import Settings
@@ -66,12 +65,7 @@ def prepare(workspace: Workspace) -> None:
     )
     labels = pd.DataFrame({"prediction_id": ids, "label": rows["price"]})
     labels = labels.assign(label_at=frame["event_at"], received_at=received)
-    for tree, table, when in (("predictions", frame, "event_at"), ("labels", labels, "label_at")):
-        for day, part in table.groupby(table[when].dt.date):
-            folder = workspace.folder / tree / NAME / f"date={day}"
-            folder.mkdir(parents=True)
-            arrow = pa.Table.from_pandas(part, preserve_index=False)
-            pq.write_table(arrow.replace_schema_metadata(dict(MARK)), folder / "0000.parquet")
+    log_days(workspace.folder, NAME, frame, labels)
 
 
 def kill_during(folder: Path, is_running: Callable[[], bool], what: str) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import Session, select
 
+from harness.engine_worker import engine_worker
 from pilothouse.jobs import JobInfo
 from pilothouse.jobs.tables import JobSchedule
 from pilothouse.kit.settings import Settings
@@ -24,25 +23,9 @@ VOYAGE = Path(__file__).parent / "voyage.py"
 PATIENCE_S = 60
 
 
-@contextmanager
-def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    paths = [str(VOYAGE.parent), *sys.path]
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"import voyage; voyage.work({str(folder)!r})"],
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE_S)
-        finally:
-            process.kill()
-            process.stdout.close()
+def worker(folder: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """A worker that knows the workflows of these tests."""
+    return engine_worker(folder, VOYAGE)
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -1,6 +1,5 @@
-"""A worker for tests: workflows that leave a trace of every step, and a loop that runs them.
+"""Workflows for tests that leave a trace of every step.
 
-`python -c "import voyage; voyage.work(FOLDER)"` works on the jobs of a workspace until SIGTERM.
 A step named `wait-*` waits until the test puts a file of that name into the `signs` folder of the
 workspace.
 """
@@ -10,18 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pilothouse.jobs import JobContext, Progress, workflows
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.parameters import Parameter
 from pilothouse.storage import Store
-from pilothouse.workspace import open_workspace
 
 log = logging.getLogger("voyage")
 
@@ -152,17 +147,3 @@ class Unwritable:
     @staticmethod
     def run(job: JobContext) -> dict[str, Any]:
         return {"result": job.step("look", lambda: {1, 2}) and object()}
-
-
-def work(folder: str) -> None:
-    """Run the engine until SIGTERM."""
-    from pilothouse.jobs.engine import Engine
-
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    engine = Engine(open_workspace(Path(folder)).store)
-    engine.resume()
-    os.write(sys.stdout.fileno(), b"ready\n")
-    while not stop.wait(0.03):
-        engine.tick()
-    engine.close()

@@ -9,13 +9,12 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import mean_absolute_error
 
 from harness.jobs import at_once
-from pilothouse.deployments.prediction_log.stored_columns import MARK, output_column
+from harness.logged_days import log_days
+from pilothouse.deployments.prediction_log.stored_columns import output_column
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.ids import uuid7s
@@ -74,12 +73,7 @@ def history(workspace: Workspace, clock: FixedClock, answering: None) -> pd.Data
             "received_at": pd.Timestamp(clock.now()),
         }
     )
-    for tree, table, when in (("predictions", frame, "event_at"), ("labels", labels, "label_at")):
-        for day, part in table.groupby(table[when].dt.date):
-            folder = workspace.folder / tree / NAME / f"date={day}"
-            folder.mkdir(parents=True)
-            arrow = pa.Table.from_pandas(part, preserve_index=False)
-            pq.write_table(arrow.replace_schema_metadata(dict(MARK)), folder / "0000.parquet")
+    log_days(workspace.folder, NAME, frame, labels)
     return frame.assign(price=rows["price"], known=event_at + DELAY)
 
 

@@ -9,12 +9,11 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from sklearn import metrics as oracle
 
-from pilothouse.deployments.prediction_log.stored_columns import MARK, output_column
+from harness.logged_days import log_days
+from pilothouse.deployments.prediction_log.stored_columns import output_column
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.kit.ids import uuid7s
@@ -85,13 +84,7 @@ def log(workspace: Workspace, clock: FixedClock, target: str, as_text: bool = Fa
     labels = pd.DataFrame({"prediction_id": ids, "label": rows[target]})
     labels["label"] = labels["label"].astype(str) if as_text else labels["label"]
     at = {"label_at": pd.Timestamp(start), "received_at": pd.Timestamp(clock.now())}
-    trees = (("predictions", frame, "event_at"), ("labels", labels.assign(**at), "label_at"))
-    for tree, table, when in trees:
-        for day, part in table.groupby(table[when].dt.date):
-            folder = workspace.folder / tree / NAME / f"date={day}"
-            folder.mkdir(parents=True)
-            arrow = pa.Table.from_pandas(part, preserve_index=False)
-            pq.write_table(arrow.replace_schema_metadata(dict(MARK)), folder / "0000.parquet")
+    log_days(workspace.folder, NAME, frame, labels.assign(**at))
 
 
 def retrain(workspace: Workspace) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
