@@ -21,6 +21,7 @@ TAGS = {
     "predictions": "Predictions, labels and health",
     "lists": "Lists",
     "details": "Details",
+    "pipelines": "Pipelines",
 }
 HTTP_INTRO = """\
 The server listens on `http://127.0.0.1:5050` unless another port is set. Bodies are JSON.
@@ -34,7 +35,8 @@ parts of the request are invalid, and 503 comes with `Retry-After`:
 ```
 
 [Deployments](../deployments.md) describes the bodies of predictions and labels. The MLflow REST API
-(`/api/2.0/mlflow/…`, `/api/2.0/mlflow-artifacts/…`) has [a page of its own](mlflow.md)."""
+(`/api/2.0/mlflow/…`, `/api/2.0/mlflow-artifacts/…`) has [a page of its own](mlflow.md);
+those of pipelines have [examples](../pipeline-files.md#pipelines-over-http)."""
 PYTHON_INTRO = """\
 `pilothouse.open_workspace(path)` returns a workspace; each noun is one attribute of it. A command
 is one transaction and writes the [audit log](../activity.md). A query returns a pandas DataFrame or
@@ -135,7 +137,10 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 def _query(operation: dict[str, Any]) -> str:
     parameters = [p for p in operation.get("parameters", []) if p["in"] == "query"]
-    return "<br>".join(
-        f"`{p['name']}` = {p['schema']['default']}, at most {p['schema']['maximum']:,}"
-        for p in parameters
-    )
+    return "<br>".join(f"`{p['name']}`{_range(p['schema'])}" for p in parameters)
+
+
+def _range(schema: dict[str, Any]) -> str:
+    """The default and the largest value of a query parameter, where it has them."""
+    default = f" = {schema['default']}" if schema.get("default") not in (None, "") else ""
+    return default + (f", at most {schema['maximum']:,}" if "maximum" in schema else "")

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 
 import pilothouse
-from pilothouse.http.serialisation import records, to_bytes
+from pilothouse.http import pipelines
+from pilothouse.http.serialisation import json_answer, records
+from pilothouse.kit.asgi import Message, Receive, Scope, Send, error_response, read_body, respond
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
 from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.workspace import Workspace
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pilothouse.server")
 MAX_ROWS = 10_000
+MAX_BODY = 1 << 20
 HOT_ROUTES = (
     ("post", "/v2/models/{deployment}/infer", "Predict (Open Inference Protocol v2)."),
     ("get", "/v2/models/{deployment}", "The input and output tensors of a deployment."),
@@ -50,7 +54,10 @@ def build(store: Store) -> Any:
     workspace = Workspace(store)
     _lists(app, workspace)
     _details(app, workspace)
+    app.include_router(pipelines.routes(workspace))
+    app.add_middleware(BoundedBody)
     app.add_exception_handler(PilothouseError, _error_response)
+    app.add_exception_handler(RequestValidationError, _invalid_response)
 
     for kind in (DBAPIError, OSError):
         app.add_exception_handler(kind, _unexpected_error_response)
@@ -59,10 +66,34 @@ def build(store: Store) -> Any:
     return app
 
 
+class BoundedBody:
+    """Middleware that reads a request's body first, and refuses one beyond `MAX_BODY`."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await read_body(scope, receive, MAX_BODY)
+        except Invalid as refused:
+            await respond(send, error_response(refused))
+            return
+        first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return first.pop() if first else await receive()
+
+        await self._app(scope, replay, send)
+
+
 def _lists(app: FastAPI, workspace: Workspace) -> None:
     def listing(path: str, summary: str, frame_of: Callable[[int], pd.DataFrame]) -> None:
         def answer(limit: int = Query(100, ge=1, le=MAX_ROWS)) -> Response:
-            return _json(records(frame_of(limit).head(limit)))
+            return json_answer(records(frame_of(limit).head(limit)))
 
         app.get(f"/api/{path}", summary=summary, operation_id=path, tags=["lists"])(answer)
 
@@ -81,27 +112,23 @@ def _lists(app: FastAPI, workspace: Workspace) -> None:
 def _details(app: FastAPI, workspace: Workspace) -> None:
     @app.get("/api/runs/{run}", summary="One run.", tags=["details"])
     def run(run: str) -> Response:
-        return _json(workspace.experiments.run(run))
+        return json_answer(workspace.experiments.run(run))
 
     @app.get("/api/models/{model}/versions", summary="A model's versions.", tags=["details"])
     def versions(model: str) -> Response:
-        return _json(records(workspace.registry.versions(model)))
+        return json_answer(records(workspace.registry.versions(model)))
 
     @app.get("/api/deployments/{name}", summary="One deployment.", tags=["details"])
     def deployment(name: str) -> Response:
-        return _json(workspace.deployments.deployment(name))
+        return json_answer(workspace.deployments.deployment(name))
 
     @app.get("/api/deployments/{name}/traffic", summary="Traffic over time.", tags=["details"])
     def traffic(name: str, hours: float = Query(24.0, gt=0, le=24 * 366)) -> Response:
-        return _json(records(workspace.deployments.traffic(name, hours)))
+        return json_answer(records(workspace.deployments.traffic(name, hours)))
 
     @app.get("/api/jobs/{job}", summary="One job.", tags=["details"])
     def job(job: str) -> Response:
-        return _json(workspace.jobs.job(job))
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(to_bytes(value), status, media_type="application/json")
+        return json_answer(workspace.jobs.job(job))
 
 
 async def _error_response(_: Request, error: Exception) -> Response:
@@ -109,10 +136,20 @@ async def _error_response(_: Request, error: Exception) -> Response:
     body: dict[str, Any] = {"error": error.message, "hint": error.hint, "code": error.code}
     if isinstance(error, Invalid):
         body["fields"] = error.fields
-    answer = _json(body, error.status)
+    answer = json_answer(body, error.status)
     if isinstance(error, Unavailable):
         answer.headers["retry-after"] = "1"
     return answer
+
+
+async def _invalid_response(request: Request, error: Exception) -> Response:
+    """What FastAPI has found wrong, in the words of `Invalid`."""
+    assert isinstance(error, RequestValidationError)
+    fields = {
+        ".".join(str(part) for part in fault["loc"][1:]) or "body": str(fault["msg"])
+        for fault in error.errors()
+    }
+    return await _error_response(request, Invalid.of_fields("the request cannot be used", fields))
 
 
 async def _unexpected_error_response(request: Request, error: Exception) -> Response:

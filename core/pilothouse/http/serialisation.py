@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from fastapi import Response
 
 from pilothouse.kit.clock import to_ms
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 def to_bytes(value: Any) -> bytes:
     """Any value of the API as JSON; NaN and infinities become null."""
     return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS | _OURS)
+
+
+def json_answer(value: Any, status: int = 200) -> Response:
+    """A response whose body is `to_bytes` of the value."""
+    return Response(to_bytes(value), status, media_type="application/json")
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

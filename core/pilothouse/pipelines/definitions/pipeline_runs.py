@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
@@ -89,28 +90,73 @@ def _begin_run(
     parameters: Mapping[str, Any],
 ) -> PipelineRun:
     job = session.get(Job, job_id)
-    first = session.get(PipelineRun, job.retry_of) if job is not None and job.retry_of else None
-    common: dict[str, Any] = {
-        "id": job_id,
-        "job_id": job_id,
-        "requested_by": store.actor,
-        "created_at": job.created_at if job is not None else store.now(),
-    }
-    if first is not None:
-        copied = ("pipeline", "version", "parameters", "forked_from", "from_step")
-        row = PipelineRun(**common, **{name: getattr(first, name) for name in copied})
+    if job is not None and (again := _row_of_retry(session, job)) is not None:
+        row, first = again
         session.add(row)
         session.flush()
-        _copy_finished_steps(session, first.id, job_id)
+        _copy_finished_steps(session, first, job_id)
         return row
 
-    info = registration.require_version(session, pipeline, version)
-    today = common["created_at"].date()
-    values = read_parameters(info.definition, parameters, today)
-    row = PipelineRun(pipeline=info.name, version=info.version, parameters=values, **common)
+    began = job.created_at if job is not None else store.now()
+    row = _row(session, job_id, pipeline, version, parameters, began, store.actor)
     session.add(row)
     session.flush()
     return row
+
+
+def _row(
+    session: Session,
+    job_id: str,
+    pipeline: str,
+    version: int | None,
+    parameters: Mapping[str, Any],
+    created_at: datetime,
+    actor: str,
+) -> PipelineRun:
+    """The row of a job's run, not added yet. Raises NotFound, Invalid."""
+    info = registration.require_version(session, pipeline, version)
+    values = read_parameters(info.definition, parameters, created_at.date())
+    return PipelineRun(
+        id=job_id,
+        job_id=job_id,
+        pipeline=info.name,
+        version=info.version,
+        parameters=values,
+        requested_by=actor,
+        created_at=created_at,
+    )
+
+
+def _row_of_retry(session: Session, job: Job) -> tuple[PipelineRun, str] | None:
+    """The row of a retry, not added yet, and the run it continues; None for another job."""
+    first = session.get(PipelineRun, job.retry_of) if job.retry_of else None
+    if first is None:
+        return None
+    copied = ("pipeline", "version", "parameters", "forked_from", "from_step")
+    row = PipelineRun(
+        id=job.id,
+        job_id=job.id,
+        requested_by=job.requested_by,
+        created_at=job.created_at,
+        **{name: getattr(first, name) for name in copied},
+    )
+    return row, first.id
+
+
+def _begun_or_waiting(session: Session, run: str) -> PipelineRun:
+    """The row of a run, or the one that its job will write when it begins. Raises NotFound."""
+    row = session.get(PipelineRun, run)
+    if row is not None:
+        return row
+    job = session.get(Job, run)
+    if job is None or job.kind != registration.RUN_JOB:
+        raise NotFound(f"no run {run!r} of a pipeline.")
+    if (again := _row_of_retry(session, job)) is not None:
+        return again[0]
+    args = job.args
+    values = args.get("parameters") or {}
+    about = (args["pipeline"], args.get("version"), values)
+    return _row(session, run, *about, job.created_at, job.requested_by)
 
 
 def _copy_finished_steps(session: Session, first: str, run: str) -> None:
@@ -241,7 +287,7 @@ def _take(session: Session, row: PipelineStepRun, run: str) -> None:
 
 def run_info(session: Session, run: str) -> PipelineRunInfo:
     """A run with its steps. Raises NotFound."""
-    row = require(session, run)
+    row = _begun_or_waiting(session, run)
     definition = registration.definition_of_version(session, row.pipeline, row.version)
     job = session.get(Job, row.job_id) if row.job_id else None
     rows = {item.step: item for item in _steps(session, run)}
@@ -303,7 +349,7 @@ def _state(session: Session, row: PipelineRun) -> tuple[str, Any]:
 def step_log(store: Store, run: str, step: str, max_bytes: int) -> str:
     """What a step wrote to the log of its job, at most its last bytes. Raises NotFound, Invalid."""
     with store.read() as session:
-        row = require(session, run)
+        row = _begun_or_waiting(session, run)
         registration.definition_of_version(session, row.pipeline, row.version).step(step)
         done = session.get(PipelineStepRun, (run, step))
     if done is None or done.job_id is None:
