@@ -24,6 +24,7 @@ from pilothouse.data.api import Data
 from pilothouse.deployments.api import Deployments
 from pilothouse.environments.api import Environments
 from pilothouse.experiments.api import Experiments
+from pilothouse.governance.api import Governance
 from pilothouse.interop.importing.api import Imports
 from pilothouse.jobs.api import Jobs
 from pilothouse.monitoring.api import Monitoring
@@ -41,7 +42,7 @@ PROCESSES = ("up", "app", "server", "worker", "completion")
 APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
-    *(Training, Environments),
+    *(Training, Environments, Governance),
 )
 
 # Methods that no command calls, each with the reason.

@@ -216,6 +216,9 @@ def test_the_management_api_speaks_for_the_workspace(caller: httpx.Client) -> No
     ):
         answer = caller.get(f"/api/{noun}")
         assert (answer.status_code, type(answer.json())) == (200, list), noun
+    assert type(caller.get("/api/production").json()) is list
+    assert caller.get("/api/production?at=2001-01-01T00:00:00").json() == []
+    assert caller.get("/api/production?at=yesterday").status_code == 422
     assert [row["version"] for row in caller.get("/api/models/late/versions").json()] == [2, 1]
     traffic = caller.get("/api/deployments/flights/traffic?hours=1").json()
     assert type(traffic) is list

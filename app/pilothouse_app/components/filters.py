@@ -159,6 +159,22 @@ def days(key: str, label: str, *, resets: str = "") -> tuple[datetime | None, da
     return chosen[0], chosen[1] + timedelta(days=1) if len(chosen) > 1 else None
 
 
+def end_of_day(key: str, label: str) -> datetime | None:
+    """The end of a day in UTC that is chosen in the address; None for now."""
+    picked = st.date_input(
+        label,
+        value=None,
+        key=key,
+        label_visibility="collapsed",
+        width=150,
+        bind="query-params",
+        persist_state="session",
+    )
+    if not isinstance(picked, date):
+        return None
+    return datetime(picked.year, picked.month, picked.day, tzinfo=UTC) + timedelta(days=1)
+
+
 def _as_days(picked: object) -> list[date]:
     """While the second day is not chosen yet, there is one; a single day is not a sequence."""
     if isinstance(picked, date):

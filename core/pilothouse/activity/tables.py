@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Index
 from sqlmodel import Field
 
 from pilothouse.storage.tables import Json, Table, Utc
@@ -14,6 +15,7 @@ class ActivityEntry(Table, table=True):
     """One command: actor, verb and object, the values before and after, its link in the chain."""
 
     __tablename__ = "activity_entry"
+    __table_args__ = (Index(None, "kind", "at"),)
 
     seq: int | None = Field(default=None, primary_key=True)
     at: datetime = Field(sa_type=Utc, index=True)

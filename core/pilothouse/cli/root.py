@@ -36,6 +36,11 @@ COMMANDS = {
         "Pipelines, retraining, evaluation.",
     ),
     "recipes": ("pilothouse.cli.recipes", "recipes", "Training code of your own, run as jobs."),
+    "governance": (
+        "pilothouse.cli.governance",
+        "governance",
+        "What was in production when, and why.",
+    ),
     "jobs": ("pilothouse.cli.jobs", "jobs", "Jobs: durable work of the worker."),
     "schedules": ("pilothouse.cli.schedules", "schedules", "Jobs by a clock."),
     "attention": ("pilothouse.cli.attention", "attention", "What needs a person."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from pilothouse.storage import Json, Seal, Table, Utc
@@ -40,6 +40,7 @@ class DatasetVersion(Table, table=True):
             name="uq_data_dataset_version_dataset_number",  # see revision 0012
         ),
         UniqueConstraint("dataset", "content_hash"),
+        Index(None, "created_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
@@ -50,7 +50,12 @@ class Revision(Table, table=True):
     seal: ClassVar[Seal | None] = Seal(
         group_by=("deployment", "seq"), former_names={"version": "number"}
     )
-    __table_args__ = (UniqueConstraint("deployment", "seq"),)
+    __table_args__ = (
+        UniqueConstraint("deployment", "seq"),
+        Index(None, "deployment", "at", "seq"),
+        Index(None, "model", "at"),
+        Index(None, "at"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     deployment: str = Field(foreign_key="deployments_deployment.name", index=True)

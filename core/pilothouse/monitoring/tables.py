@@ -112,6 +112,7 @@ class Window(Table, table=True):
             name="uq_monitoring_window_deployment_start_end_model_number",  # see revision 0012
         ),
         Index(None, "deployment", "start"),
+        Index(None, "model", "version", "created_at"),
     )
 
     id: str = Field(primary_key=True)
@@ -295,7 +296,7 @@ class AlertEvent(Table, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     alert_id: str = Field(foreign_key="monitoring_alert.id", index=True)
-    at: datetime = Field(sa_type=Utc)
+    at: datetime = Field(sa_type=Utc, index=True)
     before: str
     after: str
     by: str

@@ -76,7 +76,7 @@ class RetrainingDecision(Table, table=True):
     """
 
     __tablename__ = "pipelines_retraining_decision"
-    __table_args__ = (Index(None, "deployment", "at"),)
+    __table_args__ = (Index(None, "deployment", "at"), Index(None, "at"))
     seal: ClassVar[Seal | None] = Seal()
 
     id: str = Field(primary_key=True)

@@ -55,6 +55,8 @@ class ModelVersion(Table, table=True):
         CheckConstraint("run_id IS NOT NULL OR import_source <> ''", name="has_a_source"),
         CheckConstraint("length(digest) = 64", name="has_an_artifact"),
         Index(None, "model", "stage"),
+        Index(None, "model", "created_at", "version"),
+        Index(None, "created_at"),
     )
 
     model: str = Field(primary_key=True, foreign_key="registry_model.name")
@@ -141,6 +143,9 @@ class StageChange(Table, table=True):
             ["model", "version"], ["registry_version.model", "registry_version.version"]
         ),
         Index(None, "model", "at"),
+        Index(None, "after", "at"),
+        Index(None, "model", "version", "at"),
+        Index(None, "at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -204,6 +209,10 @@ class Promotion(Table, table=True):
             postgresql_where=text("status = 'pending'"),
         ),
         Index(None, "status", "requested_at"),
+        Index(None, "model", "requested_at"),
+        Index(None, "requested_at"),
+        Index(None, "model", "decided_at"),
+        Index(None, "decided_at"),
     )
 
     id: str = Field(primary_key=True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pilothouse.deployments import Deployments
     from pilothouse.environments import Environments
     from pilothouse.experiments import Experiments
+    from pilothouse.governance import Governance
     from pilothouse.interop.importing.api import Imports
     from pilothouse.monitoring import Monitoring
     from pilothouse.monitoring.notifications.notifications import Notifications
@@ -127,6 +128,13 @@ class Workspace:
         from pilothouse.monitoring.notifications.notifications import Notifications
 
         return Notifications(self.store)
+
+    @cached_property
+    def governance(self) -> Governance:
+        """What was in production when and why, over all rooms."""
+        from pilothouse.governance import Governance
+
+        return Governance(self.store)
 
     @cached_property
     def attention(self) -> Attention:

@@ -1,0 +1,32 @@
+"""History: production on the day in the address, the decision beside it, and empty days."""
+
+from __future__ import annotations
+
+
+def shown(page) -> str:
+    return "\n".join(str(each.value) for each in page.markdown)
+
+
+def test_without_a_model_it_says_how_one_comes_to_production(visit):
+    page = visit("history")
+    assert not page.exception
+    assert "Nothing is in production" in shown(page)
+
+
+def test_production_now_stands_with_its_decision(tour):
+    page = tour("history")
+    assert not page.exception
+    rows = page.dataframe[0].value
+    assert list(rows["version"]) == ["late 1"]
+    assert list(rows["served"]) == ["late"]
+    assert "the first" in shown(page)
+    assert "Revision 1, launched" in shown(page)
+
+
+def test_the_day_in_the_address_is_answered_for_its_end(tour):
+    assert list(tour("history", history_day="2026-03-01").dataframe[0].value["version"]) == [
+        "late 1"
+    ]
+    page = tour("history", history_day="2026-02-28")
+    assert not page.exception
+    assert "No version was in production at the end of 28 Feb 2026" in shown(page)

@@ -1,0 +1,65 @@
+"""The history of 10,000 versions and 100,000 activities: what is asked of it, each in CPU time.
+
+200 models of 50 versions, with their moves between stages, promotions and deployments, and the
+audit log. `ours` is the slowest question's median; the reference is the goal of 100 ms.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from harness.synthetic_history import BEGAN, SyntheticHistory
+from pilothouse.workspace import Workspace, open_workspace
+
+MODELS, VERSIONS, ACTIVITIES, ROUNDS, GOAL_MS = 200, 50, 100_000, 9, 100.0
+YEAR = BEGAN + timedelta(days=120)
+WEEK = timedelta(days=7)
+
+
+def measure() -> dict[str, Any]:
+    """The median of some rounds of every question."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = open_workspace(Path(folder))
+        SyntheticHistory(MODELS, VERSIONS, ACTIVITIES).insert(workspace.store)
+        took = {name: _timed(question) for name, question in _questions(workspace).items()}
+        workspace.store.engine.dispose()
+    slowest = max(took.values())
+    return {
+        "work": "history",
+        "ours": round(slowest, 1),
+        "reference": GOAL_MS,
+        "ratio": round(GOAL_MS / slowest, 2),
+        "unit": "CPU ms of the slowest question",
+        "reference_is": "the goal",
+        "versions": MODELS * VERSIONS,
+        "activities": ACTIVITIES,
+        **{name: round(value, 1) for name, value in took.items()},
+    }
+
+
+def _questions(workspace: Workspace) -> dict[str, Callable[[], object]]:
+    registry, governance = workspace.registry, workspace.governance
+    return {
+        "in_production": lambda: governance.in_production(YEAR),
+        "in_production_now": governance.in_production,
+        "registry_list": lambda: (registry.model_count(), registry.model_list()),
+        "registry_search": lambda: (registry.model_count("17"), registry.model_list("17")),
+        "versions_of_a_model": lambda: registry.versions("model_0017"),
+        "activities": lambda: workspace.activity.entries(routine=False),
+    }
+
+
+def _timed(question: Callable[[], object]) -> float:
+    """CPU milliseconds of the median round."""
+    times = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        question()
+        times.append(1000 * (time.process_time() - began))
+    return statistics.median(times)
