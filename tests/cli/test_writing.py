@@ -183,3 +183,19 @@ def test_a_prediction_is_one_line(
 ) -> None:
     answer = {"prediction_id": "p-1", "prediction": prediction, "outputs": outputs}
     assert prediction_line(answer) == line
+
+
+def test_a_card_is_written_by_commands(
+    call: Call, ask: Call, workspace: Workspace, tmp_path: Path
+) -> None:
+    register(workspace.store, "late", b"a model")
+    before = ask("models", "card", "late", "1")
+    after = ask("models", "card", "late", "1", "--set", "licence=mit", "--set", "factors=old lines")
+    assert after["filled"] == before["filled"] + 2
+    assert "Intended use (--set intended_use=...)" in call("models", "card", "late", "1").out
+    assert call("models", "card", "late", "1", "--set", "colour=red").code == 2
+    file = tmp_path / "README.md"
+    ask("models", "card", "late", "1", "--markdown", "--output", str(file))
+    assert "license: mit" in file.read_text()
+    assert call("models", "card", "late", "1", "--html").out.startswith("<!DOCTYPE html>")
+    assert [row["revision"] for row in ask("models", "card-history", "late", "1")] == [1]

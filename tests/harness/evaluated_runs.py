@@ -35,8 +35,12 @@ def log_evaluated(
     added: Mapping[str, Any] | None = None,
     held_out: str = "d1",
     documents: bool = True,
+    model: bytes = b"",
 ) -> str:
-    """A finished run that answered `raw` on rows with these labels, as training keeps it."""
+    """A finished run that answered `raw` on rows with these labels, as training keeps it.
+
+    With the bytes of a `model` it can be registered.
+    """
     task = task_of(signature)
     decided = task.decide(signature, [list(row) for row in raw])
     columns = {key: np.array(values) for key, values in decided.items()}
@@ -63,5 +67,7 @@ def log_evaluated(
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     room.log_artifact(run, "reference.parquet", buffer.getvalue())
+    if model:
+        room.log_artifact(run, "model/model.joblib", model)
     room.finish(run)
     return run

@@ -220,6 +220,11 @@ def test_the_management_api_speaks_for_the_workspace(caller: httpx.Client) -> No
     assert caller.get("/api/production?at=2001-01-01T00:00:00").json() == []
     assert caller.get("/api/production?at=yesterday").status_code == 422
     assert [row["version"] for row in caller.get("/api/models/late/versions").json()] == [2, 1]
+    card = caller.get("/api/models/late/versions/1/card").json()
+    assert (card["ref"], card["complete"]) == ("late@1", False)
+    assert caller.get("/api/models/late/versions/1/card.md").text.startswith("---\n")
+    assert caller.get("/api/models/late/versions/1/card.html").text.startswith("<!DOCTYPE html>")
+    assert caller.get("/api/models/late/versions/9/card").status_code == 404
     traffic = caller.get("/api/deployments/flights/traffic?hours=1").json()
     assert type(traffic) is list
     missing = caller.get("/api/deployments/none")

@@ -22,7 +22,7 @@ COMMANDS = {
     "runs": ("pilothouse.cli.runs", "runs", "Runs of experiments, and their comparison."),
     "train": ("pilothouse.cli.training", "train", "Train a model on a dataset version."),
     "trainers": ("pilothouse.cli.training", "trainers", "The kinds of model to train."),
-    "models": ("pilothouse.cli.models", "models", "Registered models, gates and promotions."),
+    "models": ("pilothouse.cli.model_cards", "models", "Registered models, gates and promotions."),
     "evaluate": ("pilothouse.cli.scoring", "evaluate", "Evaluate a version on labelled rows."),
     "predict": ("pilothouse.cli.scoring", "predict", "Predict the rows of a dataset."),
     "deployments": ("pilothouse.cli.deployments", "deployments", "Served model versions."),

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 
 import pilothouse
-from pilothouse.http import governance, pipelines
+from pilothouse.http import governance, model_cards, pipelines
 from pilothouse.http.serialisation import json_answer, records
 from pilothouse.kit.asgi import Message, Receive, Scope, Send, error_response, read_body, respond
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
@@ -54,6 +54,7 @@ def build(store: Store) -> Any:
     workspace = Workspace(store)
     _lists(app, workspace)
     _details(app, workspace)
+    app.include_router(model_cards.routes(workspace))
     app.include_router(pipelines.routes(workspace))
     app.include_router(governance.routes(workspace))
     app.add_middleware(BoundedBody)

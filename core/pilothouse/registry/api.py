@@ -26,6 +26,8 @@ from pilothouse.registry import (
     versions,
 )
 from pilothouse.registry.approval import ApprovalInfo
+from pilothouse.registry.cards import card_revisions, model_card
+from pilothouse.registry.cards.model_card import ModelCard
 from pilothouse.registry.code_audit import AuditInfo
 from pilothouse.registry.description import Description, InUse
 from pilothouse.registry.evidence import ChampionComparison
@@ -271,6 +273,36 @@ class Registry(Service):
         with self._store.write(durable=True) as session:
             info = versions.find(session, model, version)
             approval.revoke(session, self._store, info, reason)
+
+    def card(self, model: str, version: int | str) -> ModelCard:
+        """The model card of a version, by its number or an alias: from evidence and from people.
+
+        Its `markdown()` has the front matter of the Hugging Face Hub, its `html()` is one file with
+        charts. What is not known is said as not known. Raises NotFound.
+        """
+        with self._store.read() as session:
+            return model_card.model_card(session, self._store, model, version)
+
+    def edit_card(
+        self, model: str, version: int, changes: Mapping[str, str], reason: str = ""
+    ) -> ModelCard:
+        """Write the parts of a card that only people know, by the names of its `fields`.
+
+        Each change is a new revision of the whole. A version begins with the texts of the version
+        before it; saving, also without a change, confirms them for this one. Raises NotFound,
+        Invalid that names each wrong field.
+        """
+        with self._store.write(durable=True) as session:
+            card_revisions.edit(session, self._store, model, version, changes, reason)
+            return model_card.model_card(session, self._store, model, version)
+
+    def card_history(self, model: str, version: int) -> pd.DataFrame:
+        """What was written in a version's card, newest first.
+
+        Columns: revision, written_at, written_by, reason, fields, carried_from. Raises NotFound.
+        """
+        with self._store.read() as session:
+            return card_revisions.history(session, model, version)
 
     def assess(
         self, model: str, version: int, stage: str, evidence: EvidenceInput = None

@@ -12,6 +12,7 @@ from pilothouse.activity.seals import key_columns
 from pilothouse.experiments import late_writes
 from pilothouse.registry.tables import (
     Alias,
+    CardRevision,
     CodeApproval,
     Model,
     ModelTag,
@@ -32,6 +33,7 @@ OF_VERSION: tuple[Any, ...] = (
     ModelVersionOrigin,
     VersionEvaluation,
     CodeApproval,
+    CardRevision,
 )
 
 

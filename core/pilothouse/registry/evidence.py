@@ -50,6 +50,22 @@ class TrialFact:
 
 
 @dataclass(frozen=True)
+class CardFact:
+    """How complete the candidate's model card is: `missing` names the required parts without text.
+
+    `carried_from` is the former version whose texts it has, None when they were saved for this
+    one; `revision` and `digest` say which texts they are.
+    """
+
+    filled: int
+    total: int
+    missing: tuple[str, ...] = ()
+    carried_from: int | None = None
+    revision: int = 0
+    digest: str = ""
+
+
+@dataclass(frozen=True)
 class TaskFacts:
     """What the candidate's kind of model is measured by: its metrics, the primary one first.
 
@@ -134,6 +150,7 @@ class Evidence:
     trial: TrialFact | None = None
     task: TaskFacts | None = None
     incomparable: str = ""
+    card: CardFact | None = None
 
     def kind(self, metric: str) -> MetricKind:
         """The kind of a metric: the task's, with the direction that people set in `directions`."""

@@ -18,6 +18,7 @@ from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.models.tasks import task_of
 from pilothouse.registry import evaluations, load_trials, stages, versions
+from pilothouse.registry.cards.model_card import card_fact
 from pilothouse.registry.evidence import (
     ChampionComparison,
     ContractFact,
@@ -187,6 +188,7 @@ def _evidence(
         trial=load_trials.find(session, candidate),
         task=TaskFacts.of(candidate.signature),
         incomparable="" if champion is None else why_incomparable(candidate, champion),
+        card=card_fact(session, model, version),
     )
 
 

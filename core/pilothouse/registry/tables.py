@@ -317,3 +317,27 @@ class GatePolicy(Table, table=True):
     gates: list[dict[str, Any]] = Field(sa_type=Json)
     changed_at: datetime = Field(sa_type=Utc)
     changed_by: str
+
+
+class CardRevision(Table, table=True):
+    """What people wrote in the card of a version, as a whole; each change is a new revision.
+
+    `carried_from` is the version whose texts the first revision began with.
+    """
+
+    __tablename__ = "registry_card_revision"
+    seal: ClassVar[Seal | None] = Seal()
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
+        ),
+    )
+
+    model: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    texts: dict[str, str] = Field(sa_type=Json)
+    carried_from: int | None = None
+    reason: str = ""
+    written_at: datetime = Field(sa_type=Utc)
+    written_by: str

@@ -40,6 +40,7 @@ TABLE_NOUNS = {
     "pipelines_retraining_decision": "retraining decision",
     "pipelines_retraining_policy": "retraining policy of",
     "registry_alias": "alias",
+    "registry_card_revision": "card revision",
     "registry_code_approval": "approval of the code of",
     "registry_gate_policy": "gate policy before",
     "registry_model": "model",

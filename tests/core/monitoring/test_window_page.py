@@ -21,11 +21,11 @@ from pilothouse import __version__
 from pilothouse.activity import record
 from pilothouse.cli.root import root
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.kit.pages.markup import Html, clip, tag
+from pilothouse.kit.pages.svg_axes import Scale, ticks
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.monitoring.performance import MonitoredMetric
-from pilothouse.monitoring.report_pages.markup import Html, clip, tag
 from pilothouse.monitoring.report_pages.period_page import MAX_MAPPED, read_period
-from pilothouse.monitoring.report_pages.svg_axes import Scale, ticks
 from pilothouse.monitoring.report_pages.svg_timeline import status_map
 from pilothouse.monitoring.report_pages.value_text import MetricText
 from pilothouse.monitoring.windows import Span

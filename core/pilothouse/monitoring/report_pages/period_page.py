@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session, col, select
 
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.kit.pages.markup import Html, clip, join, tag
+from pilothouse.kit.pages.page_layout import (
+    TableColumn,
+    Tile,
+    bullets,
+    paragraph,
+    section,
+    table,
+    tiles,
+)
 from pilothouse.monitoring import frames, monitors, timeline
 from pilothouse.monitoring.alert_rules import rule_title
 from pilothouse.monitoring.checks import (
@@ -23,18 +33,7 @@ from pilothouse.monitoring.checks import (
 )
 from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.ranking import BREACHED, deciding_checks
-from pilothouse.monitoring.report_pages.markup import Html, clip, join, tag
-from pilothouse.monitoring.report_pages.page_layout import (
-    TableColumn,
-    Tile,
-    badge,
-    bullets,
-    document,
-    paragraph,
-    section,
-    table,
-    tiles,
-)
+from pilothouse.monitoring.report_pages.page_layout import badge, document
 from pilothouse.monitoring.report_pages.svg_timeline import (
     EVENT_KINDS,
     event_mark,

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pilothouse.kit.pages.markup import Html, clip
+from pilothouse.kit.pages.page_layout import TableColumn, paragraph, section, table
 from pilothouse.monitoring.check_titles import check_title
 from pilothouse.monitoring.checks import ERROR, FAIL, INSUFFICIENT, OK, WARN
-from pilothouse.monitoring.report_pages.markup import Html, clip
-from pilothouse.monitoring.report_pages.page_layout import (
-    TableColumn,
-    badge,
-    paragraph,
-    section,
-    table,
-)
+from pilothouse.monitoring.report_pages.page_layout import badge
 from pilothouse.monitoring.report_pages.value_text import number
 from pilothouse.monitoring.service_checks import NO_REQUESTS, SERVICE_CHECKS
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pilothouse.monitoring.binning import format_number
-from pilothouse.monitoring.frames import bins
-from pilothouse.monitoring.plain_json import plain_rows
-from pilothouse.monitoring.report_pages.markup import Html, clip, decimal, tag
-from pilothouse.monitoring.report_pages.svg_axes import (
+from pilothouse.kit.pages.markup import Html, clip, decimal, tag
+from pilothouse.kit.pages.svg_axes import (
     Scale,
     chart,
     evenly,
     horizontal_grid,
     ticks,
 )
+from pilothouse.monitoring.binning import format_number
+from pilothouse.monitoring.frames import bins
+from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.report_pages.value_text import share
 
 WIDTH, HEIGHT = 340.0, 150.0

@@ -7,8 +7,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from pilothouse.monitoring.report_pages.markup import Html, clip, decimal, tag
-from pilothouse.monitoring.report_pages.svg_axes import (
+from pilothouse.kit.pages.markup import Html, clip, decimal, tag
+from pilothouse.kit.pages.svg_axes import (
     Scale,
     chart,
     evenly,

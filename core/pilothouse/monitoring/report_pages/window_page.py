@@ -9,6 +9,17 @@ from typing import Any
 
 from sqlmodel import Session
 
+from pilothouse.kit.pages.markup import Html, clip, join, tag
+from pilothouse.kit.pages.page_layout import (
+    TableColumn,
+    Tile,
+    bullets,
+    named_values,
+    paragraph,
+    section,
+    table,
+    tiles,
+)
 from pilothouse.monitoring import baselines, explain, frames, monitors, window_store
 from pilothouse.monitoring.binning import format_number
 from pilothouse.monitoring.check_titles import check_title, signal_title
@@ -36,19 +47,7 @@ from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.ranking import BREACHED, rank_columns
 from pilothouse.monitoring.reference_text import reference_sentences
-from pilothouse.monitoring.report_pages.markup import Html, clip, join, tag
-from pilothouse.monitoring.report_pages.page_layout import (
-    TableColumn,
-    Tile,
-    badge,
-    bullets,
-    document,
-    named_values,
-    paragraph,
-    section,
-    table,
-    tiles,
-)
+from pilothouse.monitoring.report_pages.page_layout import badge, document
 from pilothouse.monitoring.report_pages.signal_sections import groups_section, service_section
 from pilothouse.monitoring.report_pages.svg_bars import distribution_bars
 from pilothouse.monitoring.report_pages.value_text import (

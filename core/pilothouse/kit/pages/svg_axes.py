@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pilothouse.monitoring.report_pages.markup import Html, tag
+from pilothouse.kit.pages.markup import Html, tag
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""HTML pages that stand alone: one file, without a script, light and dark, on paper too."""
