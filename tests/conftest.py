@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
 from pilothouse.workspace import Workspace, open_workspace
+
+# Commands and programs of the tests decide too, and the account that they run as never does.
+os.environ.setdefault("PILOTHOUSE_ACTOR", "ada")
 
 VOYAGE_S = 480.0
 SAIL = ("tests/journeys/", "tests/processes/test_voyage.py")

@@ -8,6 +8,7 @@ from pilothouse_app.components.charting import dark
 from pilothouse_app.components.errors import error_boundary
 from pilothouse_app.components.layout import inject_css
 from pilothouse_app.components.links import follow_pending
+from pilothouse_app.components.person import ask_for_pending, person_button
 from pilothouse_app.components.toasts import show_toasts
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.screens import pages, parent_list
@@ -36,6 +37,9 @@ def main() -> None:
     show_toasts()
     with error_boundary(parent_list(page.url_path)):
         st.sidebar.markdown(f":small[:gray[Workspace: {workspace().folder.name}]]")
+        with st.sidebar:
+            person_button()
+        ask_for_pending()
         page.run()
 
 

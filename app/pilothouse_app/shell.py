@@ -1,6 +1,7 @@
-"""The script beside Streamlit's own: history and tables by keyboard, put into the page it serves.
+"""The script beside Streamlit's own: history, tables by keyboard and the name of the person.
 
-Streamlit has no option for either. `static/shell.js` says what it changes and why.
+It is put into the page that Streamlit serves, which has no option for any of them.
+`static/shell.js` says what it changes and why.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from pilothouse.interop.importing.api import Imports
 from pilothouse.jobs.api import Jobs
 from pilothouse.monitoring.api import Monitoring
 from pilothouse.monitoring.notifications.notifications import Notifications
+from pilothouse.people.api import People
 from pilothouse.pipelines.api import Pipelines
 from pilothouse.pipelines.definitions.definitions import PipelineDefinitions
 from pilothouse.pipelines.recipes.recipes import Recipes
@@ -42,7 +43,7 @@ PROCESSES = ("up", "app", "server", "worker", "completion")
 APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
-    *(Training, Environments, Governance),
+    *(Training, Environments, Governance, People),
 )
 
 # Methods that no command calls, each with the reason.
@@ -59,6 +60,7 @@ NOT_COMMANDS = {
     Experiments.poll: "for a page that polls",
     Experiments.metric_kinds: "an object with methods; `experiments describe-metric` prints one",
     Comparisons.comparable_runs: "the choice of a baseline for a page",
+    People.may: "for a form: `people list` has the rights",
     Jobs.submit: "of arguments that only the rooms know; their commands ask for their jobs",
     Data.submit: "`datasets register` registers in its own process",
     Recipes.entry_points: "for the form: `recipes add` names those there are when it is refused",
@@ -114,6 +116,7 @@ NAMES_NOTHING = {
     *("experiments describe-metric", "experiments save-view", "models gates", "models set-gates"),
     *("runs param-importance", "runs start", "schedules add", "environments build"),
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
+    *("people add", "people choose"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow"}

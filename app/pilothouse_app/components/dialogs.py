@@ -9,7 +9,9 @@ import streamlit as st
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.person import ask_before, signature
 from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import chosen_name
 
 
 def reason_input(key: str) -> str:
@@ -21,13 +23,24 @@ def reason_input(key: str) -> str:
 
 
 def dialog_buttons(verb: str, key: str, *, missing: str = "") -> bool:
-    """Cancel and the command's own button, which is disabled while something is `missing`."""
+    """Cancel and the command's own button, which is disabled while something is `missing`.
+
+    Where nobody is chosen in this browser, the name is asked for above them.
+    """
+    nameless, sign = signature(key)
+    missing = missing or nameless
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key=f"{key}_cancel"):
             st.rerun()
-        return st.button(
-            verb, type="primary", disabled=bool(missing), help=missing or None, key=f"{key}_go"
+        pressed = st.button(
+            verb,
+            type="primary",
+            disabled=bool(missing),
+            help=missing or None,
+            on_click=sign,
+            key=f"{key}_go",
         )
+    return pressed and chosen_name() != ""
 
 
 def run_or_show_error(command: Callable[[], object]) -> bool:
@@ -41,7 +54,12 @@ def run_or_show_error(command: Callable[[], object]) -> bool:
 
 
 def run_from_callback(command: Callable[[], object]) -> bool:
-    """Run a command from a callback; show its error as a toast and return False."""
+    """Run a command from a callback; show its error as a toast and return False.
+
+    Where nobody is chosen, the name is asked for first and the command runs after that: False too.
+    """
+    if ask_before(command):
+        return False
     try:
         command()
     except PilothouseError as refusal:

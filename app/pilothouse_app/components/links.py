@@ -36,6 +36,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "job": ("job", "id"),
     "schedule": ("pipelines", "schedule"),
     "retraining": ("deployment", "name"),
+    "person": ("people", "person"),
 }
 # What else the page of a kind needs in its address.
 EXTRA: Mapping[str, Mapping[str, str]] = {"retraining": {"deployment_view": "retraining"}}
@@ -58,6 +59,7 @@ ICONS: Mapping[str, str] = {
     "job": ":material/manufacturing:",
     "schedule": ":material/schedule:",
     "retraining": ":material/model_training:",
+    "person": ":material/person:",
 }
 
 

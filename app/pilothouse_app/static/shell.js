@@ -1,4 +1,5 @@
-// What Streamlit's page leaves to the browser: one history entry a page, and tables by keyboard.
+// What Streamlit's page leaves to the browser: one history entry a page, tables by keyboard, and the
+// name of the person who acts.
 (() => {
   "use strict";
 
@@ -37,6 +38,17 @@
   addEventListener("popstate", settle);
   addEventListener("pointerdown", settle, true);
   addEventListener("keydown", settle, true);
+
+  // The name that a person has chosen comes in the page, and is kept as a cookie for a year, so that
+  // it is chosen once per browser. It is no secret and proves nothing.
+  const chosen = document.getElementsByClassName("pilothouse-person");
+  let current = null;
+  new MutationObserver(() => {
+    const name = chosen.length ? chosen[0].dataset.name : null;
+    if (name === null || name === current) return;
+    current = name;
+    document.cookie = `pilothouse_person=${name}; path=/; max-age=31536000; samesite=lax`;
+  }).observe(document, { childList: true, subtree: true });
 
   // A table is drawn on a canvas and its arrow keys move a cell; Enter presses the name of the row
   // the cell is in, as a click would.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from pilothouse.kit.errors import NotFound
+from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.plugins import Plugins
 from pilothouse.kit.settings import Settings, read_settings
 
@@ -33,7 +33,8 @@ actor_option = click.option(
     "--actor",
     "acting_as",
     default=None,
-    help="Who does it, as shown in the activity log  [default: PILOTHOUSE_ACTOR].",
+    help="Who does it, as shown in the activity log  [default: PILOTHOUSE_ACTOR, or the person "
+    "chosen with `pilothouse people choose`].",
 )
 reason_option = click.option("--reason", default="", help="Why, as shown in the activity log.")
 
@@ -162,13 +163,20 @@ def opened(
     workspace: Path | None, *, make: bool = False, actor: str | None = None
 ) -> Iterator[Workspace]:
     """The workspace, for one command. Raises NotFound when it does not exist, unless `make`."""
+    from pilothouse.activity.actors import is_automatic
     from pilothouse.workspace import open_workspace
 
     settings = settings_of(workspace)
     if not make:
         require_workspace(settings)
+    name = actor or settings.actor
+    if is_automatic(name):
+        raise Invalid(
+            f"{name!r} is a part of the program, not a person.", fields={"actor": "no person"}
+        )
     ws = open_workspace(settings=settings, actor=actor)
     try:
-        yield ws
+        person = None if name else ws.people.chosen()
+        yield ws if person is None else ws.acting_as(person.name)
     finally:
         ws.store.engine.dispose()

@@ -6,6 +6,7 @@
       Invalid        422  exit 2   what was given cannot be used; `fields` says which part
       Refused        403  exit 3   a rule of the house says no; the words say which
         Cancelled                  somebody asked the work to stop
+        PersonNeeded               a person decides this, and nobody is chosen
       Unavailable    503  exit 6   a process, a file or a lock that is needed is not there now
 
 Each speaks to the reader: the message says what is wrong, the hint says what to do.
@@ -83,6 +84,12 @@ class Cancelled(Refused):
     """Somebody asked the work to stop."""
 
     code = "cancelled"
+
+
+class PersonNeeded(Refused):
+    """A person decides this, and nobody is chosen."""
+
+    code = "person_needed"
 
 
 class Unavailable(PilothouseError):

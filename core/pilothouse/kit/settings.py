@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pilothouse.kit.errors import Invalid
 
 
-def _person() -> str:
-    """The login name."""
+def account() -> str:
+    """The name of the account of the operating system that this process runs as."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -32,7 +32,11 @@ class Settings(BaseSettings):
     artifacts_url: str = Field(
         default="", description="fsspec URL; empty means the folder's artifacts."
     )
-    actor: str = Field(default_factory=_person, description="Who acts, as written in Activity.")
+    actor: str = Field(
+        default="",
+        description="Who acts, as written in Activity; empty: nobody is chosen, and decisions "
+        "ask for a person.",
+    )
     app_port: int = Field(
         default=8501, ge=0, le=65_535, description="Port of the app, on loopback."
     )

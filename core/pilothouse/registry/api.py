@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pilothouse.activity.actors import is_automatic
 from pilothouse.kit.errors import Conflict, Invalid, Refused
 from pilothouse.models.signature import Label
+from pilothouse.people import refuse_unnamed
 from pilothouse.registry import (
     approval,
     code_audit,
@@ -251,8 +253,8 @@ class Registry(Service):
     def approve_code(self, model: str, version: int, reason: str) -> ApprovalInfo:
         """Let the own code of a version run, after reading what its files import.
 
-        Raises Conflict when there is nothing to approve, Invalid without a reason, Refused for a
-        part of the program that acts by itself.
+        Raises Conflict when there is nothing to approve, Invalid without a reason, PersonNeeded
+        when nobody is chosen, Refused for whoever may not approve.
         """
         audit = self.code_audit(model, version)
         with self._store.write(durable=True) as session:
@@ -345,9 +347,14 @@ class Registry(Service):
         origin: str = "person",
         promotion_id: str = "",
     ) -> PromotionInfo:
-        """Promote a version now. Raises Refused that names the gate and by how much it failed."""
+        """Promote a version now. Raises Refused that names the gate and by how much it failed.
+
+        Raises PersonNeeded when nobody is chosen, Refused for whoever may not approve.
+        """
         compared = _comparison(evidence)
         request = PromotionRequest(model, version, stage, reason, origin, compared, promotion_id)
+        if not is_automatic(self._store.actor):
+            refuse_unnamed(self._store, promotion.DECIDED)
         self._try(self.version(model, version), again=True)
         with self._store.write(durable=True) as session:
             info = promotion.promote(session, self._store, request)
@@ -356,8 +363,10 @@ class Registry(Service):
     def decide(self, promotion_id: str, accept: bool, reason: str) -> PromotionInfo:
         """Accept or reject a pending promotion; accepting evaluates the gates again.
 
-        Raises Refused when they do not pass, Conflict when it is decided already.
+        Raises Refused when they do not pass, Conflict when it is decided already, PersonNeeded when
+        nobody is chosen, Refused for whoever may not approve.
         """
+        refuse_unnamed(self._store, promotion.DECIDED)
         if accept:
             pending = self.promotion(promotion_id)
             self._try(self.version(pending.model, pending.version), again=True)

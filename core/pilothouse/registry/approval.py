@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlmodel import Session
 
 from pilothouse.activity import record
-from pilothouse.activity.actors import is_automatic
-from pilothouse.kit.errors import Conflict, Invalid, Refused
+from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.people import require_right
+from pilothouse.people.rights import APPROVE
 from pilothouse.registry import versions
 from pilothouse.registry.code_audit import AuditInfo
 from pilothouse.registry.info import VersionInfo
@@ -60,13 +61,10 @@ def approve(
 ) -> None:
     """Approve the own code of a version, with what its files import.
 
-    Raises Conflict when there is nothing to approve, Refused for a part of the program that acts
-    by itself, Invalid without a reason.
+    Raises Conflict when there is nothing to approve, Invalid without a reason, PersonNeeded when
+    nobody is chosen, Refused for whoever may not approve.
     """
-    if is_automatic(store.actor):
-        raise Refused(
-            "code is approved by a person.", hint="Give a name with --actor or PILOTHOUSE_ACTOR."
-        )
+    require_right(session, store, APPROVE, "code is approved")
     if not reason.strip():
         raise Invalid("an approval needs a reason.", fields={"reason": "needed"})
     if audit.message:

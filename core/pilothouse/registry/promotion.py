@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from sqlmodel import Session, select
 
 from pilothouse.activity import record
+from pilothouse.activity.actors import is_automatic
 from pilothouse.data import versions as data_versions
 from pilothouse.experiments.metrics.directions import described_directions
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.models.tasks import task_of
+from pilothouse.people import require_right
+from pilothouse.people.rights import APPROVE
 from pilothouse.registry import evaluations, load_trials, stages, versions
 from pilothouse.registry.cards.model_card import card_fact
 from pilothouse.registry.evidence import (
@@ -33,6 +36,7 @@ from pilothouse.registry.tables import ACCEPTED, PENDING, REFUSED, REJECTED, Pro
 from pilothouse.storage import Store
 
 EXAMPLE_GATE = "answers_example"
+DECIDED = "a promotion is decided"
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,14 @@ def promote(session: Session, store: Store, request: PromotionRequest) -> Promot
     """Promote a version when its gates pass; the status says accepted or refused.
 
     Raises Conflict when a promotion of this version waits to be decided, or it is there already,
-    Unavailable when the model's artifact is gone.
+    Unavailable when the model's artifact is gone, PersonNeeded when nobody is chosen, Refused for
+    whoever may not approve.
     """
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
 
+    if not is_automatic(store.actor):
+        require_right(session, store, APPROVE, DECIDED)
     versions.require(session, request.model, request.version)
     _refuse_duplicate(session, request)
     promotion = _create(session, store, request, ACCEPTED)
@@ -129,6 +136,7 @@ def decide(
     Raises NotFound, Conflict when it is decided already, Invalid without a reason, Unavailable
     when the model's artifact is gone.
     """
+    require_right(session, store, APPROVE, DECIDED)
     promotion = require(session, promotion_id)
     if promotion.status != PENDING:
         raise Conflict(f"this promotion has been {promotion.status} already.")

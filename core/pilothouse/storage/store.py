@@ -27,7 +27,7 @@ from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.kit.folders import private_database, workspace_folder
 from pilothouse.kit.io_errors import is_busy, to_unavailable
 from pilothouse.kit.regex_automaton import matches
-from pilothouse.kit.settings import Settings
+from pilothouse.kit.settings import Settings, account
 from pilothouse.storage.artifacts import Artifacts
 from pilothouse.storage.urls import DATABASE_FILE, HINT, database_url, parsed
 
@@ -87,6 +87,8 @@ class Store:
     actor: str
     settings: Settings
     change_detector: ChangeDetector | None = None
+    # Whether somebody gave the name; else it is that of the account, which decides nothing.
+    is_person: bool = True
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Session]:
@@ -132,7 +134,7 @@ class Store:
 
     def acting_as(self, actor: str) -> Store:
         """The same store, acting as another person or part of the program."""
-        return replace(self, actor=actor)
+        return replace(self, actor=actor, is_person=True)
 
     @property
     def run_folder(self) -> Path:
@@ -168,9 +170,10 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
         engine=engine,
         artifacts=artifacts,
         clock=clock or SystemClock(),
-        actor=settings.actor,
+        actor=settings.actor or account(),
         settings=settings,
         change_detector=ChangeDetector(engine) if engine.dialect.name == "sqlite" else None,
+        is_person=bool(settings.actor),
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pilothouse.interop.importing.api import Imports
     from pilothouse.monitoring import Monitoring
     from pilothouse.monitoring.notifications.notifications import Notifications
+    from pilothouse.people import People
     from pilothouse.pipelines import Pipelines
     from pilothouse.pipelines.recipes.recipes import Recipes
     from pilothouse.registry import Registry
@@ -61,6 +62,13 @@ class Workspace:
     def acting_as(self, actor: str) -> Workspace:
         """The same workspace, acting as another person."""
         return Workspace(self.store.acting_as(actor))
+
+    @cached_property
+    def people(self) -> People:
+        """Who decides here, and their rights."""
+        from pilothouse.people import People
+
+        return People(self.store)
 
     @cached_property
     def data(self) -> Data:

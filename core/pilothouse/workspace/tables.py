@@ -9,6 +9,7 @@ import pilothouse.experiments.tables
 import pilothouse.interop.tables
 import pilothouse.jobs.tables
 import pilothouse.monitoring.tables
+import pilothouse.people.tables
 import pilothouse.pipelines.tables
 import pilothouse.registry.tables  # noqa: F401
 
@@ -34,6 +35,7 @@ TABLE_NOUNS = {
     "monitoring_rule": "alert rule",
     "monitoring_silence": "silence",
     "monitoring_window": "window",
+    "people_person": "person",
     "pipelines_pipeline": "pipeline",
     "pipelines_pipeline_version": "version of pipeline",
     "pipelines_recipe": "recipe",

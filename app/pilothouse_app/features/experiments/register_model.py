@@ -11,6 +11,7 @@ from pilothouse.kit.names import MODEL
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.links import address, compare, go
 from pilothouse_app.components.name_input import show_problem
+from pilothouse_app.components.person import signature
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -96,14 +97,17 @@ def _register_dialog(run: RunInfo, related: str, folders: Mapping[str, str]) -> 
     show_problem(MODEL, model, problem, key="register_model")
     note = st.text_input("Note", placeholder="What is different about it", key="register_note")
 
+    nameless, sign = signature("register")
+    missing = f"The name {problem}" if problem else "" if model else "Give a name first"
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="register_cancel"):
             st.rerun()
         pressed = st.button(
             "Register",
             type="primary",
-            disabled=not model or bool(problem),
-            help=f"The name {problem}" if problem else None if model else "Give a name first",
+            disabled=bool(missing or nameless),
+            help=missing or nameless or None,
+            on_click=sign,
             key="register_go",
         )
 

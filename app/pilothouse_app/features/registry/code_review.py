@@ -15,7 +15,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, table, text_column
 from pilothouse_app.components.table_height import limited_height
 from pilothouse_app.components.toasts import toast_next
-from pilothouse_app.components.workspace import workspace
+from pilothouse_app.components.workspace import chosen_name, workspace
 
 if TYPE_CHECKING:
     from pilothouse.registry.code_audit import AuditInfo
@@ -106,7 +106,8 @@ def review_code(model: str, version: int) -> None:
         "with the rights of the model process."
     )
     imports_table(audit, key="review_imports")
-    st.markdown(f":gray[Approved in the name of] {literal(ws.store.actor)}")
+    if name := chosen_name():
+        st.markdown(f":gray[Approved in the name of] {literal(name)}")
     reason = reason_input("review_reason")
     missing = "" if reason else "Give a reason first"
     if dialog_buttons("Approve code", "review", missing=missing) and run_or_show_error(

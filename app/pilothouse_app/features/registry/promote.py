@@ -12,6 +12,7 @@ from pilothouse_app.components.dialogs import reason_input, run_or_show_error
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.person import signature
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
@@ -70,22 +71,25 @@ def promote(model: str, version: int) -> None:
     st.markdown(f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)}]")
     verdict_table(decision.verdicts)
     reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
-    ready = bool(reason) and typed
+    nameless, sign = signature("promote")
+    ready = bool(reason) and typed and not nameless
 
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="promote_cancel"):
             st.rerun()
         proposed = st.button(
             "Request a decision",
-            disabled=not reason,
+            disabled=not reason or bool(nameless),
             help="Leaves it pending, with this evidence, for somebody to accept or reject",
+            on_click=sign,
             key="promote_ask",
         )
         pressed = st.button(
             "Promote",
             type="primary",
             disabled=not (ready and decision.accepted),
-            help=_missing(decision.accepted, bool(reason), typed),
+            help=_missing(decision.accepted, bool(reason), typed) or nameless or None,
+            on_click=sign,
             key="promote_go",
         )
 

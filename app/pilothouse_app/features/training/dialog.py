@@ -14,6 +14,7 @@ from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count
 from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.person import signature
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -167,6 +168,8 @@ def _commands(spec: Mapping[str, Any], ready: bool) -> None:
     hint = (
         None if ready else "Fix the errors first" if spec["target"] else "Choose the target first"
     )
+    nameless, sign = signature("train")
+    ready, hint = ready and not nameless, hint or nameless or None
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     with left:
         minutes = minutes_field()
@@ -178,10 +181,16 @@ def _commands(spec: Mapping[str, Any], ready: bool) -> None:
             icon=":material/leaderboard:",
             key="train_all",
             disabled=not ready,
+            on_click=sign,
             help=hint or "Trains every trainer that fits on the same split, and ranks them",
         )
         one = st.button(
-            "Start training", type="primary", key="train_go", disabled=not ready, help=hint
+            "Start training",
+            type="primary",
+            key="train_go",
+            disabled=not ready,
+            help=hint,
+            on_click=sign,
         )
 
     training = workspace().training

@@ -1,0 +1,1 @@
+"""People: forms to add and change them."""
