@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 from sqlmodel import select
+from streamlit.testing.v1 import AppTest
 
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Refused
@@ -306,3 +307,39 @@ def test_a_finished_prediction_leads_to_its_dataset(tour, served):
         session.add(row)
     text = shown(tour("job", id=job))
     assert "**1,200 rows** are in scores@1. 3 of them lack a value that the model needs." in text
+
+
+def card_dialog() -> None:
+    """The dialog open at every run, as a browser keeps it open."""
+    from pilothouse_app.components.workspace import workspace
+    from pilothouse_app.features.registry.card import edit_dialog
+
+    edit_dialog(workspace().registry.card("late", 2))
+
+
+def press(page, label: str):
+    return next(each for each in page.button if each.label == label).click().run()
+
+
+def test_the_card_of_a_version_is_read_and_written(tour, served):
+    page = tour("version", ref="late@2", version_view="Card")
+    assert not page.exception
+    assert "Nobody has written in this card yet" in shown(page)
+    assert "Only people know" in shown(page)
+    assert "Promote" in buttons(page)
+    assert not press(page, "Edit card").exception
+    dialog = AppTest.from_function(card_dialog, default_timeout=30).run()
+    licence = next(each for each in dialog.text_input if each.label == "Licence")
+    press(licence.input("mit").run(), "Save")
+    assert served.registry.card("late", 2).texts.texts == {"licence": "mit"}
+
+
+def test_texts_of_a_former_version_are_confirmed(tour, served):
+    served.registry.edit_card("late", 1, {"factors": "old **lines**"})
+    page = tour("version", ref="late@2", version_view="Card")
+    assert "Texts of version 1" in shown(page)
+    assert "old **lines**" in shown(page)
+    page = press(page, "Confirm texts")
+    assert not page.exception
+    assert served.registry.card("late", 2).texts.carried_from is None
+    assert "Confirm texts" not in buttons(page)

@@ -13,7 +13,8 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.models.tasks import task_of
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.formats import ago, plural
+from pilothouse_app.components.filters import switch
+from pilothouse_app.components.formats import ago, plural, title
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, link, query_param, screen
@@ -38,6 +39,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_title,
     metric_value,
 )
+from pilothouse_app.features.registry.card import card_view
 from pilothouse_app.features.registry.code_review import code_badge, code_section
 from pilothouse_app.features.registry.describe import describe_button
 from pilothouse_app.features.registry.external_version import logged_files, logged_inputs
@@ -59,6 +61,7 @@ SCREEN = Screen(
     summary="One version of a model",
     parent="registry",
 )
+VIEWS = ("overview", "card")
 INPUTS = {
     "name": text_column("Input", width=130),
     "type": text_column("Type", width=122),
@@ -99,6 +102,9 @@ def render() -> None:
         _commands(version, steps)
     refresh_when_changed(lambda: _state(model, int(number)), key="version_changes")
     _origin(version, audit)
+    if switch("version_view", VIEWS, "Show", format_func=title) == "card":
+        card_view(version)
+        return
     readiness_line(version, steps, evaluated=not evaluations.empty)
     _tiles(version, evaluations)
     left, right = st.columns([50, 50], gap="medium")

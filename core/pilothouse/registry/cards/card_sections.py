@@ -41,7 +41,7 @@ def card_sheet(
 ) -> FactSheet:
     """The nine sections. Evaluation `documents` by path become tables and charts."""
     task = known_task(evidence)
-    fields = card_fields(evidence)
+    fields = card_fields(evidence, texts)
     tables, charts = document_parts(documents or {})
     facts: dict[str, Entries] = {
         "details": _details(evidence, task, texts),
@@ -78,16 +78,17 @@ def known_task(evidence: CardEvidence) -> Task | None:
         return None
 
 
-def card_fields(evidence: CardEvidence) -> tuple[WrittenField, ...]:
-    """What people are asked for; what evidence does not say is asked of them too."""
+def card_fields(evidence: CardEvidence, texts: Texts) -> tuple[WrittenField, ...]:
+    """What people are asked for; also what evidence may say, where it does not."""
     unknown = {
         ALGORITHM_NOTE: not algorithm(evidence),
         EVALUATION_NOTE: not _evaluated_on(evidence),
         TRAINING_NOTE: not evidence.training_ref,
     }
     return tuple(
-        replace(field, required=unknown[field.key]) if field.key in unknown else field
+        replace(field, required=True) if unknown.get(field.key) else field
         for field in CARD_FIELDS
+        if unknown.get(field.key, True) or texts.get(field.key)
     )
 
 

@@ -95,7 +95,7 @@ def model_card(session: Session, store: Store, model: str, version: int | str) -
         info.version,
         sheet,
         written,
-        card_fields(evidence),
+        card_fields(evidence, written.texts),
         hub_metadata(evidence, written.texts),
         store.now(),
     )
