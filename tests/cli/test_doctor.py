@@ -25,10 +25,12 @@ from pilothouse.experiments import late_writes
 from pilothouse.experiments.tables import Experiment, Run, RunArtifact
 from pilothouse.experiments.trusted_models import record_written
 from pilothouse.kit.clock import FixedClock, to_ms
+from pilothouse.kit.errors import PilothouseError, Refused
 from pilothouse.kit.ids import uuid7, uuid7s
 from pilothouse.kit.settings import Settings
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.monitoring.alert_rules import AlertRuleSpec
+from pilothouse.registry import integrity
 from pilothouse.registry.evidence import evidence_hash
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelVersion
@@ -71,6 +73,7 @@ def add_version(store: Store, number: int) -> None:
                 signature=SIGNATURE.to_json(),
                 input_example=[EXAMPLE],
                 metrics={"roc_auc": 0.7 + number / 100},
+                dataset="flights@1",
                 created_at=now,
                 created_by="ada",
             )
@@ -541,6 +544,66 @@ def test_damage_and_tampering_are_named(call: Call, sound: Path, name: str) -> N
     assert (report.code, report.ok) == (1, False)
     assert not report.checks[hurt.check]["ok"]
     assert hurt.message in report.checks[hurt.check]["message"]
+
+
+# The version is not there to be asked for, or what is left of it cannot be read.
+UNREADABLE = ("another database", "a value that cannot be read", "a version's signature")
+RESTS_ON = (
+    "an entry changed",
+    "an entry gone",
+    "a seal changed",
+    "the whole log gone",
+    "the newest entries cut off",
+    "the log written anew",
+    "the anchor gone",
+    "the anchor scribbled on",
+    "verdicts",
+    "evidence",
+    "evidence and its hash",
+    "the hash of evidence",
+    "who decided",
+    "a decision",
+    "a promotion gone",
+    "a promotion that nobody made",
+    "stage history",
+    "stage history gone",
+    "a stage",
+    "an alias moved",
+    "an alias gone",
+    "a gate policy",
+    "the gate policy gone",
+    "a version's figures",
+    "a version's model file",
+    "a run opened again under its version",
+    "a dataset's contract",
+    "a dataset's file",
+    *UNREADABLE,
+)
+
+
+@pytest.mark.parametrize("name", RESTS_ON)
+def test_nothing_is_promoted_on_what_was_tampered_with(
+    sound: Path, answering: None, name: str
+) -> None:
+    HURTS[name].act(sound)
+    opened = open_workspace(sound, actor="ada")
+    with pytest.raises((PilothouseError, ValueError)) as refused:
+        opened.registry.promote("late", 2, "staging", "it looks well")
+    opened.store.engine.dispose()
+    if name not in UNREADABLE:
+        assert isinstance(refused.value, Refused)
+        assert "not as a command left them" in str(refused.value)
+
+
+def test_what_was_done_to_another_model_stops_no_promotion(sound: Path) -> None:
+    sql(
+        "INSERT INTO registry_model (name, note, created_at, created_by)"
+        " SELECT 'other', '', created_at, 'eve' FROM registry_model",
+        "INSERT INTO registry_model_tag VALUES ('other', 'a', 'b')",
+    )(sound)
+    opened = open_workspace(sound, actor="ada")
+    assert integrity.find_problems(opened.store, opened.registry.version("late", 2)) == []
+    opened.store.engine.dispose()
 
 
 def test_people_read_what_is_wrong(call: Call, sound: Path) -> None:

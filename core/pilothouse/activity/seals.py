@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, inspect, tuple_
+from sqlalchemy import ColumnElement, Connection, inspect, tuple_
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm.attributes import get_history
 from sqlmodel import Session, select
@@ -87,13 +87,16 @@ def take_pending(session: Session) -> Seals:
     }
 
 
-def hash_table(connection: Connection, table: type[Table]) -> dict[str, str]:
-    """The hash of every row, or group of rows, that a table has."""
+def hash_table(
+    connection: Connection, table: type[Table], where: ColumnElement[bool] | None = None
+) -> dict[str, str]:
+    """The hash of every row, or group of rows, of a table; with `where` of those it selects."""
     groups: dict[str, list[Mapping[Any, Any]]] = {}
     by = key_columns(table)
     columns = table.__table__.columns  # type: ignore[attr-defined]  # SQLModel gives it
-    order = [columns[name] for name in _primary(table)]
-    for row in connection.execute(select(table.__table__).order_by(*order)).mappings():  # type: ignore[attr-defined]
+    query = select(table.__table__).order_by(*[columns[name] for name in _primary(table)])  # type: ignore[attr-defined]
+    query = query if where is None else query.where(where)
+    for row in connection.execute(query).mappings():
         groups.setdefault(key_text(tuple(row[name] for name in by)), []).append(row)
     return {key: hash_rows(table, rows) for key, rows in groups.items()}
 

@@ -18,6 +18,7 @@ from pilothouse.registry import (
     external_versions,
     frames,
     inspections,
+    integrity,
     load_trials,
     logged_folders,
     model_upload,
@@ -332,7 +333,7 @@ class Registry(Service):
         """
         compared = _comparison(evidence)
         request = PromotionRequest(model, version, stage, reason, origin, compared, promotion_id)
-        self._try(self.version(model, version), again=True)
+        self._prepare(self.version(model, version))
         with self._store.write(durable=True) as session:
             return promotion.propose(session, self._store, request)
 
@@ -355,7 +356,7 @@ class Registry(Service):
         request = PromotionRequest(model, version, stage, reason, origin, compared, promotion_id)
         if not is_automatic(self._store.actor):
             refuse_unnamed(self._store, promotion.DECIDED)
-        self._try(self.version(model, version), again=True)
+        self._prepare(self.version(model, version))
         with self._store.write(durable=True) as session:
             info = promotion.promote(session, self._store, request)
         return _unless_refused(info)
@@ -369,7 +370,7 @@ class Registry(Service):
         refuse_unnamed(self._store, promotion.DECIDED)
         if accept:
             pending = self.promotion(promotion_id)
-            self._try(self.version(pending.model, pending.version), again=True)
+            self._prepare(self.version(pending.model, pending.version))
         with self._store.write(durable=True) as session:
             info = promotion.decide(session, self._store, promotion_id, accept, reason)
         return _unless_refused(info)
@@ -395,6 +396,11 @@ class Registry(Service):
         """Point an alias at a version (None removes it); the version it pointed at before."""
         with self._store.write(durable=True) as session:
             return stages.set_alias(session, self._store, model, alias, version, reason)
+
+    def _prepare(self, version: VersionInfo) -> None:
+        """Before a promotion: its records are sound, and the version was tried."""
+        integrity.require_sound(self._store, version)
+        self._try(version, again=True)
 
     def _try(self, version: VersionInfo, *, again: bool = False) -> None:
         """Make sure that a trial of the version is stored, when one can be made here."""

@@ -28,7 +28,7 @@ from pilothouse.interop.mlflow.version_serialisation import (
     versions,
 )
 from pilothouse.kit.errors import Conflict, Refused
-from pilothouse.registry import deletion, external_changes, promotion, stages, tags
+from pilothouse.registry import deletion, external_changes, integrity, promotion, stages, tags
 from pilothouse.registry import versions as registry_versions
 from pilothouse.registry.gates import Verdict
 from pilothouse.registry.info import VersionInfo
@@ -206,6 +206,8 @@ def promote(call: Call, version: ModelVersion, stage: str) -> None:
     if version.stage == stage:
         return
     request = PromotionRequest(version.model, version.version, stage, REASON, origin="mlflow")
+    found = registry_versions.find(call.session, version.model, version.version)
+    integrity.require_sound(call.store, found)
     result = promotion.promote(call.session, call.store, request)
     if result.status == REFUSED:
         raise _refusal(version, stage, result.newest_verdicts)
