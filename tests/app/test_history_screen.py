@@ -30,3 +30,31 @@ def test_the_day_in_the_address_is_answered_for_its_end(tour):
     page = tour("history", history_day="2026-02-28")
     assert not page.exception
     assert "No version was in production at the end of 28 Feb 2026" in shown(page)
+
+
+def test_what_changed_is_listed_by_kind(tour):
+    page = tour("history", history_view="What changed", history_span="Choose days")
+    assert not page.exception
+    assert "late 1 to production was accepted" in list(page.dataframe[0].value["title"])
+    page = tour(
+        "history",
+        history_view="What changed",
+        history_span="Choose days",
+        changes_kind="Deployments",
+    )
+    assert set(page.dataframe[0].value["lane"]) == {"Deployments"}
+
+
+def test_days_without_a_change_say_so(tour):
+    page = tour(
+        "history", history_view="What changed", history_span="Choose days",
+        history_days="2001-01-01", changes_kind="Data",
+    )  # fmt: skip
+    assert not page.exception
+    assert "No events match" in shown(page)
+
+
+def test_a_model_has_its_history_in_a_view(tour):
+    page = tour("model", name="late", model_view="History")
+    assert not page.exception
+    assert "late 1 to production was accepted" in list(page.dataframe[0].value["title"])

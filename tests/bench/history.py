@@ -48,6 +48,16 @@ def _questions(workspace: Workspace) -> dict[str, Callable[[], object]]:
     return {
         "in_production": lambda: governance.in_production(YEAR),
         "in_production_now": governance.in_production,
+        "timeline": lambda: (
+            governance.timeline_count("model_0017"),
+            governance.timeline("model_0017"),
+        ),
+        "changes_of_a_week": lambda: (
+            governance.timeline_count(since=YEAR, until=YEAR + WEEK),
+            governance.timeline(since=YEAR, until=YEAR + WEEK),
+        ),
+        "changes_of_all_time": lambda: (governance.timeline_count(), governance.timeline()),
+        "changes_page_100": lambda: governance.timeline(page=100),
         "registry_list": lambda: (registry.model_count(), registry.model_list()),
         "registry_search": lambda: (registry.model_count("17"), registry.model_list("17")),
         "versions_of_a_model": lambda: registry.versions("model_0017"),

@@ -1,26 +1,35 @@
-"""History: what was in production on a date, by whose decision, why, and what served it."""
+"""History: what was in production on a date and why, and what changed in a span of days."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.filters import end_of_day, filter_bar
+from pilothouse_app.components.filters import (
+    choose_one,
+    days,
+    end_of_day,
+    filter_bar,
+    switch,
+)
 from pilothouse_app.components.formats import day, plural, when
-from pilothouse_app.components.header import header, section
+from pilothouse_app.components.header import header
 from pilothouse_app.components.links import address, link, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import name_column, table, text_column, when_column
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import message_text
+from pilothouse_app.features.governance.events import event_list, kinds_filter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from streamlit.delta_generator import DeltaGenerator
 
     from pilothouse.governance import ProductionVersion, ServedThen
 
@@ -28,29 +37,63 @@ SCREEN = Screen(
     title="History",
     path="history",
     icon=":material/event_note:",
-    summary="What was in production on a date, and why",
+    summary="What was in production on a date and why, and what changed",
     section="Govern",
     order=5,
 )
+VIEWS = {"production": "In production", "changes": "What changed"}
+SPANS = {"7": "The last 7 days", "30": "The last 30 days", "365": "The last 365 days"}
+DAYS = "days"
 NO_PROMOTION = "Moved without a promotion, by a client of another registry or an import"
 COLUMNS = {
-    "version": name_column("Version", width=170),
+    "version": name_column("Version", width=150),
     "since": when_column("Since", relative=False, width=136),
-    "by": text_column("Decided by", width=92),
-    "why": text_column("Why", width=260),
-    "served": text_column("Served by", width=170),
+    "by": text_column("Decided by", width=88),
+    "served": text_column("Served by", width=150),
+    "why": text_column("Why"),
 }
 
 
 def render() -> None:
-    """Production on the chosen date, and the decision behind the chosen version."""
+    """Production on the chosen date with the decisions behind it, or the changes of some days."""
     with header("History"):
         pass
     with filter_bar():
-        section("In production")
+        view = switch("history_view", tuple(VIEWS), "View", format_func=VIEWS.__getitem__)
+        filters = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    if view == "changes":
+        _changes(filters)
+    else:
+        _production(filters)
+
+
+def _changes(filters: DeltaGenerator) -> None:
+    """What changed in all models, without routine work."""
+    with filters:
+        options = (*SPANS, DAYS)
+        span = choose_one(
+            "history_span", options, "When", default=options[0], format_func=_span_title,
+            resets="changes_page", width=170,
+        )  # fmt: skip
+        since, until = _days(span)
+    kinds = kinds_filter("changes")
+    event_list("changes", kinds, since=since, until=until, nothing="Nothing changed in these days")
+
+
+def _span_title(span: str) -> str:
+    return SPANS.get(span, "Choose days")
+
+
+def _days(span: str) -> tuple[datetime | None, datetime | None]:
+    if span == DAYS:
+        return days("history_days", "Days, in UTC", resets="changes_page")
+    return datetime.now(UTC) - timedelta(days=int(span)), None
+
+
+def _production(filters: DeltaGenerator) -> None:
+    with filters:
         until = end_of_day("history_day", "On this day")
         st.markdown(f":gray[{_moment(until)}]")
-
     versions = workspace().governance.in_production(until)
     if not versions:
         _empty(until)

@@ -9,7 +9,8 @@ import streamlit as st
 from pilothouse_app.charts.versions import metric_by_version
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.formats import plural
+from pilothouse_app.components.filters import switch
+from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import header, section
 from pilothouse_app.components.links import query_param, screen
 from pilothouse_app.components.markdown import literal
@@ -25,6 +26,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import main_metrics, message_text, metric_title
+from pilothouse_app.features.governance.events import model_history
 from pilothouse_app.features.registry.add_files import add_files_button
 from pilothouse_app.features.registry.promote import promote_button
 from pilothouse_app.features.registry.stages import stage_overview
@@ -42,6 +44,7 @@ SCREEN = Screen(
     parent="registry",
 )
 RECENT = 10
+VIEWS = ("versions", "history")
 HISTORY = {
     "version": number_column("Version", 0, width=64),
     "after": status_column("To", width=96),
@@ -72,6 +75,9 @@ def render() -> None:
     with header(name, note=plural(len(versions), "version"), back=back):
         add_files_button(name)
         _promote_button(name, versions)
+    if switch("model_view", VIEWS, "View", format_func=title) == "history":
+        model_history(name)
+        return
     stage_overview(name, versions)
     keys = _keys(versions)
     _versions(name, versions, keys)

@@ -1,20 +1,31 @@
-"""`pilothouse governance`: what was in production when, and why."""
+"""`pilothouse governance`: what was in production when and why, and what changed."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.options import INSTANT
-from pilothouse.cli.output import Output
+from pilothouse.cli.output import Output, text_of
 from pilothouse.governance.api import Governance
+from pilothouse.governance.event_sources import KINDS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pilothouse.governance.production import ProductionVersion
     from pilothouse.workspace import Workspace
+
+COLUMNS = ("at", "kind", "title", "by", "reason")
+kind_option = click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Of this kind; repeatable."
+)
+since_option = click.option("--since", type=INSTANT, default=None, help="From this time on.")
+until_option = click.option("--until", type=INSTANT, default=None, help="Before this time.")
+page_option = click.option("--page", type=click.IntRange(1), default=1, help="Of 50 events.")
 
 governance = Group("governance", help="The history of decisions: what was in production, and why.")
 
@@ -57,3 +68,43 @@ def _version_text(version: ProductionVersion) -> str:
         for served in version.served_by
     ]
     return "\n  ".join(lines)
+
+
+@verb(
+    governance,
+    Governance.timeline,
+    example="pilothouse governance timeline churn --kind promotion --kind alert",
+    own_help=True,
+)
+@click.argument("model")
+@kind_option
+@since_option
+@until_option
+@page_option
+def _timeline(ws: Workspace, model: str, kinds: tuple[str, ...], **chosen: Any) -> Output:
+    """What happened to a MODEL, newest first: decisions, deployments, alerts, data."""
+    return _events(ws.governance.timeline(model, kinds=kinds, **chosen))
+
+
+@verb(
+    governance,
+    Governance.timeline,
+    Governance.timeline_count,
+    name="changes",
+    example="pilothouse governance changes --since 2026-03-01 --until 2026-03-08",
+    own_help=True,
+)
+@kind_option
+@since_option
+@until_option
+@page_option
+def _changes(ws: Workspace, kinds: tuple[str, ...], page: int, **span: Any) -> Output:
+    """What changed in all models, newest first, without routine work."""
+    frame = ws.governance.timeline(kinds=kinds, page=page, **span)
+    total = ws.governance.timeline_count(kinds=kinds, **span)
+    return _events(frame, f"{total:,} events")
+
+
+def _events(frame: pd.DataFrame, note: str = "") -> Output:
+    lines = [text_of(frame[list(COLUMNS)]), note]
+    return Output(frame, "\n".join(line for line in lines if line))

@@ -1,12 +1,16 @@
-"""The API of governance: what was in production when, and why."""
+"""The API of governance: what was in production when and why, and what happened to a model."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pilothouse.governance import production
+from pilothouse.governance import production, timeline
+from pilothouse.governance.event_sources import TimelineEvent
 from pilothouse.governance.production import ProductionVersion
+from pilothouse.governance.timeline import TimelineFilter
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
@@ -41,6 +45,46 @@ class Governance(Service):
         rows = [_row(version) for version in self.in_production(at)]
         frame = pd.DataFrame(rows, columns=list(PRODUCTION_COLUMNS))
         return frame.assign(since=pd.to_datetime(frame["since"], utc=True))
+
+    def timeline(
+        self,
+        model: str | None = None,
+        *,
+        kinds: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page: int = 1,
+        size: int = 50,
+    ) -> pd.DataFrame:
+        """What happened to a model, or to all, newest first: decisions, not routine work.
+
+        Columns: at, kind, event, title, reason, by, model, object_kind, ref. `kinds` are promotion,
+        stage, version, deployment, alert, retraining, data and settings; `since` is the first
+        instant that counts and `until` the first that does not. Raises NotFound without the model,
+        Invalid for an unknown kind.
+        """
+        import pandas as pd
+
+        chosen = TimelineFilter(model, tuple(kinds), since, until)
+        with self._store.read() as session:
+            events = timeline.events(session, chosen, page, size)
+        columns = [field.name for field in fields(TimelineEvent)]
+        rows = [tuple(getattr(event, name) for name in columns) for event in events]
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.assign(at=pd.to_datetime(frame["at"], utc=True))
+
+    def timeline_count(
+        self,
+        model: str | None = None,
+        *,
+        kinds: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        """How many events the same has on all pages."""
+        chosen = TimelineFilter(model, tuple(kinds), since, until)
+        with self._store.read() as session:
+            return timeline.count(session, chosen)
 
 
 def _row(version: ProductionVersion) -> tuple[object, ...]:

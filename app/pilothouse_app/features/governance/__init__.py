@@ -1,0 +1,1 @@
+"""The history of decisions, for the pages that show it."""
