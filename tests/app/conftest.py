@@ -18,6 +18,7 @@ import pytest
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
+from harness.policies import set_gates
 from pilothouse.experiments.tables import Experiment, Run, RunArtifact
 from pilothouse.experiments.trusted_models import record_written
 from pilothouse.kit.clock import FixedClock, to_ms
@@ -168,7 +169,7 @@ def sailed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         add_version(store, number)
     with patch("pilothouse.deployments.controller.trial.try_version", lambda *_: ""):
         registry = opened.registry
-    registry.set_gates("production", [GateRule("beats_champion")], "a small workspace")
+    set_gates(opened, "production", [GateRule("beats_champion")])
     registry.promote("late", 1, "production", "the first")
     opened.deployments.launch("late", "late", 1, "to be tried")
     opened.monitoring.monitor("late", drifted_share=0.2)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from harness.policies import set_gates
 from harness.reference_pages import ALL_KINDS, pages
 from pilothouse.cli.options import PluginName
 from pilothouse.jobs import JobContext, Progress, workflows
@@ -131,7 +132,7 @@ def test_a_gate_is_chosen_in_the_form_and_judges_promotions(tour: Tour, served: 
     page.text_input(key="gates_reason_production").set_value("few columns fit by luck").run()
     page.button(key="gates_production_go").click().run()
     assert not page.exception
-    rules = served.registry.gates("production")
+    rules = served.policies.applicable("late", "production").gates
     assert [rule.gate for rule in rules] == ["beats_champion", "enough_inputs"]
     assert rules[1].params == {"count": 9}
     with pytest.raises(Refused, match="it has 4 inputs, and 9 are needed"):
@@ -140,9 +141,9 @@ def test_a_gate_is_chosen_in_the_form_and_judges_promotions(tour: Tour, served: 
 
 def test_a_gate_refuses_parameters_outside_of_its_limits(served: Workspace) -> None:
     with pytest.raises(Invalid, match="count must be between 1 and 500") as refusal:
-        served.registry.set_gates("production", [GateRule("enough_inputs", {"count": 0})])
-    assert refusal.value.fields == {"params.count": "between 1 and 500"}
-    served.registry.set_gates("production", [GateRule("enough_inputs", {"count": 4})])
+        set_gates(served, "production", [GateRule("enough_inputs", {"count": 0})])
+    assert list(refusal.value.fields) == ["gates[0].params.count"]
+    set_gates(served, "production", [GateRule("enough_inputs", {"count": 4})])
     assert served.registry.promote("late", 2, "production", "better").status == "accepted"
 
 

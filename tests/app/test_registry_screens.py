@@ -7,6 +7,7 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
+from harness.policies import set_gates
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Refused
 from pilothouse.registry.evaluations import EvaluationResult, record_evaluation
@@ -142,7 +143,7 @@ def test_the_promotion_dialog_shows_the_verdicts_before_the_click(tour):
 
 def test_gates_in_the_way_keep_the_button_shut(tour, served):
     rule = GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.9})
-    served.registry.set_gates("production", [rule])
+    set_gates(served, "production", [rule])
     page = tour("version", ref="late@2")
     page.button(key="promote").click().run()
     assert "1 of 2 gates not passed" in shown(page)
@@ -186,7 +187,7 @@ def test_figures_of_training_and_of_no_rows_are_not_called_held_out():
 
 def test_a_promotion_that_gates_would_refuse_cannot_be_accepted(tour, served, asked):
     rule = GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.9})
-    served.registry.set_gates("production", [rule])
+    set_gates(served, "production", [rule])
     page = tour("promotion", id=asked)
     assert page.button(key="decide_accept").disabled
     assert not page.button(key="decide_reject").disabled
@@ -195,7 +196,7 @@ def test_a_promotion_that_gates_would_refuse_cannot_be_accepted(tour, served, as
 
 def test_a_refused_promotion_tells_which_gate_stood_in_the_way(tour, served):
     rule = GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.9})
-    served.registry.set_gates("production", [rule])
+    set_gates(served, "production", [rule])
     with pytest.raises(Refused):
         served.registry.promote("late", 2, "production", "try")
     refused = served.registry.promotions("refused")["id"].iloc[0]

@@ -34,6 +34,7 @@ from pilothouse.pipelines.api import Pipelines
 from pilothouse.pipelines.definitions.definitions import PipelineDefinitions
 from pilothouse.pipelines.recipes.recipes import Recipes
 from pilothouse.registry.api import Registry
+from pilothouse.registry.policies import Policies
 from pilothouse.training.api import Training
 from pilothouse.workspace import Workspace
 
@@ -43,7 +44,7 @@ PROCESSES = ("up", "app", "server", "worker", "completion")
 APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
-    *(Training, Environments, Governance, People),
+    *(Training, Environments, Governance, People, Policies),
 )
 
 # Methods that no command calls, each with the reason.
@@ -113,7 +114,8 @@ def test_what_writes_takes_an_actor() -> None:
 # Commands whose arguments name no object that must exist.
 NAMES_NOTHING = {
     *("completion", "datasets preview", "datasets register", "experiments create"),
-    *("experiments describe-metric", "experiments save-view", "models gates", "models set-gates"),
+    *("experiments describe-metric", "experiments save-view", "policies applicable"),
+    *("policies apply", "policies diff", "policies test"),
     *("runs param-importance", "runs start", "schedules add", "environments build"),
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
     *("people add", "people choose"),

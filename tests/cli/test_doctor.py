@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.policies import set_gates
 from pilothouse.activity import anchor, chain
 from pilothouse.deployments.prediction_log import compaction, log
 from pilothouse.deployments.prediction_log.journal import Journal
@@ -117,9 +118,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         add_version(store, number)
     with patch("pilothouse.deployments.controller.trial.try_version", lambda *_: ""):
         registry = opened.registry
-    registry.set_gates(
-        "production", [GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.1})], "low"
-    )
+    rule = GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.1})
+    set_gates(opened, "production", [rule])
     registry.promote("late", 1, "production", "the first")
     registry.set_alias("late", "shadow", 2, "to be tried")
     opened.deployments.launch("late", "late", 1, "to be tried")
@@ -379,7 +379,7 @@ HURTS = {
             "INSERT INTO registry_promotion SELECT 'forged', model, 2, stage, status, reason,"
             " origin, requested_by, requested_at, evidence, evidence_hash, verdicts, decided_by,"
             " decided_at, decision_reason, decision_evidence, decision_evidence_hash,"
-            " decision_verdicts FROM registry_promotion"
+            " decision_verdicts, policy, decision_policy FROM registry_promotion"
         ),
         "records",
         "promotion forged was added by no command",
@@ -401,14 +401,12 @@ HURTS = {
     "an alias gone": Hurt(
         sql("DELETE FROM registry_alias WHERE alias = 'shadow'"), "records", "alias late/shadow"
     ),
-    "a gate policy": Hurt(
-        sql("UPDATE registry_gate_policy SET gates = '[]'"),
+    "a policy": Hurt(
+        sql("UPDATE registry_policy SET gates = '[]'"),
         "records",
-        "gate policy before production",
+        "policy production/1 was changed",
     ),
-    "the gate policy gone": Hurt(
-        sql("DELETE FROM registry_gate_policy"), "records", "deleted by no command"
-    ),
+    "the policy gone": Hurt(sql("DELETE FROM registry_policy"), "records", "deleted by no command"),
     "a version's figures": Hurt(
         sql("""UPDATE registry_version SET metrics = '{"roc_auc":0.99}' WHERE version = 2"""),
         "records",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.policies import set_gates
 from pilothouse.cli import main
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.journal import Journal
@@ -42,7 +43,7 @@ def populated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Populated]:
     ws.data.register("sales", frame)
     ws.data.register("sales", frame.assign(size=frame["size"] + 0.01))
     runs = [_train(ws, trainer) for trainer in ("logistic_regression", "random_forest")]
-    ws.registry.set_gates("staging", [GateRule("has_contract")])
+    set_gates(ws, "staging", [GateRule("has_contract")])
     for run in runs:
         ws.registry.register("late", run)
     ws.registry.promote("late", 1, "staging", "first")
@@ -134,7 +135,11 @@ READS = {
     "models promotions": "pending",
     "models promotion PROMOTION": "has_contract",
     "models assess late 2 staging": "has_contract",
-    "models gates staging": "has_contract",
+    "policies list": "has_contract",
+    "policies show staging": "has_contract",
+    "policies applicable late staging": "it is for all models",
+    "policies history staging": "has_contract",
+    "policies export": "has_contract",
     "models history late": "staging",
     "deployments list": "shop",
     "deployments show shop": "late",

@@ -13,6 +13,15 @@ from harness.serving import register
 from pilothouse.cli.deployments import prediction_line
 from pilothouse.workspace import Workspace
 
+STRICT = """
+policies:
+  - name: strict
+    stage: staging
+    gates:
+      - gate: metric_threshold
+        params: {metric: roc_auc, threshold: 0.9}
+"""
+
 Call = Callable[..., Any]
 
 
@@ -86,17 +95,26 @@ def test_metrics_and_views_are_described(ask: Call, workspace: Workspace) -> Non
 
 
 @pytest.mark.usefixtures("answering")
-def test_gates_aliases_and_decisions(call: Call, ask: Call, workspace: Workspace) -> None:
+def test_policies_aliases_and_decisions(
+    call: Call, ask: Call, workspace: Workspace, tmp_path: Path
+) -> None:
     register(workspace.store, "late", b"a model")
-    gate = ("--gate", "metric_threshold", "--param", "metric_threshold.metric=roc_auc")
-    limit = ("--param", "metric_threshold.threshold=0.9")
-    rules = ask("models", "set-gates", "staging", *gate, *limit)
+    file = tmp_path / "policies.yaml"
+    file.write_text(STRICT)
+    apply = ("policies", "apply", str(file), "--reason", "raised")
+    assert ask(*apply, "--dry-run") == ask("policies", "diff", str(file)) != []
+    assert "strict" not in [row["name"] for row in ask("policies", "list")]
+    assert [change["kind"] for change in ask(*apply)] == ["added"]
+    assert [change["kind"] for change in ask(*apply)] == ["same"]
+    rules = ask("policies", "show", "strict")["gates"]
     assert rules == [
         {"gate": "metric_threshold", "params": {"metric": "roc_auc", "threshold": 0.9}}
     ]
-    assert ask("models", "gates", "staging") == rules
-    assert call("models", "set-gates", "staging", "--param", "other.x=1").code == 2
-    assert call("models", "set-gates", "staging", "--gate", "nothing").code == 4
+    assert ask("policies", "export")["text"] == ask("policies", "export", "strict")["text"]
+    [judged] = ask("policies", "test", str(file))
+    assert (judged["version"], judged["passes"], judged["passes_today"]) == (1, False, False)
+    file.write_text(STRICT.replace("metric_threshold", "nothing"))
+    assert call(*apply).code == 2
 
     refused = call("models", "promote", "late", "1", "staging", "--reason", "try")
     assert refused.code == 3

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.mlflow_server import run_client
+from harness.policies import set_gates
 from harness.serving import ServerProcess, Worker
 from harness.tracking_calls import Caller
 from pilothouse.deployments.scoring import score_frame
@@ -112,7 +113,7 @@ def test_a_logged_model_goes_to_production_and_answers_as_its_author_does(
     description = dict(DESCRIPTIONS[name])
     registry.describe(name, 1, description.pop("task"), **description)
 
-    registry.set_gates("production", (), "a test")
+    set_gates(logged.workspace, "production", ())
     move = {"name": name, "version": "1", "stage": "Production"}
     caller = Caller(logged.url)
     caller.post("model-versions/transition-stage", **move)

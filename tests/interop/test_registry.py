@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.open_gates import open_gates
+from harness.policies import set_gates
 from harness.serving import EXAMPLE, SIGNATURE
 from harness.tracking_calls import Caller
 from pilothouse.kit.errors import Refused
@@ -128,7 +129,7 @@ def test_a_refused_client_archives_nothing(caller: Caller, run: str, ours: Works
     open_gates(ours, "m", 1, 2)
     caller.post("model-versions/transition-stage", name="m", version="1", stage="Production")
 
-    ours.registry.set_gates("production", [GateRule("has_contract")], "a test")
+    set_gates(ours, "production", [GateRule("has_contract")])
     move = {"name": "m", "version": "2", "stage": "Production", "archive_existing_versions": True}
     status, code, _ = caller.refused("POST", "model-versions/transition-stage", json=move)
     assert (status, code) == (403, "PERMISSION_DENIED")

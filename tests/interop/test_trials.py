@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from harness.open_gates import STAGES
+from harness.policies import set_gates
 from harness.serving import register, trained, wait_for, workspace_of
 from pilothouse.interop.mlflow.trials import MAX_AT_ONCE, Trials
 from pilothouse.registry import Registry, versions
@@ -47,7 +48,7 @@ def prices(mlflow: Any, ours: Workspace) -> str:
     )
     mlflow.register_model(logged.model_uri, "prices")
     for stage in STAGES:
-        ours.registry.set_gates(stage, (), "a test")
+        set_gates(ours, stage, ())
     return "prices"
 
 
@@ -74,7 +75,7 @@ def test_a_refused_client_reads_what_the_screen_says(
     mlflow: Any, client: Any, ours: Workspace, prices: str
 ) -> None:
     ours.registry.describe(prices, 1, "regression")
-    ours.registry.set_gates("production", [GateRule("has_contract")], "a test")
+    set_gates(ours, "production", [GateRule("has_contract")])
     with pytest.raises(mlflow.MlflowException) as error:
         client.transition_model_version_stage(prices, "1", "Production")
     assert error.value.error_code == "PERMISSION_DENIED"
@@ -99,7 +100,7 @@ def test_a_client_that_does_not_wait_gets_its_answer_when_it_asks_again(
     loads.unlink(missing_ok=True)  # logging a model with an example loads it
     ours.registry.approve_code("slow", 1, "read it")
     ours.registry.describe("slow", 1, "regression")
-    ours.registry.set_gates("staging", (), "a test")
+    set_gates(ours, "staging", ())
 
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")

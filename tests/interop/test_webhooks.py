@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
+from harness.policies import set_gates
 from harness.serving import EXAMPLE, SIGNATURE, ServerProcess
 from harness.tracking_calls import Caller
 from harness.webhook_receiver import Received, Receiver
@@ -206,7 +207,7 @@ class TestWhatIsHeard:
     @pytest.mark.usefixtures("answering")
     def test_of_what_our_own_verbs_do(self, workspace: Workspace, clock: FixedClock) -> None:
         hooked(workspace.store, PUBLIC)
-        workspace.registry.set_gates("production", [])
+        set_gates(workspace, "production", [])
         for number in (1, 2):
             workspace.registry.register("late", trained(workspace))
             workspace.registry.promote("late", number, "production", "better")

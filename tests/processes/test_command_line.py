@@ -19,6 +19,14 @@ from harness.running_instance import run_instance
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
 START = datetime(2026, 1, 5, tzinfo=UTC)
+POLICY = """
+policies:
+  - name: fair
+    stage: production
+    gates:
+      - gate: metric_threshold
+        params: {{metric: roc_auc, threshold: {threshold}}}
+"""
 FEATURES = ("age", "visits", "plan")
 
 
@@ -113,12 +121,13 @@ def test_the_loop_of_the_tutorial(shell: Shell) -> None:
 def _release(shell: Shell, run: str) -> None:
     """Register a run; the gates refuse it until they ask for less."""
     assert shell.json("models", "register", "churn", run)["ref"] == "churn@1"
-    strict = ("--param", "metric_threshold.threshold=0.999")
-    gate = ("--gate", "metric_threshold", "--param", "metric_threshold.metric=roc_auc")
-    shell.run("models", "set-gates", "production", *gate, *strict)
+    file = shell.folder / "policies.yaml"
+    apply = ("policies", "apply", str(file), "--reason", "what the team agreed on")
+    file.write_text(POLICY.format(threshold=0.999))
+    shell.run(*apply)
     shell.run("models", "promote", "churn", "1", "production", "--reason", "first", code=3)
-    fair = ("--param", "metric_threshold.threshold=0.6")
-    shell.run("models", "set-gates", "production", *gate, *fair, "--reason", "too strict")
+    file.write_text(POLICY.format(threshold=0.6))
+    shell.run(*apply)
     assert shell.json("models", "assess", "churn", "1", "production")["accepted"] is True
     shell.run("models", "promote", "churn", "1", "production", "--reason", "first")
     assert shell.json("models", "champion", "churn")["ref"] == "churn@1"

@@ -1,16 +1,15 @@
-"""`pilothouse models`: registered models, their versions, stages, gates and promotions."""
+"""`pilothouse models`: registered models, their versions, stages and promotions."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.options import FILE, PAIR, scalars
+from pilothouse.cli.options import FILE, PAIR
 from pilothouse.cli.output import Output, text_of
 from pilothouse.deployments.api import Deployments
 from pilothouse.kit.errors import Invalid
@@ -20,10 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.registry.info import PromotionInfo, VersionInfo
-    from pilothouse.registry.policy import GateRule
     from pilothouse.workspace import Workspace
 
-models = Group("models", help="Registered models: versions, stages, gates and promotions.")
+models = Group("models", help="Registered models: versions, stages and promotions.")
 model_argument = click.argument("model")
 version_argument = click.argument("version", type=int)
 stage_argument = click.argument("stage")
@@ -400,58 +398,6 @@ def _assess(ws: Workspace, model: str, version: int, stage: str, evidence: Path 
     lines = [f"{item.gate}: {item.outcome}. {item.message}" for item in decision.verdicts]
     value = {"accepted": decision.accepted, "verdicts": decision.verdicts}
     return Output(value, "\n".join(lines) or "No gates are configured for this stage.")
-
-
-@verb(models, Registry.gates, example="pilothouse models gates production")
-@stage_argument
-def _gates(ws: Workspace, stage: str) -> Output:
-    rules = ws.registry.gates(stage)
-    return Output([rule.to_json() for rule in rules], _gates_text(rules))
-
-
-@verb(
-    models,
-    Registry.set_gates,
-    writes=True,
-    reason=True,
-    example=(
-        "pilothouse models set-gates staging --gate has_contract --gate metric_threshold "
-        "--param metric_threshold.metric=accuracy --param metric_threshold.threshold=0.7"
-    ),
-)
-@stage_argument
-@click.option("--gate", "names", multiple=True, help="A gate; repeatable. None removes all.")
-@click.option(
-    "--param", "params", type=PAIR, multiple=True, metavar="GATE.NAME=VALUE", help="Repeatable."
-)
-def _set_gates(
-    ws: Workspace,
-    stage: str,
-    names: tuple[str, ...],
-    params: tuple[tuple[str, str], ...],
-    reason: str,
-) -> Output:
-    """All gates of the stage are given: those that are not named are removed."""
-    from pilothouse.registry.policy import GateRule
-
-    by_gate: dict[str, list[tuple[str, str]]] = {name: [] for name in names}
-    for key, value in params:
-        gate, _, name = key.partition(".")
-        if gate not in by_gate:
-            raise Invalid(f"--param {key} is for a gate that is not given with --gate.")
-        by_gate[gate].append((name, value))
-
-    rules = tuple(GateRule(gate, scalars(pairs)) for gate, pairs in by_gate.items())
-    ws.registry.set_gates(stage, rules, reason)
-    return Output([asdict(rule) for rule in rules], _gates_text(rules))
-
-
-def _gates_text(rules: tuple[GateRule, ...]) -> str:
-    lines = [
-        " ".join([rule.gate, *(f"{name}={value}" for name, value in rule.params.items())])
-        for rule in rules
-    ]
-    return "\n".join(lines) or "No gates are configured for this stage."
 
 
 @verb(models, Registry.history, example="pilothouse models history churn")

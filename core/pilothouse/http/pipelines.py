@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pilothouse.http.serialisation import json_answer, records
 from pilothouse.kit.errors import Conflict
+from pilothouse.kit.yaml_file import MAX_BYTES
 from pilothouse.pipelines.definitions.definition_info import PipelineInfo, PipelineRunInfo
-from pilothouse.pipelines.definitions.yaml_file import MAX_BYTES
 from pilothouse.workspace import Workspace
 
 MAX_SIZE = 1_000

@@ -22,7 +22,6 @@ from pilothouse.registry import (
     load_trials,
     logged_folders,
     model_upload,
-    policy,
     promotion,
     stages,
     trust,
@@ -37,9 +36,9 @@ from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.external_versions import ExternalVersion
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.logged_folders import LoggedFolder
-from pilothouse.registry.policy import GateDecision, GateRule
+from pilothouse.registry.policy import GateDecision
 from pilothouse.registry.promotion import PromotionRequest
-from pilothouse.registry.tables import REFUSED
+from pilothouse.registry.tables import PENDING, REFUSED
 from pilothouse.registry.versions import Origin, VersionSource
 from pilothouse.storage import Store
 from pilothouse.storage.service import Service
@@ -348,9 +347,11 @@ class Registry(Service):
         origin: str = "person",
         promotion_id: str = "",
     ) -> PromotionInfo:
-        """Promote a version now. Raises Refused that names the gate and by how much it failed.
+        """Promote a version now.
 
-        Raises PersonNeeded when nobody is chosen, Refused for whoever may not approve.
+        Raises Refused that names the gate and by how much it failed, and where the policy asks for
+        other people to accept: the promotion waits for them then. Raises PersonNeeded when nobody
+        is chosen, Refused for whoever may not approve.
         """
         compared = _comparison(evidence)
         request = PromotionRequest(model, version, stage, reason, origin, compared, promotion_id)
@@ -359,7 +360,7 @@ class Registry(Service):
         self._prepare(self.version(model, version))
         with self._store.write(durable=True) as session:
             info = promotion.promote(session, self._store, request)
-        return _unless_refused(info)
+        return _unless_waiting(_unless_refused(info))
 
     def decide(self, promotion_id: str, accept: bool, reason: str) -> PromotionInfo:
         """Accept or reject a pending promotion; accepting evaluates the gates again.
@@ -412,16 +413,6 @@ class Registry(Service):
         with self._store.read() as session:
             return frames.history(session, model)
 
-    def gates(self, stage: str) -> tuple[GateRule, ...]:
-        """The gates before a stage, with their parameters."""
-        with self._store.read() as session:
-            return policy.rules(session, stage)
-
-    def set_gates(self, stage: str, chosen: Sequence[GateRule], reason: str = "") -> None:
-        """Change the gates before a stage."""
-        with self._store.write(durable=True) as session:
-            policy.set_rules(session, self._store, stage, chosen, reason)
-
 
 def _why_none(info: VersionInfo) -> str:
     return trust.NO_FORMAT if info.import_source else "it was trained here"
@@ -431,6 +422,15 @@ def _comparison(evidence: EvidenceInput) -> ChampionComparison | None:
     if evidence is None or isinstance(evidence, ChampionComparison):
         return evidence
     return ChampionComparison.from_json(evidence)
+
+
+def _unless_waiting(info: PromotionInfo) -> PromotionInfo:
+    if info.status != PENDING:
+        return info
+    raise Refused(
+        f"{info.ref} waits for approval: its policy asks for other people before {info.stage}.",
+        hint=f"The gates pass. They decide on the promotion {info.id}.",
+    )
 
 
 def _unless_refused(info: PromotionInfo) -> PromotionInfo:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from pilothouse.activity import mark_rows, record
 from pilothouse.activity.seals import key_columns
 from pilothouse.experiments import late_writes
+from pilothouse.registry.policy_rows import refuse_if_guarded, refuse_to_leave
 from pilothouse.registry.tables import (
     Alias,
     CardRevision,
@@ -41,9 +42,11 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
     """Rename a model and its versions; the caller has checked that the name is free.
 
     The name is a primary key that other rows refer to, so new rows are inserted, references are
-    updated, and then the old rows are deleted.
+    updated, and then the old rows are deleted. Raises Refused when a model of the new name would
+    meet other policies.
     """
     old = model.name
+    refuse_to_leave(session, old, name)
     session.flush()
     _mark(session, old)
     _copy(session, Model, col(Model.name) == old, {"name": name, "updated_at": store.now()})
@@ -88,7 +91,11 @@ def _copy(session: Session, table: Any, holds: Any, changes: dict[str, Any]) -> 
 
 
 def delete_version(session: Session, store: Store, version: ModelVersion) -> None:
-    """Delete a version; its number is not used again."""
+    """Delete a version; its number is not used again.
+
+    Raises Refused when it is in a stage that a policy guards.
+    """
+    refuse_if_guarded(session, version.model, version.version, version.stage)
     facts = {"stage": version.stage, "digest": version.digest, "source": version.import_source}
     model, version_number = version.model, version.version
     for table in (StageChange, *(t for t in OF_VERSION if t is not StageChange)):
@@ -103,7 +110,10 @@ def delete_version(session: Session, store: Store, version: ModelVersion) -> Non
 
 
 def delete_model(session: Session, store: Store, model: Model) -> None:
-    """Delete a model with its versions, tags and promotions; its name is free again."""
+    """Delete a model with its versions, tags and promotions; its name is free again.
+
+    Raises Refused when one of them is in a stage that a policy guards.
+    """
     query = select(ModelVersion).where(col(ModelVersion.model) == model.name)
     for version in session.scalars(query.order_by(col(ModelVersion.version))).all():
         delete_version(session, store, version)

@@ -66,7 +66,11 @@ class VersionInfo:
 
 @dataclass(frozen=True, repr=False)
 class PromotionInfo:
-    """A request to move a version up, the frozen evidence, the verdicts, and what was decided."""
+    """A request to move a version up, the frozen evidence, the verdicts, and what was decided.
+
+    `policy` is the `name`, `version` and `digest` of the policy that judged the request,
+    `decision_policy` that of the decision; None of promotions from before there were policies.
+    """
 
     id: str
     model: str
@@ -86,6 +90,8 @@ class PromotionInfo:
     decision_evidence: Mapping[str, Any] | None
     decision_evidence_hash: str
     decision_verdicts: tuple[Verdict, ...] | None
+    policy: Mapping[str, Any] | None = None
+    decision_policy: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         return f"<promotion {self.id} of {self.ref} to {self.stage}, {self.status}>"
@@ -94,6 +100,11 @@ class PromotionInfo:
     def ref(self) -> str:
         """The version to promote: model@version."""
         return f"{self.model}@{self.version}"
+
+    @property
+    def newest_policy(self) -> Mapping[str, Any] | None:
+        """The policy that counts: of the decision once there is one, else of the request."""
+        return self.decision_policy or self.policy
 
     @property
     def newest_verdicts(self) -> tuple[Verdict, ...]:

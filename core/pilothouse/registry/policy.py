@@ -1,20 +1,22 @@
-"""Which gates stand before which stage: data, with a default, that people may change."""
+"""What a policy is: the gates before a stage and the approvals, for the models that it names."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import fnmatch
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
-
-from pilothouse.activity import record
-from pilothouse.kit.errors import Invalid
 from pilothouse.kit.parameters import Params, read_params
 from pilothouse.registry.evidence import Evidence
 from pilothouse.registry.gates import Verdict, gates
-from pilothouse.registry.tables import GATED, PRODUCTION, STAGING, GatePolicy
-from pilothouse.storage import Store
+from pilothouse.registry.tables import PRODUCTION, STAGING
+
+EVERY = "*"
+BUILT_IN = "default"  # the name of what holds where no policy was made
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,165 @@ DEFAULT: Mapping[str, tuple[GateRule, ...]] = {
 
 
 @dataclass(frozen=True)
+class Approvals:
+    """How many people accept a promotion before it counts.
+
+    With `four_eyes` the person who asked for it is none of them.
+    """
+
+    needed: int = 1
+    four_eyes: bool = False
+
+    @property
+    def by_author(self) -> bool:
+        """Whether whoever asks for a promotion may decide on it alone."""
+        return self.needed == 1 and not self.four_eyes
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is asked of a version before a stage.
+
+    `models` are names or patterns in which `*` is any text; the most specific one decides which
+    policy applies to a model.
+    """
+
+    name: str
+    stage: str
+    models: tuple[str, ...] = (EVERY,)
+    gates: tuple[GateRule, ...] = ()
+    approvals: Approvals = Approvals()
+
+    @property
+    def guards(self) -> bool:
+        """Whether it asks for anything but the trial that every version goes through."""
+        return bool(self.gates) or not self.approvals.by_author
+
+    @property
+    def digest(self) -> str:
+        """A hash of its content: equal policies have equal digests, whatever their version."""
+        text = json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `from_json` reads back."""
+        return {
+            "name": self.name,
+            "stage": self.stage,
+            "models": list(self.models),
+            "gates": [rule.to_json() for rule in self.gates],
+            "approvals": asdict(self.approvals),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Policy:
+        """A stored policy."""
+        return cls(
+            name=value["name"],
+            stage=value["stage"],
+            models=tuple(value["models"]),
+            gates=tuple(GateRule(rule["gate"], rule["params"]) for rule in value["gates"]),
+            approvals=Approvals(**value["approvals"]),
+        )
+
+    def pattern_for(self, model: str) -> str:
+        """The most specific of its patterns that names the model; "" when none does."""
+        matching = [pattern for pattern in self.models if names_model(pattern, model)]
+        return max(matching, key=specificity, default="")
+
+
+@dataclass(frozen=True)
+class PolicyInfo:
+    """One version of a policy, and who made it when and why; version 0 is the built-in one."""
+
+    policy: Policy
+    version: int = 0
+    changed_at: datetime | None = None
+    changed_by: str = ""
+    reason: str = ""
+    removed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+        return self.policy.name
+
+    @property
+    def stage(self) -> str:
+        """The stage that it stands before."""
+        return self.policy.stage
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names and patterns of the models that it is for."""
+        return self.policy.models
+
+    @property
+    def gates(self) -> tuple[GateRule, ...]:
+        """The gates with their parameters."""
+        return self.policy.gates
+
+    @property
+    def approvals(self) -> Approvals:
+        """Who must accept a promotion."""
+        return self.policy.approvals
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is the default, which nobody made."""
+        return self.version == 0
+
+    @property
+    def ref(self) -> str:
+        """Its name and version: `strict@3`."""
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+    def reference(self) -> dict[str, Any]:
+        """What a promotion keeps of the policy that judged it: name, version and digest."""
+        return {"name": self.name, "version": self.version, "digest": self.policy.digest}
+
+    def why(self, model: str) -> str:
+        """Why it is the one that applies to a model, as a clause."""
+        pattern = self.policy.pattern_for(model)
+        if self.built_in:
+            return f"no policy before {self.stage} is for this model, so the built-in one holds"
+        if pattern == model:
+            return "it names this model"
+        if pattern == EVERY:
+            return "it is for all models, and none is more specific"
+        return f"its pattern {pattern} is the most specific one that fits"
+
+
+def built_in(stage: str) -> PolicyInfo:
+    """What holds before a stage where no policy was made."""
+    return PolicyInfo(Policy(BUILT_IN, stage, gates=tuple(DEFAULT[stage])))
+
+
+def names_model(pattern: str, model: str) -> bool:
+    """Whether a pattern is a model's name, or fits it; only `*` has a meaning."""
+    literal = pattern.replace("[", "[[]").replace("?", "[?]")
+    return pattern == model or fnmatch.fnmatchcase(model, literal)
+
+
+def specificity(pattern: str) -> tuple[bool, int, str]:
+    """Orders patterns: a name before any pattern, then the one with more characters."""
+    return "*" not in pattern, len(pattern.replace("*", "")), pattern
+
+
+def most_specific(policies: Iterable[PolicyInfo], model: str) -> PolicyInfo | None:
+    """The policy whose pattern for a model is the most specific; None when none fits."""
+    fitting = [(info.policy.pattern_for(model), info) for info in policies]
+    fitting = [(pattern, info) for pattern, info in fitting if pattern]
+    return max(fitting, key=lambda pair: specificity(pair[0]), default=("", None))[1]
+
+
+@dataclass(frozen=True)
 class GateDecision:
-    """What all gates before a stage say together of one version."""
+    """What the gates of a policy say together of one version."""
 
     evidence: Evidence
     verdicts: tuple[Verdict, ...]
+    policy: PolicyInfo | None = None
 
     @property
     def accepted(self) -> bool:
@@ -72,46 +228,8 @@ class GateDecision:
         return "; ".join(f"{verdict.gate}: {verdict.message}" for verdict in standing)
 
 
-def assess(evidence: Evidence, rules: Sequence[GateRule]) -> GateDecision:
+def assess(
+    evidence: Evidence, rules: Sequence[GateRule], policy: PolicyInfo | None = None
+) -> GateDecision:
     """The verdict of every rule on the evidence."""
-    return GateDecision(evidence, tuple(rule.evaluate(evidence) for rule in rules))
-
-
-def rules(session: Session, stage: str) -> tuple[GateRule, ...]:
-    """The gates before a stage: what people set, or the default."""
-    _check_stage(stage)
-    policy = session.get(GatePolicy, stage)
-    if policy is None:
-        return DEFAULT[stage]
-    return tuple(GateRule(rule["gate"], rule["params"]) for rule in policy.gates)
-
-
-def set_rules(
-    session: Session, store: Store, stage: str, chosen: Sequence[GateRule], reason: str
-) -> None:
-    """Change the gates before a stage. Raises NotFound for a gate, Invalid for a parameter."""
-    before = [rule.to_json() for rule in rules(session, stage)]
-    after = [rule.checked().to_json() for rule in chosen]
-    session.merge(
-        GatePolicy(stage=stage, gates=after, changed_at=store.now(), changed_by=store.actor)
-    )
-    record(
-        session,
-        store,
-        "changed",
-        "gate_policy",
-        stage,
-        name=f"gates before {stage}",
-        before={"gates": before},
-        after={"gates": after},
-        reason=reason,
-    )
-
-
-def _check_stage(stage: str) -> None:
-    if stage not in GATED:
-        raise Invalid(
-            f"no version is promoted to {stage!r}.",
-            hint=f"Choose {' or '.join(GATED)}.",
-            fields={"stage": f"must be {' or '.join(GATED)}"},
-        )
+    return GateDecision(evidence, tuple(rule.evaluate(evidence) for rule in rules), policy)

@@ -7,6 +7,7 @@ the API raises Refused after the transaction is committed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session, select
 
@@ -31,7 +32,8 @@ from pilothouse.registry.evidence import (
     evidence_hash,
 )
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
-from pilothouse.registry.policy import GateDecision, GateRule, assess, rules
+from pilothouse.registry.policy import GateDecision, GateRule, PolicyInfo, assess
+from pilothouse.registry.policy_rows import applicable_policy
 from pilothouse.registry.tables import ACCEPTED, PENDING, REFUSED, REJECTED, Promotion
 from pilothouse.storage import Store
 
@@ -65,14 +67,20 @@ def evaluate_gates(
     stage: str,
     comparison: ChampionComparison | None = None,
 ) -> GateDecision:
-    """Gather the evidence on a version and evaluate the gates of the stage."""
-    chosen = rules(session, stage)
-    if all(rule.gate != EXAMPLE_GATE for rule in chosen):
-        chosen = (
-            GateRule(EXAMPLE_GATE),
-            *chosen,
-        )  # always: a model that cannot be served is never promoted
-    return assess(_evidence(session, model, version, stage, comparison), chosen)
+    """Gather the evidence on a version and evaluate the gates of the policy that applies."""
+    policy = applicable_policy(session, model, stage)
+    return judge(gather(session, model, version, stage, comparison), policy)
+
+
+def judge(evidence: Evidence, policy: PolicyInfo) -> GateDecision:
+    """What the gates of a policy say of evidence.
+
+    The trial is always one of them: a model that cannot be served is never promoted.
+    """
+    rules = policy.gates
+    if all(rule.gate != EXAMPLE_GATE for rule in rules):
+        rules = (GateRule(EXAMPLE_GATE), *rules)
+    return assess(evidence, rules, policy)
 
 
 def propose(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
@@ -86,26 +94,17 @@ def propose(session: Session, store: Store, request: PromotionRequest) -> Promot
     versions.require(session, request.model, request.version)
     _refuse_duplicate(session, request)
     promotion = _create(session, store, request, PENDING)
-    record(
-        session,
-        store,
-        "proposed",
-        "promotion",
-        promotion.id,
-        name=_title(promotion),
-        after={"stage": request.stage, "evidence": promotion.evidence_hash},
-        reason=request.reason,
-    )
-
+    _record_proposal(session, store, promotion)
     return promotion_info(promotion)
 
 
 def promote(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
-    """Promote a version when its gates pass; the status says accepted or refused.
+    """Promote a version when its gates pass; the status says accepted, refused or pending.
 
-    Raises Conflict when a promotion of this version waits to be decided, or it is there already,
-    Unavailable when the model's artifact is gone, PersonNeeded when nobody is chosen, Refused for
-    whoever may not approve.
+    It is pending where the policy asks for other people than the one who promotes. Raises Conflict
+    when a promotion of this version waits to be decided, or it is there already, Unavailable when
+    the model's artifact is gone, PersonNeeded when nobody is chosen, Refused for whoever may not
+    approve.
     """
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
@@ -115,12 +114,20 @@ def promote(session: Session, store: Store, request: PromotionRequest) -> Promot
     versions.require(session, request.model, request.version)
     _refuse_duplicate(session, request)
     promotion = _create(session, store, request, ACCEPTED)
+    passed = all(verdict["outcome"] == "passed" for verdict in promotion.verdicts)
+    approvals = applicable_policy(session, request.model, request.stage).approvals
+    if passed and not approvals.by_author:
+        promotion.status = PENDING
+        session.add(promotion)
+        _record_proposal(session, store, promotion)
+        return promotion_info(promotion)
+
     promotion.decided_by, promotion.decided_at = store.actor, store.now()
-    if not all(verdict["outcome"] == "passed" for verdict in promotion.verdicts):
+    if passed:
+        _apply(session, store, promotion, request.reason)
+    else:
         promotion.status = REFUSED
         _record_refusal(session, store, promotion, request.reason)
-    else:
-        _apply(session, store, promotion, request.reason)
 
     session.add(promotion)
     return promotion_info(promotion)
@@ -167,9 +174,10 @@ def require(session: Session, promotion_id: str) -> Promotion:
     return row
 
 
-def _evidence(
+def gather(
     session: Session, model: str, version: int, stage: str, comparison: ChampionComparison | None
 ) -> Evidence:
+    """The evidence on a version as it is stored now; nothing is measured for it."""
     candidate = versions.find(session, model, version)
     champion = versions.champion(session, model)
     if champion is not None and champion.version == version:
@@ -273,6 +281,7 @@ def _create(session: Session, store: Store, request: PromotionRequest, status: s
         evidence=evidence,
         evidence_hash=evidence_hash(evidence),
         verdicts=[verdict.to_json() for verdict in decision.verdicts],
+        policy=_reference(decision),
     )
     session.add(promotion)
     session.flush()
@@ -291,7 +300,13 @@ def _evaluate_again(session: Session, promotion: Promotion) -> GateDecision:
     promotion.decision_evidence = evidence
     promotion.decision_evidence_hash = evidence_hash(evidence)
     promotion.decision_verdicts = [verdict.to_json() for verdict in decision.verdicts]
+    promotion.decision_policy = _reference(decision)
     return decision
+
+
+def _reference(decision: GateDecision) -> dict[str, Any] | None:
+    """Which policy judged, as a promotion keeps it."""
+    return None if decision.policy is None else decision.policy.reference()
 
 
 def _apply(session: Session, store: Store, promotion: Promotion, reason: str) -> None:
@@ -313,6 +328,19 @@ def _apply(session: Session, store: Store, promotion: Promotion, reason: str) ->
         before=before,
         after=stages.stage_and_champion(session, version) | {"promotion": promotion.id},
         reason=reason,
+    )
+
+
+def _record_proposal(session: Session, store: Store, promotion: Promotion) -> None:
+    record(
+        session,
+        store,
+        "proposed",
+        "promotion",
+        promotion.id,
+        name=_title(promotion),
+        after={"stage": promotion.stage, "evidence": promotion.evidence_hash},
+        reason=promotion.reason,
     )
 
 

@@ -1,4 +1,4 @@
-"""The rows of models, versions, aliases, stages, promotions and gate policies."""
+"""The rows of models, versions, aliases, stages, promotions and policies."""
 
 from __future__ import annotations
 
@@ -191,7 +191,8 @@ class VersionEvaluation(Table, table=True):
 class Promotion(Table, table=True):
     """Somebody asked that a version move up: with which evidence, and what became of it.
 
-    The evidence is frozen as it was seen when asked for, and again when it was decided on.
+    The evidence is frozen as it was seen when asked for, and again when it was decided on, each
+    time with the name, version and digest of the policy that judged it.
     """
 
     __tablename__ = "registry_promotion"
@@ -227,12 +228,14 @@ class Promotion(Table, table=True):
     evidence: dict[str, Any] = Field(sa_type=Json)
     evidence_hash: str
     verdicts: list[dict[str, Any]] = Field(sa_type=Json)
+    policy: dict[str, Any] | None = Field(default=None, sa_type=Json)
     decided_by: str = ""
     decided_at: datetime | None = Field(default=None, sa_type=Utc)
     decision_reason: str = ""
     decision_evidence: dict[str, Any] | None = Field(default=None, sa_type=Json)
     decision_evidence_hash: str = ""
     decision_verdicts: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
+    decision_policy: dict[str, Any] | None = Field(default=None, sa_type=Json)
 
 
 class Trial(Table, table=True):
@@ -307,14 +310,24 @@ class Inspection(Table, table=True):
     inspected_at: datetime = Field(sa_type=Utc)
 
 
-class GatePolicy(Table, table=True):
-    """Which gates stand before a stage, with their parameters; without a row the default holds."""
+class PolicyVersion(Table, table=True):
+    """One version of a policy: what is asked of a version of some models before a stage.
 
-    __tablename__ = "registry_gate_policy"
+    Rows are only ever added, and the newest one of a name holds; when it is `removed`, none does.
+    """
+
+    __tablename__ = "registry_policy"
     seal: ClassVar[Seal | None] = Seal()
 
-    stage: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    stage: str
+    models: list[str] = Field(sa_type=Json)
     gates: list[dict[str, Any]] = Field(sa_type=Json)
+    approvals: dict[str, Any] = Field(sa_type=Json)
+    digest: str
+    removed: bool = False
+    reason: str
     changed_at: datetime = Field(sa_type=Utc)
     changed_by: str
 

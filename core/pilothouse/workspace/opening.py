@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pilothouse.pipelines import Pipelines
     from pilothouse.pipelines.recipes.recipes import Recipes
     from pilothouse.registry import Registry
+    from pilothouse.registry.policies import Policies
     from pilothouse.training import Training
 
 
@@ -115,6 +116,13 @@ class Workspace:
         from pilothouse.registry import Registry
 
         return Registry(self.store, try_version, inspect=inspect_version, in_use=use_of_version)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """What is asked of a version before a stage: gates and approvals."""
+        from pilothouse.registry.policies import Policies
+
+        return Policies(self.store)
 
     @cached_property
     def deployments(self) -> Deployments:

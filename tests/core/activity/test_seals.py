@@ -11,6 +11,7 @@ from alembic import command
 from sqlalchemy import event
 from sqlmodel import Session, select, text
 
+from harness.policies import set_gates
 from pilothouse.activity import anchor, record
 from pilothouse.activity.anchor import Anchor
 from pilothouse.activity.chain import latest_seals, verify_anchored
@@ -19,7 +20,7 @@ from pilothouse.experiments import late_writes, lifecycle
 from pilothouse.kit.settings import Settings
 from pilothouse.registry import deletion
 from pilothouse.registry.policy import GateRule
-from pilothouse.registry.tables import GatePolicy, Model, ModelTag
+from pilothouse.registry.tables import Model, ModelTag, PolicyVersion
 from pilothouse.storage import Store, migrate, open_store
 from pilothouse.workspace import Workspace, open_workspace
 from pilothouse.workspace.checks import checks
@@ -36,9 +37,9 @@ def note(store: Store, reason: str = "tried") -> None:
         record(session, store, reason, "thing", "a")
 
 
-def set_gates(workspace: Workspace, threshold: float) -> None:
+def set_threshold(workspace: Workspace, threshold: float) -> None:
     rule = GateRule("metric_threshold", {"metric": "auc", "threshold": threshold})
-    workspace.registry.set_gates("production", [rule], "because")
+    set_gates(workspace, "production", [rule])
 
 
 def entries(store: Store) -> list[ActivityEntry]:
@@ -47,13 +48,16 @@ def entries(store: Store) -> list[ActivityEntry]:
 
 
 def test_the_entry_of_a_command_seals_what_it_wrote(workspace: Workspace) -> None:
-    set_gates(workspace, 0.5)
-    [entry] = entries(workspace.store)
-    assert (entry.verb, list(entry.seals or {})) == ("changed", ["registry_gate_policy"])
+    set_threshold(workspace, 0.5)
+    entry = entries(workspace.store)[-1]
+    assert (entry.verb, list(entry.seals or {})) == (
+        "added",
+        ["people_person", "registry_policy"],
+    )
     assert problems(workspace.store) == []
-    set_gates(workspace, 0.6)
+    set_threshold(workspace, 0.6)
     assert problems(workspace.store) == []
-    assert len(entries(workspace.store)) == 2
+    assert [entry.kind for entry in entries(workspace.store)] == ["person", "policy", "policy"]
 
 
 def test_a_change_without_an_entry_gets_one(store: Store) -> None:
@@ -117,13 +121,15 @@ def test_renaming_and_deleting_with_statements_of_their_own_is_sealed(store: Sto
 def test_every_way_of_writing_to_a_sealed_table_is_seen(store: Store) -> None:
     with store.write() as session:
         now = store.now()
-        session.add(GatePolicy(stage="staging", gates=[], changed_at=now, changed_by="ada"))
+        row = {"name": "strict", "version": 1, "stage": "staging", "models": ["*"], "gates": []}
+        rest = {"approvals": {}, "digest": "", "reason": "", "changed_at": now, "changed_by": "ada"}
+        session.add(PolicyVersion(**row, **rest))
     with store.write() as session:
-        session.get_one(GatePolicy, "staging").changed_by = "grace"
+        session.get_one(PolicyVersion, ("strict", 1)).changed_by = "grace"
     assert problems(store) == []
     with store.write() as session:
-        session.execute(text("UPDATE registry_gate_policy SET changed_by = 'eve'"))
-    assert problems(store) == ["gate policy before staging was changed by no command"]
+        session.execute(text("UPDATE registry_policy SET changed_by = 'eve'"))
+    assert problems(store) == ["policy strict/1 was changed by no command"]
 
 
 def test_a_column_that_changes_without_a_command_is_not_sealed(workspace: Workspace) -> None:

@@ -8,10 +8,10 @@ from datetime import date
 import pytest
 
 from pilothouse.kit.errors import Invalid
+from pilothouse.kit.yaml_file import read_yaml
 from pilothouse.pipelines.definitions.backfill import dates_of
 from pilothouse.pipelines.definitions.definition import Definition, read_parameters
 from pilothouse.pipelines.definitions.source_file import read_source
-from pilothouse.pipelines.definitions.yaml_file import read_yaml
 from pilothouse.pipelines.input_expressions import resolve
 
 WEEKLY = """

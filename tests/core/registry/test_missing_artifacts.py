@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import serving
+from harness.policies import set_gates
 from pilothouse.kit.errors import Conflict, NotFound, Unavailable
 from pilothouse.workspace import Workspace
 
@@ -16,14 +17,14 @@ def imported(workspace: Workspace) -> Workspace:
     """A version that any gate lets through, and whose artifact somebody has deleted."""
     serving.register(workspace.store, "late", b"a model", b"another")
     for stage in ("staging", "production"):
-        workspace.registry.set_gates(stage, [], "a test of something else")
+        set_gates(workspace, stage, [])
     digest = workspace.registry.version("late", 1).digest
     workspace.store.artifacts.local_path(digest).unlink()
     return workspace
 
 
 def test_gates_may_be_none(imported: Workspace) -> None:
-    assert imported.registry.gates("production") == ()
+    assert imported.policies.applicable("late", "production").gates == ()
     imported.registry.promote("late", 2, "production", "fine")
 
 

@@ -12,6 +12,7 @@ import yaml
 from sqlalchemy import text
 
 from harness.evaluated_runs import log_evaluated
+from harness.policies import set_gates
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.fact_sheets.html_page import written_html
@@ -225,7 +226,7 @@ def test_the_gate_asks_for_a_card_of_this_version(
 
 
 def test_a_promotion_freezes_how_complete_the_card_is(late: Workspace) -> None:
-    late.registry.set_gates("production", [GateRule("card_complete")])
+    set_gates(late, "production", [GateRule("card_complete")])
     assert not late.registry.assess("late", 1, "production").accepted
     late.registry.edit_card("late", 1, WRITTEN)
     promotion = late.registry.promote("late", 1, "production", "documented")

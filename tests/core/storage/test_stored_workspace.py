@@ -17,15 +17,20 @@ from typing import Any
 import pytest
 from alembic import command
 from sqlalchemy import JSON, Boolean, LargeBinary, MetaData, insert
-from sqlmodel import text
+from sqlmodel import select, text
 
 from harness.postgres import postgresql, why_not
+from pilothouse.activity.tables import ActivityEntry
 from pilothouse.kit.settings import Settings
+from pilothouse.registry.policy import Approvals
+from pilothouse.registry.tables import PolicyVersion
 from pilothouse.storage import migrate, open_store
 from pilothouse.training import TrainingSpec
 from pilothouse.workspace import Workspace, open_workspace
 from pilothouse.workspace.checks import run_all
 
+# Tables whose rows live in another table today.
+SUCCESSORS = {"registry_gate_policy": "registry_policy"}
 ARCHIVE = Path(__file__).parent / "workspace-0011.tar.xz"
 
 
@@ -135,18 +140,35 @@ def test_every_row_is_kept(opened: Opened) -> None:
     assert migrate.schema_state(store).current
     with store.read() as session:
         rows_after = {
-            name: session.execute(text(f'SELECT count(*) FROM "{name}"')).scalar_one()
+            name: session.execute(
+                text(f'SELECT count(*) FROM "{SUCCESSORS.get(name, name)}"')
+            ).scalar_one()
             for name in opened.rows_before
         }
-    assert rows_after == opened.rows_before
+    sealing = {"activity_entry": opened.rows_before["activity_entry"] + 1}
+    assert rows_after == opened.rows_before | sealing
 
 
-def test_the_seals_of_before_hold_without_sealing_anew(opened: Opened) -> None:
-    activity = opened.workspace.activity
-    assert activity.count(verb="sealed") == 0
-    state = activity.verify()
-    assert (state.intact, state.entries) == (True, opened.rows_before["activity_entry"])
+def test_the_seals_of_before_hold_and_only_the_rows_that_moved_are_sealed(opened: Opened) -> None:
+    with opened.workspace.store.read() as session:
+        query = select(ActivityEntry).where(ActivityEntry.verb == "sealed")
+        [entry] = session.exec(query).all()
+    assert entry.seals is not None
+    assert {name: list(rows) for name, rows in entry.seals.items()} == {
+        "registry_policy": ['["production", 1]']
+    }
+    state = opened.workspace.activity.verify()
+    assert (state.intact, state.entries) == (True, opened.rows_before["activity_entry"] + 1)
     assert checked(opened.workspace) == {}
+
+
+def test_the_gates_that_were_set_are_a_policy(opened: Opened) -> None:
+    info = opened.workspace.policies.policy("production")
+    assert (info.version, info.stage, info.models) == (1, "production", ("*",))
+    assert info.approvals == Approvals(needed=1, four_eyes=False)
+    with opened.workspace.store.read() as session:
+        assert session.get_one(PolicyVersion, ("production", 1)).digest == info.policy.digest
+    assert opened.workspace.policies.applicable("flights-late", "production") == info
 
 
 def test_datasets_and_runs_read_right(opened: Opened) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.policies import set_gates
 from pilothouse.kit.errors import Invalid, Refused
 from pilothouse.models.formats.pilothouse_pipeline import PipelineModel
 from pilothouse.models.signature import Label, Signature
@@ -114,7 +115,7 @@ def test_a_version_that_cannot_answer_its_example_says_so_before_it_is_promoted(
     other = replace(signature, classes=("good", "bad"), positive="bad", target_words=None)
     source = VersionSource(digest["model/model.joblib"], other, example, {}, imported="elsewhere")
     version = workspace.registry.register_import("odd", source)
-    workspace.registry.set_gates("staging", [])
+    set_gates(workspace, "staging", [])
     decision = workspace.registry.assess("odd", version.version, "staging")
     assert not decision.accepted
     assert "the model knows the classes" in decision.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ import streamlit as st
 
 from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.registry.gates import METRIC, gates
-from pilothouse.registry.policy import GateRule
+from pilothouse.registry.policy import BUILT_IN, EVERY, GateRule
 from pilothouse.registry.tables import GATED
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.formats import DASH, number, plural, title
@@ -22,6 +23,7 @@ from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.registry.gates import Verdict
+    from pilothouse.registry.policy import PolicyInfo
 
 
 def gate_title(name: str) -> str:
@@ -71,7 +73,7 @@ def _stage_rules(stage: str) -> None:
 
     rows = [
         {"Gate": gate_title(rule.gate), "With": _params(rule)}
-        for rule in workspace().registry.gates(stage)
+        for rule in _general_policy(stage).gates
     ]
     if rows:
         st.table(
@@ -111,7 +113,7 @@ def begin_draft(stage: str) -> None:
     number = _next_number()
     st.session_state[f"gates_draft_{stage}"] = [
         {"id": f"{number}_{index}", "gate": rule.gate, "params": dict(rule.params)}
-        for index, rule in enumerate(workspace().registry.gates(stage))
+        for index, rule in enumerate(_general_policy(stage).gates)
     ]
 
 
@@ -131,9 +133,20 @@ def edit_gates(stage: str) -> None:
     reason = reason_input(f"gates_reason_{stage}")
     if dialog_buttons(
         "Save", f"gates_{stage}", missing="" if reason else "Give a reason first"
-    ) and run_or_show_error(lambda: workspace().registry.set_gates(stage, rules, reason)):
+    ) and run_or_show_error(lambda: _save(stage, rules, reason)):
         toast_next(f"The gates before {stage} have changed")
         st.rerun()
+
+
+def _general_policy(stage: str) -> PolicyInfo:
+    """The policy for the models that no other one names."""
+    return workspace().policies.applicable(EVERY, stage)
+
+
+def _save(stage: str, rules: Sequence[GateRule], reason: str) -> None:
+    policy = _general_policy(stage).policy
+    name = stage if policy.name == BUILT_IN else policy.name
+    workspace().policies.save(replace(policy, name=name, gates=tuple(rules)), reason)
 
 
 def _draft_rule(stage: str, item: Mapping[str, Any]) -> GateRule:

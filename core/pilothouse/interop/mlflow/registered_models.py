@@ -35,6 +35,7 @@ from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.promotion import PromotionRequest
 from pilothouse.registry.tables import (
     CHAMPION,
+    PENDING,
     PRODUCTION,
     REFUSED,
     Alias,
@@ -163,6 +164,8 @@ def _point_champion(call: Call, version: ModelVersion) -> None:
     decision = promotion.evaluate_gates(session, name, version.version, PRODUCTION)
     if not decision.accepted:
         raise _refusal(version, PRODUCTION, decision.verdicts)
+    if decision.policy is not None and not decision.policy.approvals.by_author:
+        raise _waiting(version, PRODUCTION)
     stages.move_champion(session, call.store, name, version.version, REASON)
 
 
@@ -211,6 +214,8 @@ def promote(call: Call, version: ModelVersion, stage: str) -> None:
     result = promotion.promote(call.session, call.store, request)
     if result.status == REFUSED:
         raise _refusal(version, stage, result.newest_verdicts)
+    if result.status == PENDING:
+        raise _waiting(version, stage)
 
 
 def _refusal(version: ModelVersion, stage: str, verdicts: Sequence[Verdict]) -> Refused:
@@ -220,6 +225,15 @@ def _refusal(version: ModelVersion, stage: str, verdicts: Sequence[Verdict]) -> 
     return Refused(
         f"the gates before {stage} refuse {ref}: {reasons}. Decide on the version's page in "
         f"Pilothouse, or see `pilothouse models assess {version.model} {version.version} {stage}`."
+    )
+
+
+def _waiting(version: ModelVersion, stage: str) -> Refused:
+    ref = f"{version.model}@{version.version}"
+    return Refused(
+        f"the policy before {stage} asks for other people to accept {ref}: request a decision on "
+        f"the version's page in Pilothouse, or with `pilothouse models propose {version.model} "
+        f"{version.version} {stage}`."
     )
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pilothouse.kit.errors import Invalid
+from pilothouse.kit.yaml_file import MAX_BYTES, Document, read_yaml
 from pilothouse.pipelines.definitions import run_builder
 from pilothouse.pipelines.definitions.definition import Definition
 from pilothouse.pipelines.definitions.validation import definition_of
-from pilothouse.pipelines.definitions.yaml_file import MAX_BYTES, Document, read_yaml
 from pilothouse.pipelines.recipes.code_process import CodeOutput, code_variables, run_command
 
 SUFFIXES = (".yaml", ".yml", ".py")

@@ -13,6 +13,7 @@ from typing import Any
 from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.kit.names import NameRule
 from pilothouse.kit.parameters import IN_WORDS, Parameter
+from pilothouse.kit.yaml_file import Document, Path
 from pilothouse.pipelines.definitions.definition import (
     TODAY,
     TYPES,
@@ -21,7 +22,6 @@ from pilothouse.pipelines.definitions.definition import (
     PipelineStep,
     ordered,
 )
-from pilothouse.pipelines.definitions.yaml_file import Document, Path
 from pilothouse.pipelines.input_expressions import (
     PLACEHOLDER,
     ValueReference,

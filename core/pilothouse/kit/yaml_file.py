@@ -41,7 +41,7 @@ def read_yaml(text: str) -> Document:
     if len(text.encode()) > MAX_BYTES:
         raise Invalid(
             f"the file has more than {MAX_BYTES // 1000} kB.",
-            hint="A pipeline names data and code; it does not hold them.",
+            hint="Such a file names data and code; it does not hold them.",
         )
     try:
         _check_events(text)
@@ -62,7 +62,7 @@ def _check_events(text: str) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Invalid(
                 f"line {line}: anchors and aliases (& and *) are not read.",
-                hint="Write the value out, or make it a parameter.",
+                hint="Write the value out where it is used.",
             )
         count += isinstance(event, yaml.NodeEvent)
         depth += isinstance(event, yaml.CollectionStartEvent)
