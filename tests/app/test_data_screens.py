@@ -201,3 +201,12 @@ def test_small_bars_begin_at_zero():
     from pilothouse_app.components.table import histogram_column
 
     assert histogram_column("Shape")["type_config"]["y_min"] == 0
+
+
+def test_the_datasheet_of_a_version_is_a_view_of_its_page(visit, flights, workspace):
+    page = visit("dataset", ref=flights, dataset_view="Datasheet")
+    assert not page.exception
+    texts = "\n".join(str(each.value) for each in page.markdown)
+    assert "Nobody has written in this datasheet yet" in texts
+    assert "Composition" in texts
+    assert "Edit datasheet" in [each.label for each in page.button]

@@ -312,10 +312,10 @@ def test_a_finished_prediction_leads_to_its_dataset(tour, served):
 
 def card_dialog() -> None:
     """The dialog open at every run, as a browser keeps it open."""
-    from pilothouse_app.components.workspace import workspace
-    from pilothouse_app.features.registry.card import edit_dialog
+    from pilothouse_app.components.sheet_view import edit_dialog
+    from pilothouse_app.features.registry.card import card_of
 
-    edit_dialog(workspace().registry.card("late", 2))
+    edit_dialog(card_of("late", 2))
 
 
 def press(page, label: str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -147,8 +147,10 @@ def _input(field: WrittenField, text: str, key: str) -> str:
     return (typed or "").strip()
 
 
-def sheet_downloads(markdown: str, page: bytes, name: str, *, key: str) -> None:
-    """The buttons for the sheet as Markdown and as one HTML file."""
+def sheet_downloads(
+    markdown: Callable[[], str], page: Callable[[], bytes], name: str, *, key: str
+) -> None:
+    """The buttons for the sheet as Markdown and as one HTML file, made when they are pressed."""
     st.download_button(
         "Markdown",
         markdown,

@@ -31,6 +31,7 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.contracts import contract_view
+from pilothouse_app.features.data.datasheet import datasheet_view
 from pilothouse_app.features.data.profile import (
     PREVIEW_ROWS,
     PROFILE_COLUMNS,
@@ -57,7 +58,7 @@ SCREEN = Screen(
     parent="data",
 )
 
-VIEWS = ("columns", "rows", "reading", "contract", "versions", "runs")
+VIEWS = ("columns", "rows", "reading", "contract", "versions", "runs", "datasheet")
 RESERVE = 17.5
 
 
@@ -256,4 +257,5 @@ BODIES = {
     "contract": _contract,
     "versions": _versions,
     "runs": _runs,
+    "datasheet": datasheet_view,
 }

@@ -12,6 +12,7 @@ from sqlmodel import col, func, or_, select
 from pilothouse.data import lifecycle, versions
 from pilothouse.data.contract_api import ContractCommands
 from pilothouse.data.contract_enforcement import OnBreach
+from pilothouse.data.datasheets.datasheet_api import DatasheetCommands
 from pilothouse.data.info import DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
 from pilothouse.data.reading_options import AUTOMATIC, ReadOptions
@@ -53,7 +54,7 @@ DERIVED = {"status": "archived_at"}  # a column of the listing that is made from
 UNCHANGED: Any = object()
 
 
-class Data(ContractCommands):
+class Data(ContractCommands, DatasheetCommands):
     """The datasets of a workspace.
 
     `uses` looks up what uses a version in every room; without it no version can be deleted.

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session
+from sqlalchemy import delete as delete_rows
+from sqlmodel import Session, col
 
 from pilothouse.activity import record
 from pilothouse.data import versions
 from pilothouse.data.schema import Column
-from pilothouse.data.tables import DatasetVersion
+from pilothouse.data.tables import DatasetVersion, DatasheetRevision
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.storage import Store
 
@@ -127,6 +128,11 @@ def delete(session: Session, store: Store, ref: str, uses: Uses, reason: str) ->
         "note": version.note,
     }
 
+    datasheets = delete_rows(DatasheetRevision).where(
+        col(DatasheetRevision.dataset) == version.dataset,
+        col(DatasheetRevision.version) == version.version,
+    )
+    session.execute(datasheets)
     session.delete(version)
     session.flush()
     record(session, store, "deleted", "dataset", ref, before=about, reason=reason)

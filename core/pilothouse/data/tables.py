@@ -68,3 +68,22 @@ class DatasetVersion(Table, table=True):
     breach: str | None = None
     superseded_by: str | None = None
     archived_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class DatasheetRevision(Table, table=True):
+    """What people wrote in the datasheet of a version, as a whole; each change is a new revision.
+
+    `carried_from` is the version whose texts the first revision began with.
+    """
+
+    __tablename__ = "data_datasheet_revision"
+    seal: ClassVar[Seal | None] = Seal()
+
+    dataset: str = Field(primary_key=True, foreign_key="data_dataset.name")
+    version: int = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    texts: dict[str, str] = Field(sa_type=Json)
+    carried_from: int | None = None
+    reason: str = ""
+    written_at: datetime = Field(sa_type=Utc)
+    written_by: str

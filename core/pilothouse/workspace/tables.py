@@ -18,6 +18,7 @@ TABLE_NOUNS = {
     "activity_entry": "entry",
     "data_dataset": "dataset",
     "data_dataset_version": "dataset version",
+    "data_datasheet_revision": "datasheet revision",
     "deployments_deployment": "deployment",
     "deployments_revision": "revision",
     "experiments_hold": "hold on",

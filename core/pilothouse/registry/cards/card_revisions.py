@@ -6,17 +6,14 @@ somebody saves them for this version.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
 from pilothouse.kit.fact_sheets.fact_sheet import check_texts, merge_texts
+from pilothouse.kit.fact_sheets.written_texts import WrittenTexts
 from pilothouse.registry import versions
 from pilothouse.registry.cards.card_fields import CARD_FIELDS
 from pilothouse.registry.tables import CardRevision
@@ -28,29 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = ("revision", "written_at", "written_by", "reason", "fields", "carried_from")
 
 
-@dataclass(frozen=True)
-class CardTexts:
-    """The texts of a version by field; `carried_from` is the version they were written for.
-
-    `revision` is 0 while nothing was saved for the version itself.
-    """
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-    revision: int = 0
-    carried_from: int | None = None
-    written_by: str = ""
-    written_at: datetime | None = None
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the texts; "" without any."""
-        if not self.texts:
-            return ""
-        text = json.dumps(dict(self.texts), ensure_ascii=False, sort_keys=True)
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def card_texts(session: Session, model: str, version: int) -> CardTexts:
+def card_texts(session: Session, model: str, version: int) -> WrittenTexts:
     """The texts that count for a version: its own, or those of the version before it."""
     query = (
         select(CardRevision)
@@ -59,9 +34,9 @@ def card_texts(session: Session, model: str, version: int) -> CardTexts:
     )
     row = session.exec(query.limit(1)).first()
     if row is None:
-        return CardTexts()
+        return WrittenTexts()
     own = row.version == version
-    return CardTexts(
+    return WrittenTexts(
         texts=row.texts,
         revision=row.revision if own else 0,
         carried_from=None if own else row.version,

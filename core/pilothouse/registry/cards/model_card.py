@@ -14,8 +14,9 @@ from sqlmodel import Session
 from pilothouse.kit.fact_sheets.fact_sheet import FactSheet, WrittenField
 from pilothouse.kit.fact_sheets.html_page import sheet_page
 from pilothouse.kit.fact_sheets.markdown_text import sheet_markdown
+from pilothouse.kit.fact_sheets.written_texts import WrittenTexts
 from pilothouse.registry.cards.card_evidence import read_documents, read_evidence
-from pilothouse.registry.cards.card_revisions import CardTexts, card_texts
+from pilothouse.registry.cards.card_revisions import card_texts
 from pilothouse.registry.cards.card_sections import card_fields, card_sheet
 from pilothouse.registry.cards.hub_metadata import hub_metadata
 from pilothouse.registry.evidence import CardFact
@@ -33,7 +34,7 @@ class ModelCard:
     model: str
     version: int
     sheet: FactSheet
-    texts: CardTexts
+    texts: WrittenTexts
     fields: tuple[WrittenField, ...]
     metadata: Mapping[str, Any]
     made_at: datetime
