@@ -123,6 +123,7 @@ NAMES_NOTHING = {
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow"}
 NEEDED = {
+    "models override": ["--until", "2027-01-01", "--reason", "why"],
     "deployments add-external": ["--model", "absent", "--version", "1"],
     "deployments predict": ["--record", '{"a": 1}'],
     "models decide": ["--reject", "--reason", "no"],

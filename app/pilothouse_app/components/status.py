@@ -52,6 +52,7 @@ COLOURS: dict[str, Colour] = {
     "stopped": "gray",
     "archived": "gray",
     "none": "gray",
+    "expired": "red",
     "refused": "red",
     "rejected": "red",
     "failed": "red",

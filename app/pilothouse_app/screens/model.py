@@ -28,6 +28,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import main_metrics, message_text, metric_title
 from pilothouse_app.features.governance.events import model_history
 from pilothouse_app.features.registry.add_files import add_files_button
+from pilothouse_app.features.registry.overrides import overridden_line
 from pilothouse_app.features.registry.promote import promote_button
 from pilothouse_app.features.registry.stages import stage_overview
 
@@ -78,6 +79,7 @@ def render() -> None:
     if switch("model_view", VIEWS, "View", format_func=title) == "history":
         model_history(name)
         return
+    overridden_line(name)
     stage_overview(name, versions)
     keys = _keys(versions)
     _versions(name, versions, keys)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pilothouse.comparison.agreement import DIFFERS, SAME, compare_values
 from pilothouse.pipelines.paired_interval import interval_text
+from pilothouse.registry.overrides import unmet
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, ago, when
 from pilothouse_app.components.header import facts, header, section
@@ -19,6 +20,7 @@ from pilothouse_app.components.live import refresh_when_changed
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.launch import launch_button
 from pilothouse_app.features.experiments.formatting import (
     main_metrics,
     message_text,
@@ -26,7 +28,13 @@ from pilothouse_app.features.experiments.formatting import (
     metric_value,
 )
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
+from pilothouse_app.features.registry.overrides import (
+    override_button,
+    overrides_block,
+    overrides_of_promotion,
+)
 from pilothouse_app.features.registry.promote import consequence, current_evaluation, decide_buttons
+from pilothouse_app.features.registry.votes import votes_section
 
 if TYPE_CHECKING:
     from pilothouse.registry.info import PromotionInfo
@@ -56,12 +64,11 @@ def render() -> None:
     promotion = workspace().registry.promotion(promotion_id)
     title = f"{promotion.model} {promotion.version} to {promotion.stage}"
     with header(title, status=promotion.status, back=back):
-        if promotion.status == "pending":
-            decide_buttons(promotion)
+        _commands(promotion)
 
     if promotion.status == "pending":
         refresh_when_changed(
-            lambda: workspace().registry.promotion(promotion_id).status,
+            lambda: _state(promotion_id),
             key="promotion_changes",
             message="This promotion was decided elsewhere",
         )
@@ -72,7 +79,33 @@ def render() -> None:
     with left:
         _evidence(promotion)
     with right:
+        overrides_block(overrides_of_promotion(promotion.id))
+        votes_section(promotion)
         _gates(promotion)
+
+
+def _commands(promotion: PromotionInfo) -> None:
+    """To vote and to override while it waits; to deploy what was accepted."""
+    if promotion.status == "pending":
+        override_button(promotion, current_evaluation(promotion).verdicts)
+        decide_buttons(promotion)
+        return
+    overrides = overrides_of_promotion(promotion.id)
+    if any(item.standing for item in overrides):
+        override_button(promotion, promotion.newest_verdicts)
+    version = workspace().registry.version(promotion.model, promotion.version)
+    if promotion.status == "accepted" and version.stage == promotion.stage:
+        launch_button(promotion.model, promotion.version, primary=True)
+
+
+def _state(promotion_id: str) -> object:
+    """What the buttons and the votes of the page are drawn for."""
+    registry = workspace().registry
+    return (
+        registry.promotion(promotion_id).status,
+        len(registry.votes(promotion_id).votes),
+        len(registry.overrides(promotion=promotion_id)),
+    )
 
 
 def _links(promotion: PromotionInfo) -> None:
@@ -117,7 +150,7 @@ def _request(promotion: PromotionInfo) -> None:
 def _outlook(promotion: PromotionInfo) -> None:
     """What accepting would do, or why it cannot be accepted now."""
     now = current_evaluation(promotion)
-    if not now.accepted:
+    if unmet(now.verdicts, overrides_of_promotion(promotion.id)):
         st.warning(
             f"{literal(message_text(now.message))}.",
             title="The gates would not pass now",

@@ -44,6 +44,7 @@ from pilothouse_app.features.registry.code_review import code_badge, code_sectio
 from pilothouse_app.features.registry.describe import describe_button
 from pilothouse_app.features.registry.external_version import logged_files, logged_inputs
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
+from pilothouse_app.features.registry.overrides import overridden_line
 from pilothouse_app.features.registry.promote import pending_promotion, promote_button
 from pilothouse_app.features.registry.readiness import readiness_line, readiness_steps
 from pilothouse_app.features.registry.signature import signature_frame
@@ -162,6 +163,7 @@ def _origin(version: VersionInfo, audit: AuditInfo | None) -> None:
         for alias in version.aliases:
             st.badge(alias, color="violet" if alias == "champion" else "gray")
         code_badge(audit)
+        overridden_line(version.model, version.version)
         if version.run_id:
             link(address("run", version.run_id), "Run", icon=":material/timeline:")
         if version.dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import Session
@@ -28,7 +29,11 @@ class Attention(Service):
     def items(self, *, dismissed: bool = False) -> list[Item]:
         """What needs a person, newest first; or what was dismissed and has not occurred again."""
         with self._store.read() as session:
-            return [item for item in items(session) if (item.dismissal is not None) == dismissed]
+            return [
+                item
+                for item in items(session, self._store.now())
+                if (item.dismissal is not None) == dismissed
+            ]
 
     def frame(self, *, dismissed: bool = False) -> pd.DataFrame:
         """The same as a frame of `COLUMNS`."""
@@ -40,7 +45,7 @@ class Attention(Service):
     def dismiss(self, ids: Sequence[str], reason: str = "") -> int:
         """Take items off the list until they occur again; how many. Raises NotFound."""
         with self._store.write() as session:
-            for item in _require_items(session, ids, dismissed=False):
+            for item in _require_items(session, self._store.now(), ids, dismissed=False):
                 session.merge(
                     Dismissed(
                         kind=item.kind,
@@ -57,7 +62,7 @@ class Attention(Service):
     def restore(self, ids: Sequence[str], reason: str = "") -> int:
         """Put dismissed items back on the list; how many. Raises NotFound."""
         with self._store.write() as session:
-            for item in _require_items(session, ids, dismissed=True):
+            for item in _require_items(session, self._store.now(), ids, dismissed=True):
                 session.delete(session.get_one(Dismissed, (item.kind, item.key)))
                 self._record(session, "put back", item, reason)
         return len(ids)
@@ -70,8 +75,10 @@ class Attention(Service):
         )  # fmt: skip
 
 
-def _require_items(session: Session, ids: Sequence[str], *, dismissed: bool) -> list[Item]:
-    current = {i.id: i for i in items(session) if (i.dismissal is not None) == dismissed}
+def _require_items(
+    session: Session, now: datetime, ids: Sequence[str], *, dismissed: bool
+) -> list[Item]:
+    current = {i.id: i for i in items(session, now) if (i.dismissal is not None) == dismissed}
     for item_id in ids:
         if item_id not in current:
             where = "has been dismissed" if dismissed else "needs a person"

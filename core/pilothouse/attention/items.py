@@ -27,9 +27,10 @@ from pilothouse.monitoring.tables import RESOLVED, Alert
 from pilothouse.pipelines.retraining_decisions import ASKED
 from pilothouse.pipelines.tables import RetrainingDecision
 from pilothouse.registry.gates.not_worse_beyond_chance import GATE as DIFFERENCE_GATE
+from pilothouse.registry.overrides import overrides_of
 from pilothouse.registry.tables import PENDING, Promotion
 
-RECOVERED = "recovered"
+RECOVERED, EXPIRED = "recovered", "expired"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Item:
         return f"{self.kind}:{self.key}"
 
 
-def items(session: Session) -> list[Item]:
+def items(session: Session, now: datetime) -> list[Item]:
     """Every item, the newest first; those that were dismissed carry who did it."""
     sources: Sequence[Callable[[Session], Iterator[Item]]] = (
         _promotions,
@@ -76,6 +77,7 @@ def items(session: Session) -> list[Item]:
         _failed_jobs,
     )
     current = [item for source in sources for item in source(session)]
+    current += _expired_overrides(session, now)
     dismissed = {(row.kind, row.key): row for row in session.exec(select(Dismissed))}
     marked = [_with_dismissal(item, dismissed.get((item.kind, item.key))) for item in current]
     return sorted(marked, key=lambda item: item.at, reverse=True)
@@ -99,6 +101,22 @@ def _promotions(session: Session) -> Iterator[Item]:
             message=_with_conclusion(row),
             at=row.requested_at,
         )
+
+
+def _expired_overrides(session: Session, now: datetime) -> Iterator[Item]:
+    """Versions in a stage that an overridden gate let them into, whose override has ended."""
+    for override in overrides_of(session, now):
+        if override.has_expired:
+            yield Item(
+                kind="promotion",
+                ref=override.promotion_id,
+                key=f"{override.promotion_id}:{override.gate}",
+                occurrence=override.expires_at.isoformat(),
+                title=f"{override.model} {override.version} stands on an expired override",
+                state=EXPIRED,
+                message=f"{override.message}; {override.reason}",
+                at=override.expires_at,
+            )
 
 
 def _with_conclusion(row: Promotion) -> str:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.options import FILE, PAIR
+from pilothouse.cli.options import FILE, INSTANT, PAIR
 from pilothouse.cli.output import Output, text_of
 from pilothouse.deployments.api import Deployments
 from pilothouse.kit.errors import Invalid
 from pilothouse.registry.api import Registry
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
 
     from pilothouse.registry.info import PromotionInfo, VersionInfo
@@ -354,7 +356,56 @@ def _evidence(file: Path | None) -> Any:
 @click.option("--accept/--reject", "accept", required=True, help="What is decided.")
 def _decide(ws: Workspace, promotion: str, accept: bool, reason: str) -> Output:
     info = ws.registry.decide(promotion, accept, reason)
-    return Output(info, f"promotion {info.id}: {info.status}")
+    return Output(info, f"promotion {info.id}: {info.status}\n{ws.registry.votes(info.id).message}")
+
+
+@verb(
+    models,
+    Registry.votes,
+    Registry.vote_objection,
+    example="pilothouse models votes PROMOTION",
+)
+@click.argument("promotion")
+def _votes(ws: Workspace, promotion: str) -> Output:
+    tally = ws.registry.votes(promotion)
+    objection = ws.registry.vote_objection(promotion)
+    lines = [
+        f"{vote.person} {'approves' if vote.approve else 'rejects'}: {vote.comment}"
+        + (f" (does not count: {vote.objection})" if vote.objection else "")
+        for vote in tally.votes
+    ]
+    own = [f"{ws.store.actor} {objection}: an approval would not count"] if objection else []
+    return Output(tally.to_json(), "\n".join([tally.message, *lines, *own]))
+
+
+@verb(
+    models,
+    Registry.override,
+    writes=True,
+    reason=True,
+    example='pilothouse models override PROMOTION freshness --until 2026-12-24 --reason "..."',
+)
+@click.argument("promotion")
+@click.argument("gate")
+@click.option("--until", type=INSTANT, required=True, help="When the override ends.")
+def _override(ws: Workspace, promotion: str, gate: str, until: datetime, reason: str) -> Output:
+    info = ws.registry.override(promotion, gate, reason, until)
+    return Output(info, f"{info.gate} is overridden until {info.expires_at:%Y-%m-%d %H:%M} UTC")
+
+
+@verb(models, Registry.overrides, example="pilothouse models overrides --model churn")
+@click.option("--promotion", default="", help="Of this promotion only.")
+@click.option("--model", default="", help="Of this model only.")
+@click.option("--version", type=int, default=None, help="Of this version of the model only.")
+def _overrides(ws: Workspace, promotion: str, model: str, version: int | None) -> Output:
+    """With their ends, and whether a version stands on them."""
+    result = ws.registry.overrides(promotion=promotion, model=model, version=version)
+    lines = [
+        f"{item.model}@{item.version} {item.gate}: {'in force' if item.in_force else 'expired'}, "
+        f"until {item.expires_at:%Y-%m-%d %H:%M} UTC, by {item.by}: {item.reason}"
+        for item in result
+    ]
+    return Output(result, "\n".join(lines) or "No gate was overridden.")
 
 
 @verb(

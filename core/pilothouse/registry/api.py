@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,12 @@ from pilothouse.registry import (
     load_trials,
     logged_folders,
     model_upload,
+    overrides,
     promotion,
     stages,
     trust,
     versions,
+    votes,
 )
 from pilothouse.registry.approval import ApprovalInfo
 from pilothouse.registry.cards import card_revisions, model_card
@@ -36,10 +39,12 @@ from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.external_versions import ExternalVersion
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.logged_folders import LoggedFolder
+from pilothouse.registry.overrides import OverrideInfo
 from pilothouse.registry.policy import GateDecision
 from pilothouse.registry.promotion import PromotionRequest
 from pilothouse.registry.tables import PENDING, REFUSED
 from pilothouse.registry.versions import Origin, VersionSource
+from pilothouse.registry.votes import Tally
 from pilothouse.storage import Store
 from pilothouse.storage.service import Service
 
@@ -363,10 +368,11 @@ class Registry(Service):
         return _unless_waiting(_unless_refused(info))
 
     def decide(self, promotion_id: str, accept: bool, reason: str) -> PromotionInfo:
-        """Accept or reject a pending promotion; accepting evaluates the gates again.
+        """Vote on a pending promotion, with a comment; the last approval that is needed decides.
 
-        Raises Refused when they do not pass, Conflict when it is decided already, PersonNeeded when
-        nobody is chosen, Refused for whoever may not approve.
+        It evaluates the gates again; a rejection ends the promotion; after any other vote it stays
+        pending. Raises Refused when the gates do not pass, Conflict when it is decided already,
+        PersonNeeded when nobody is chosen.
         """
         refuse_unnamed(self._store, promotion.DECIDED)
         if accept:
@@ -375,6 +381,45 @@ class Registry(Service):
         with self._store.write(durable=True) as session:
             info = promotion.decide(session, self._store, promotion_id, accept, reason)
         return _unless_refused(info)
+
+    def votes(self, promotion_id: str) -> Tally:
+        """The votes on a promotion, whose count, and what is still needed. Raises NotFound."""
+        with self._store.read() as session:
+            return votes.of(session, promotion.require(session, promotion_id))
+
+    def vote_objection(self, promotion_id: str) -> str:
+        """Why an approval of whoever acts would not count; empty when it would. Raises NotFound."""
+        if not self._store.is_person:
+            return ""
+        with self._store.read() as session:
+            row = promotion.require(session, promotion_id)
+            return votes.objection(session, row, self._store.actor)
+
+    def override(
+        self, promotion_id: str, gate: str, reason: str, expires_at: datetime
+    ) -> OverrideInfo:
+        """Let one promotion through a gate that does not pass, until an instant; again prolongs it.
+
+        After its end the version stands on an expired override. Raises PersonNeeded when nobody is
+        chosen, Refused without the right `override` and for gates that guard safety, Invalid
+        without a reason or with an end that is past or too far away, Conflict when the gate passes
+        or the promotion was decided without it.
+        """
+        refuse_unnamed(self._store, overrides.ACT)
+        with self._store.write(durable=True) as session:
+            promotion.override(session, self._store, promotion_id, gate, reason, expires_at)
+            now = self._store.now()
+            existing = overrides.overrides_of(session, now, promotion=promotion_id)
+        return next(item for item in existing if item.gate == gate)
+
+    def overrides(
+        self, *, promotion: str = "", model: str = "", version: int | None = None
+    ) -> list[OverrideInfo]:
+        """Overrides of gates, newest first, of a promotion, of a model, or of one version of it."""
+        with self._store.read() as session:
+            return overrides.overrides_of(
+                session, self._store.now(), promotion=promotion, model=model, version=version
+            )
 
     def promotion(self, promotion_id: str) -> PromotionInfo:
         """One promotion with its evidence and verdicts. Raises NotFound."""

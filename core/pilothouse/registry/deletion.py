@@ -19,16 +19,20 @@ from pilothouse.registry.tables import (
     ModelTag,
     ModelVersion,
     ModelVersionOrigin,
+    Override,
     Promotion,
     StageChange,
     VersionEvaluation,
     VersionTag,
+    Vote,
 )
 from pilothouse.storage import Store
 
 OF_VERSION: tuple[Any, ...] = (
     Alias,
     StageChange,
+    Vote,
+    Override,
     Promotion,
     VersionTag,
     ModelVersionOrigin,

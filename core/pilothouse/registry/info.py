@@ -92,6 +92,7 @@ class PromotionInfo:
     decision_verdicts: tuple[Verdict, ...] | None
     policy: Mapping[str, Any] | None = None
     decision_policy: Mapping[str, Any] | None = None
+    approvals: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         return f"<promotion {self.id} of {self.ref} to {self.stage}, {self.status}>"

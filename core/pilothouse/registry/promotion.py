@@ -7,6 +7,7 @@ the API raises Refused after the transaction is committed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, select
@@ -19,9 +20,9 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.models.tasks import task_of
-from pilothouse.people import require_right
+from pilothouse.people import require_person, require_right
 from pilothouse.people.rights import APPROVE
-from pilothouse.registry import evaluations, load_trials, stages, versions
+from pilothouse.registry import evaluations, load_trials, overrides, stages, versions, votes
 from pilothouse.registry.cards.model_card import card_fact
 from pilothouse.registry.evidence import (
     ChampionComparison,
@@ -31,6 +32,7 @@ from pilothouse.registry.evidence import (
     TaskFacts,
     evidence_hash,
 )
+from pilothouse.registry.gates import Verdict
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.policy import GateDecision, GateRule, PolicyInfo, assess
 from pilothouse.registry.policy_rows import applicable_policy
@@ -115,8 +117,7 @@ def promote(session: Session, store: Store, request: PromotionRequest) -> Promot
     _refuse_duplicate(session, request)
     promotion = _create(session, store, request, ACCEPTED)
     passed = all(verdict["outcome"] == "passed" for verdict in promotion.verdicts)
-    approvals = applicable_policy(session, request.model, request.stage).approvals
-    if passed and not approvals.by_author:
+    if passed and not _approve_own(session, store, promotion):
         promotion.status = PENDING
         session.add(promotion)
         _record_proposal(session, store, promotion)
@@ -133,29 +134,52 @@ def promote(session: Session, store: Store, request: PromotionRequest) -> Promot
     return promotion_info(promotion)
 
 
+def _approve_own(session: Session, store: Store, promotion: Promotion) -> bool:
+    """Whether the vote of whoever promotes is all that the policy needs; it is kept if it counts.
+
+    A part of the program has no vote: it promotes where one approval of anybody is enough.
+    """
+    if is_automatic(store.actor):
+        policy = applicable_policy(session, promotion.model, promotion.stage)
+        return policy.approvals.by_author
+    if votes.objection(session, promotion, store.actor):
+        return False
+    tally = votes.cast(session, store, promotion, True, promotion.reason)
+    if tally.complete:
+        promotion.approvals = tally.to_json()
+    return tally.complete
+
+
 def decide(
     session: Session, store: Store, promotion_id: str, accept: bool, reason: str
 ) -> PromotionInfo:
-    """Accept or reject a pending promotion; accepting evaluates the gates again.
+    """Vote on a pending promotion; the last approval that is needed evaluates the gates again.
 
-    Its evidence has the current champion, which may have changed since the request.
+    Its evidence has the current champion, which may have changed since the request. A rejection
+    ends it. A vote that does not decide is kept, and the promotion stays pending.
 
     Raises NotFound, Conflict when it is decided already, Invalid without a reason, Unavailable
-    when the model's artifact is gone.
+    when the model's artifact is gone, PersonNeeded when nobody is chosen.
     """
-    require_right(session, store, APPROVE, DECIDED)
+    require_person(session, store, DECIDED)
     promotion = require(session, promotion_id)
     if promotion.status != PENDING:
         raise Conflict(f"this promotion has been {promotion.status} already.")
 
     _require_reason(reason)
+    tally = votes.cast(session, store, promotion, accept, reason)
+    if not tally.decided_by(store.actor):
+        votes.record_vote(session, store, promotion, tally)
+        return promotion_info(promotion)
+
+    promotion.approvals = tally.to_json()
     promotion.decided_by, promotion.decided_at = store.actor, store.now()
     promotion.decision_reason = reason
     if not accept:
         promotion.status = REJECTED
         name = _title(promotion)
         record(session, store, "rejected", "promotion", promotion_id, name=name, reason=reason)
-    elif _evaluate_again(session, promotion).accepted:
+    elif not _unmet_now(session, store, promotion):
         promotion.status = ACCEPTED
         _apply(session, store, promotion, reason)
     else:
@@ -164,6 +188,42 @@ def decide(
 
     session.add(promotion)
     return promotion_info(promotion)
+
+
+def override(
+    session: Session, store: Store, promotion_id: str, gate: str, reason: str, expires_at: datetime
+) -> None:
+    """Let a promotion through a gate that does not pass now, or prolong an override of it.
+
+    Raises NotFound, PersonNeeded, Refused without the right and for gates that guard safety,
+    Invalid without a reason or with an end that is past or too far away, Conflict when the gate
+    passes or the promotion was decided without this override.
+    """
+    promotion = require(session, promotion_id)
+    existing = overrides.overrides_of(session, store.now(), promotion=promotion_id)
+    if promotion.status == PENDING:
+        verdicts = _evaluate_now(session, promotion).verdicts
+    elif any(item.gate == gate and item.standing for item in existing):
+        verdicts = promotion_info(promotion).newest_verdicts
+    else:
+        raise Conflict(f"this promotion has been {promotion.status} already.")
+    overrides.override(session, store, promotion, verdicts, gate, reason, expires_at)
+
+
+def _unmet_now(session: Session, store: Store, promotion: Promotion) -> tuple[Verdict, ...]:
+    """Evaluate the gates again for the decision; those that neither pass nor are overridden.
+
+    The overrides that count become part of the evidence of the decision.
+    """
+    decision = _evaluate_again(session, promotion)
+    existing = overrides.overrides_of(session, store.now(), promotion=promotion.id)
+    failed = {verdict.gate for verdict in decision.verdicts if not verdict.passed}
+    used = [item for item in existing if item.in_force and item.gate in failed]
+    if used:
+        evidence = decision.evidence.to_json() | {"overrides": [item.to_json() for item in used]}
+        promotion.decision_evidence = evidence
+        promotion.decision_evidence_hash = evidence_hash(evidence)
+    return overrides.unmet(decision.verdicts, existing)
 
 
 def require(session: Session, promotion_id: str) -> Promotion:
@@ -289,13 +349,16 @@ def _create(session: Session, store: Store, request: PromotionRequest, status: s
     return promotion
 
 
-def _evaluate_again(session: Session, promotion: Promotion) -> GateDecision:
+def _evaluate_now(session: Session, promotion: Promotion) -> GateDecision:
     """Evaluate the gates now. A comparison counts while it is with the current champion."""
     frozen = promotion.evidence.get("comparison")
     comparison = ChampionComparison.from_json(frozen) if frozen else None
-    decision = evaluate_gates(
-        session, promotion.model, promotion.version, promotion.stage, comparison
-    )
+    return evaluate_gates(session, promotion.model, promotion.version, promotion.stage, comparison)
+
+
+def _evaluate_again(session: Session, promotion: Promotion) -> GateDecision:
+    """Evaluate the gates now, and keep what they say as that of the decision."""
+    decision = _evaluate_now(session, promotion)
     evidence = decision.evidence.to_json()
     promotion.decision_evidence = evidence
     promotion.decision_evidence_hash = evidence_hash(evidence)
@@ -326,7 +389,9 @@ def _apply(session: Session, store: Store, promotion: Promotion, reason: str) ->
         "version",
         f"{promotion.model}@{promotion.version}",
         before=before,
-        after=stages.stage_and_champion(session, version) | {"promotion": promotion.id},
+        after=stages.stage_and_champion(session, version)
+        | {"promotion": promotion.id}
+        | ({"approvals": promotion.approvals["message"]} if promotion.approvals else {}),
         reason=reason,
     )
 

@@ -236,6 +236,56 @@ class Promotion(Table, table=True):
     decision_evidence_hash: str = ""
     decision_verdicts: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
     decision_policy: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    # How the votes were counted when it was decided; None before that, and of what was decided
+    # before there were votes.
+    approvals: dict[str, Any] | None = Field(default=None, sa_type=Json)
+
+
+class Vote(Table, table=True):
+    """What a person voted on a promotion; rows are only ever added, and the newest one counts."""
+
+    __tablename__ = "registry_vote"
+    seal: ClassVar[Seal | None] = Seal()
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    promotion_id: str = Field(foreign_key="registry_promotion.id", index=True)
+    model: str
+    version: int
+    person: str
+    approve: bool
+    comment: str
+    at: datetime = Field(sa_type=Utc)
+
+
+class Override(Table, table=True):
+    """A person let a promotion through a gate that did not pass; rows are only ever added.
+
+    `message` is what the gate said then.
+    """
+
+    __tablename__ = "registry_override"
+    seal: ClassVar[Seal | None] = Seal()
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    promotion_id: str = Field(foreign_key="registry_promotion.id", index=True)
+    model: str
+    version: int
+    gate: str
+    message: str
+    reason: str
+    by: str
+    at: datetime = Field(sa_type=Utc)
+    expires_at: datetime = Field(sa_type=Utc)
 
 
 class Trial(Table, table=True):

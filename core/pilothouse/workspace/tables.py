@@ -48,9 +48,11 @@ TABLE_NOUNS = {
     "registry_model": "model",
     "registry_model_tag": "tag of model",
     "registry_policy": "policy",
+    "registry_override": "override",
     "registry_promotion": "promotion",
     "registry_stage_change": "stage change",
     "registry_version": "version",
+    "registry_vote": "vote",
     "registry_version_origin": "origin of version",
     "registry_version_tag": "tag of version",
 }

@@ -260,6 +260,7 @@ class TestWhatItSays:
     def test_nobody_promotes_alone_where_others_must_accept(self, workspace: Workspace) -> None:
         register(workspace.store, "late", b"a model", b"another")
         set_gates(workspace, "production", [], Approvals(four_eyes=True))
+        workspace.people.add("bo")
         with pytest.raises(Refused, match="waits for approval"):
             workspace.registry.promote("late", 1, "production", "now")
         [waiting] = workspace.registry.promotions("pending")["version"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.registry.overrides import unmet
 from pilothouse.registry.tables import GATED, PRODUCTION
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import reason_input, run_or_show_error
@@ -16,6 +17,7 @@ from pilothouse_app.components.person import signature
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
+from pilothouse_app.features.registry.votes import vote_consequence
 
 if TYPE_CHECKING:
     from pilothouse.registry.info import PromotionInfo, VersionInfo
@@ -158,6 +160,7 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
     ws = workspace()
     what = f"{promotion.model} {promotion.version}"
     now = current_evaluation(promotion)
+    standing = unmet(now.verdicts, ws.registry.overrides(promotion=promotion.id))
     here = address("promotion", promotion.id)
 
     if st.button("Reject", icon=":material/close:", key=f"{key}_reject"):
@@ -165,8 +168,8 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
             "Reject this promotion",
             f"**{literal(what)}** stays where it is. The evidence and your reason are kept.",
             verb="Reject",
-            command=lambda reason: ws.registry.decide(promotion.id, False, reason),
-            done=f"The promotion of {what} is rejected",
+            command=lambda reason: workspace().registry.decide(promotion.id, False, reason),
+            done="Your vote is kept",
             then=here,
         )
 
@@ -174,17 +177,19 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
         "Accept",
         type="primary",
         icon=":material/check:",
-        disabled=not now.accepted,
-        help=None if now.accepted else f"{verdict_summary(now.verdicts)}: {now.message}",
+        disabled=bool(standing),
+        help=f"{verdict_summary(now.verdicts)}: {now.message}" if standing else None,
         key=f"{key}_accept",
     ):
         version = ws.registry.version(promotion.model, promotion.version)
+        moves = f"{consequence(version, promotion.stage)} The gates are evaluated again now."
+        waits = vote_consequence(promotion)
         confirm(
             f"Accept: {what} to {promotion.stage}",
-            f"{consequence(version, promotion.stage)} The gates are evaluated again now.",
+            waits or moves,
             verb="Accept",
-            command=lambda reason: ws.registry.decide(promotion.id, True, reason),
-            done=f"{what} is in {promotion.stage}",
+            command=lambda reason: workspace().registry.decide(promotion.id, True, reason),
+            done="Your vote is kept" if waits else f"{what} is in {promotion.stage}",
             type_to_confirm=promotion.model if promotion.stage == PRODUCTION else "",
             then=here,
         )
