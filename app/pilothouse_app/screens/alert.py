@@ -10,8 +10,8 @@ import streamlit as st
 
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring.alert_rules import rule_title
-from pilothouse.monitoring.check_titles import check_title
-from pilothouse.monitoring.checks import DRIFTED_SHARE, PRIMARY
+from pilothouse.monitoring.check_titles import signal_title
+from pilothouse.monitoring.checks import DRIFTED_SHARE, PRIMARY, RECENT_PERFORMANCE
 from pilothouse.monitoring.windows import span_text
 from pilothouse_app.charts.windows import status_over_time
 from pilothouse_app.components.charting import dark, figure
@@ -181,17 +181,23 @@ def _trend(alert: AlertInfo) -> None:
     rule = matching[0]
     section("Breaches when", literal(rule_sentence(rule)))
     st.markdown(literal(alert_sentence(alert.message)))
-    if str(rule["check"]) in (PRIMARY, DRIFTED_SHARE):
+    is_recent = rule["signal"] == RECENT_PERFORMANCE
+    if str(rule["check"]) in (PRIMARY, DRIFTED_SHARE) and not is_recent:
         return  # the timeline has it
-    trend = trend_of(alert.deployment, str(rule["check"]), signal=str(rule["signal"]))
+    signal = str(rule["signal"])
+    trend = trend_of(alert.deployment, str(rule["check"]), signal=signal)
     if trend.empty or trend["column"].nunique() > 1:
         return
 
+    name = signal_title(signal, str(trend["check"].iloc[-1]))
+    error = "standard_error" if is_recent else ""
     figure(
-        status_over_time(trend, dark=dark(), value="score", status="status", limit=alert.limit),
+        status_over_time(
+            trend, dark=dark(), value="score", status="status", limit=alert.limit, error=error
+        ),
         key="alert_course",
         height=250,
-        alt=f"{check_title(str(rule['check']))} by window with the limit of this rule",
+        alt=f"{name} by window, with the limit of this rule",
     )
 
 

@@ -45,7 +45,9 @@ CHOICES = {
     example="pilothouse alerts list --state firing --json",
     own_help=True,
 )
-@click.option("--state", default=None, help="pending, firing, acknowledged or resolved.")
+@click.option(
+    "--state", default=None, help="pending, firing, acknowledged, resolved or never_fired."
+)
 @click.option("--deployment", default=None, help="Of this deployment only.")
 def _list(ws: Workspace, state: str | None, deployment: str | None) -> pd.DataFrame:
     """Every alert, newest first."""

@@ -320,7 +320,11 @@ class Monitoring(Service):
             return grafana.dashboard(session, deployment)
 
     def alerts(self, state: str | None = None, *, deployment: str | None = None) -> pd.DataFrame:
-        """Alerts, newest first; columns as in `frames.ALERTS`."""
+        """Alerts, newest first; columns as in `frames.ALERTS`.
+
+        `state` is pending, firing, acknowledged, resolved, or never_fired: those that ended while
+        they were pending, which come for this only.
+        """
         with self._store.read() as session:
             return frames.alerts(session, state, deployment)
 

@@ -212,7 +212,9 @@ def _recent(
         return []
     deployment, model, version = answered
     window = JudgedMetric((model, version), span, rows, metric)
-    return recent_of(window, earlier_metrics(store, deployment, window, config), config)
+    with store.read() as session:
+        earlier = earlier_metrics(session, deployment, window, config)
+    return recent_of(window, earlier, config)
 
 
 def sent_columns(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,20 @@ from pilothouse.monitoring.checks import (
     FEATURE_DRIFT,
     NOT_EVALUATED,
     PERFORMANCE,
+    RECENT_PERFORMANCE,
     WARN,
 )
 from pilothouse.monitoring.column_changes import MISSING, figures
+from pilothouse.monitoring.evaluated_settings import evaluated_config
 from pilothouse.monitoring.example_rows import example_rows_of
-from pilothouse.monitoring.explanation import ColumnCause, Explanation, MetricChange
+from pilothouse.monitoring.explanation import (
+    ColumnCause,
+    Explanation,
+    MetricChange,
+    RecentFall,
+)
 from pilothouse.monitoring.explanation_text import sentences
+from pilothouse.monitoring.metric_history import JudgedMetric, counted, earlier_metrics
 from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.ranking import BREACHED
 from pilothouse.monitoring.rule_verdicts import busiest
@@ -35,6 +44,7 @@ from pilothouse.monitoring.upstream_events import (
     events_between,
     version_changes,
 )
+from pilothouse.monitoring.window_store import stored_check
 from pilothouse.monitoring.windows import Span
 
 if TYPE_CHECKING:
@@ -61,6 +71,8 @@ def explain_window(session: Session, store: Store, window_id: str) -> Explanatio
     stored = json.loads(store.artifacts.read(window.profile))
     columns = _columns(session, store, window, history, stored["columns"])
     metric = _metric(session, results, history)
+    if metric is not None:
+        metric = replace(metric, recent=_recent(session, window, stored))
     since = _since(window, metric, columns)
     events = _events(session, window, history, since)
     text = sentences(window, metric, columns, events, since)
@@ -225,6 +237,34 @@ def _metric(
     )
 
 
+def _recent(session: Session, window: Window, stored: Mapping[str, Any]) -> RecentFall | None:
+    """The fall of the last windows together; None where they do not show one."""
+    query = select(CheckResult).where(
+        CheckResult.window_id == window.id,
+        CheckResult.revision == window.revision,
+        CheckResult.primary,
+        col(CheckResult.signal).in_((PERFORMANCE, RECENT_PERFORMANCE)),
+    )
+    checks = {result.signal: stored_check(result) for result in session.exec(query)}
+    recent = checks.get(RECENT_PERFORMANCE)
+    if recent is None or recent.status not in BREACHED or recent.score is None:
+        return None
+    config = monitors.monitor_info(session, window.deployment).config
+    config = evaluated_config(stored, config)
+    newest = JudgedMetric.of_window(window, checks[PERFORMANCE])
+    earlier = earlier_metrics(session, window.deployment, newest, config)
+    together = [newest, *counted(newest, earlier, config)]
+    half = TWO_SIDED_95 * (recent.standard_error or 0.0)
+    return RecentFall(
+        value=recent.score,
+        low=recent.score - half,
+        high=recent.score + half,
+        since=together[-1].span.start,
+        windows=len(together),
+        alone=sum(part.check.status in BREACHED for part in together),
+    )
+
+
 def _estimate(results: pd.DataFrame, metric: str) -> float | None:
     """The metric as it is estimated without labels; None where nothing estimates it."""
     estimates = results[(results["signal"] == ESTIMATED_PERFORMANCE) & (results["check"] == metric)]
@@ -246,9 +286,12 @@ def _metric_statuses(session: Session, history: Sequence[Window]) -> dict[str, s
 
 
 def _since(window: Window, metric: MetricChange | None, columns: Sequence[ColumnCause]) -> datetime:
-    """When it began: the fall of the metric, else the change of the first column."""
+    """When it began: the fall of the metric, in one window or in the last ones together, else the
+    change of the first column."""
     if metric is not None and metric.since is not None:
         return metric.since
+    if metric is not None and metric.recent is not None:
+        return metric.recent.since
     return columns[0].since if columns else window.start
 
 

@@ -33,11 +33,28 @@ class ColumnCause:
 
 
 @dataclass(frozen=True)
+class RecentFall:
+    """The primary metric over the last windows together, where it is worse than chance explains.
+
+    `value` is the mean of `windows` windows, of which the first starts at `since`, with the
+    interval of 95 %; `alone` of them breach by themselves.
+    """
+
+    value: float
+    low: float
+    high: float
+    since: datetime
+    windows: int
+    alone: int
+
+
+@dataclass(frozen=True)
 class MetricChange:
     """The primary metric of a window beside the reference's, with the interval of 95 %.
 
     `since` is the start of the first window in the run in which it breaches, None when it does not.
-    `estimated` is the metric without labels, where something estimates it.
+    `estimated` is the metric without labels, where something estimates it. `recent` is the same
+    metric over the last windows together, where they show a fall.
     """
 
     metric: str
@@ -50,6 +67,7 @@ class MetricChange:
     since: datetime | None
     windows: int
     estimated: float | None = None
+    recent: RecentFall | None = None
 
     def text(self, value: float) -> str:
         """A value as its task writes it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from pilothouse.monitoring.column_changes import MEAN, MISSING, BeforeAfter
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from pilothouse.monitoring.explanation import ColumnCause, MetricChange
+    from pilothouse.monitoring.explanation import ColumnCause, MetricChange, RecentFall
     from pilothouse.monitoring.tables import Window
     from pilothouse.monitoring.upstream_events import UpstreamEvent
 
@@ -68,6 +69,8 @@ def _effect(window: Window, metric: MetricChange | None, length: timedelta) -> s
         return f"Since {begun} the model is worse than expected: {_values(metric)}."
     if metric.value is None or metric.status == INSUFFICIENT:
         return _with_few_labels(window, metric)
+    if metric.recent is not None:
+        return _together(metric, metric.recent, length)
     return f"The model is as good as expected: {_values(metric)}."
 
 
@@ -75,6 +78,16 @@ def _values(metric: MetricChange) -> str:
     value = "" if metric.value is None else f" {metric.text(metric.value)}"
     expected = "" if metric.reference is None else f", {metric.text(metric.reference)} expected"
     return f"{metric.title}{value}{expected}"
+
+
+def _together(metric: MetricChange, recent: RecentFall, length: timedelta) -> str:
+    """A fall that the last windows show together, and how many of them by themselves."""
+    alone = f"{recent.alone or 'none'} of them {'show' if recent.alone > 1 else 'shows'} it alone"
+    values = _values(replace(metric, value=recent.value))
+    return (
+        f"Over the last {recent.windows} windows together, from {span_phrase(recent.since, length)}"
+        f" on, the model is worse than expected: {values}; {alone}."
+    )
 
 
 def _with_few_labels(window: Window, metric: MetricChange) -> str:

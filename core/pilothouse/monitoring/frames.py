@@ -24,6 +24,7 @@ from pilothouse.monitoring.checks import (
 from pilothouse.monitoring.ranking import rank_columns
 from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import (
+    RESOLVED,
     Alert,
     AlertEvent,
     AlertRule,
@@ -167,6 +168,7 @@ RULES = (
     "created_at",
     "created_by",
 )
+NEVER_FIRED = "never_fired"
 EVENTS = ("at", "before", "after", "by", "window_id", "note")
 MAX_BARS = 30
 # The titles of what windows from before summaries have in columns of their own.
@@ -479,9 +481,14 @@ def _largest_categories(
 
 
 def alerts(session: Session, state: str | None, deployment: str | None) -> pd.DataFrame:
-    """Alerts, newest first; columns as in `ALERTS`. `fired_at` is missing when it never fired."""
+    """Alerts, newest first; columns as in `ALERTS`.
+
+    One that ended while it was pending has alerted nobody: it comes for `NEVER_FIRED` only.
+    """
     query = select(*[getattr(Alert, name) for name in ALERTS])
-    if state is not None:
+    has_ended_unfired = (col(Alert.state) == RESOLVED) & col(Alert.fired_at).is_(None)
+    query = query.where(has_ended_unfired if state == NEVER_FIRED else ~has_ended_unfired)
+    if state not in (None, NEVER_FIRED):
         query = query.where(col(Alert.state) == state)
     if deployment is not None:
         query = query.where(col(Alert.deployment) == deployment)

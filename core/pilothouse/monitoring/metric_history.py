@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from pilothouse.monitoring.checks import PERFORMANCE, Check
 from pilothouse.monitoring.monitor_config import MonitorConfig
@@ -19,7 +19,6 @@ from pilothouse.monitoring.recent_checks import (
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.window_store import stored_check
 from pilothouse.monitoring.windows import Span
-from pilothouse.storage import Store
 
 LOOKED_AT = 8  # times as many windows are read: some overlap, some have too few labels
 
@@ -59,19 +58,26 @@ def recent_of(
     window: JudgedMetric, earlier: Iterable[JudgedMetric], config: MonitorConfig
 ) -> list[Check]:
     """The check of a window with those before it, the newest first, as they were judged."""
-    measured = [
-        (other.span, measured_window(other.check))
+    before = [measured_window(other.check) for other in counted(window, earlier, config)]
+    return recent_checks([window.check], before, window.has_enough(config))
+
+
+def counted(
+    window: JudgedMetric, earlier: Iterable[JudgedMetric], config: MonitorConfig
+) -> list[JudgedMetric]:
+    """Of the windows before one, the newest first, those that count together with it."""
+    measured = {
+        other.span: other
         for other in earlier
         if other.held_against == window.held_against
         and is_measured(other.check)
         and other.has_enough(config)
-    ]
-    before = comparable(measured, window.span, config.scheme)
-    return recent_checks([window.check], before, window.has_enough(config))
+    }
+    return [measured[span] for span in comparable(measured, window.span, config.scheme)]
 
 
 def earlier_metrics(
-    store: Store, deployment: str, window: JudgedMetric, config: MonitorConfig
+    session: Session, deployment: str, window: JudgedMetric, config: MonitorConfig
 ) -> list[JudgedMetric]:
     """The deciding metric of the stored windows before one, the newest first, for `recent_of`."""
     model, version = window.answered
@@ -97,8 +103,7 @@ def earlier_metrics(
         .order_by(col(Window.end).desc())
         .limit(LOOKED_AT * MAX_WINDOWS)
     )
-    with store.read() as session:
-        return [
-            JudgedMetric.of_window(earlier, stored_check(result))
-            for earlier, result in session.exec(query)
-        ]
+    return [
+        JudgedMetric.of_window(earlier, stored_check(result))
+        for earlier, result in session.exec(query)
+    ]

@@ -63,18 +63,16 @@ def measured_window(check: Check) -> MeasuredWindow:
     return MeasuredWindow(check.score or 0.0, check.standard_error or 0.0, check.n_current)
 
 
-def comparable(
-    windows: Iterable[tuple[Span, MeasuredWindow]], span: Span, scheme: WindowScheme
-) -> list[MeasuredWindow]:
+def comparable(spans: Iterable[Span], span: Span, scheme: WindowScheme) -> list[Span]:
     """Of earlier windows, the newest first, those of the same kind that do not overlap.
 
     A gap without labels between them is passed over.
     """
-    chosen: list[MeasuredWindow] = []
+    chosen: list[Span] = []
     start = span.start
-    for earlier, window in windows:
+    for earlier in spans:
         if earlier.end <= start and scheme.are_alike(earlier, span):
-            chosen.append(window)
+            chosen.append(earlier)
             start = earlier.start
     return chosen[: MAX_WINDOWS - 1]
 

@@ -11,6 +11,8 @@ import pytest
 
 from pilothouse.activity import record
 from pilothouse.kit.errors import NotFound
+from pilothouse.monitoring.alert_rules import AlertRuleSpec
+from pilothouse.monitoring.checks import PRIMARY, RECENT_PERFORMANCE
 from pilothouse.monitoring.column_changes import BeforeAfter, figures
 from pilothouse.monitoring.explain import breach_run
 from pilothouse.monitoring.explanation import ColumnCause, MetricChange
@@ -103,6 +105,28 @@ def test_two_sentences_say_it(story: Any) -> None:
         "33 % of the rows have no hour, 0 % before; "
         "the deployment was rolled back (late@1) on 16 March 2013.",
     )
+
+
+def test_a_slow_decline_is_explained_by_the_last_windows_together(desk: Any) -> None:
+    rule = AlertRuleSpec(
+        "decline", RECENT_PERFORMANCE, PRIMARY, "worse_than_tolerated", 0.1, for_windows=1
+    )
+    desk.monitoring.add_rule("late", rule)
+    for number in range(5):
+        week(desk, number, skill=0.58)
+    alert = desk.monitoring.alerts("firing").set_index("name").loc["decline", "id"]
+    explanation = desk.monitoring.explain(str(alert))
+    metric, recent = explanation.metric, explanation.metric.recent
+    trend = desk.monitoring.trend("late", PRIMARY, signal=RECENT_PERFORMANCE)
+    assert (metric.since, recent.windows, recent.since) == (None, 5, desk.week(0))
+    assert (recent.value, explanation.since) == (trend["score"].iloc[-1], desk.week(0))
+    assert recent.low < recent.value < recent.high < metric.reference
+    assert explanation.sentences[0] == (
+        "Over the last 5 windows together, from the week of 4 March 2013 on, the model is worse "
+        f"than expected: ROC AUC {recent.value:.4f}, {metric.reference:.4f} expected; none of them "
+        "shows it alone."
+    )
+    assert not desk.monitoring.explain_window(week(desk, 5)).metric.recent
 
 
 def test_a_good_week_says_that_nothing_hurts(desk: Any) -> None:

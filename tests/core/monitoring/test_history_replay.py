@@ -73,7 +73,8 @@ def stored_alerts(desk: Any) -> list[tuple[Any, ...]]:
     """The alerts on record as starts of windows, as `episodes` of a replay has them."""
     starts = desk.monitoring.windows("late").set_index("id")["start"]
     rows = []
-    for alert in desk.monitoring.alerts(deployment="late").itertuples():
+    alerts = [desk.monitoring.alerts(state, deployment="late") for state in (None, "never_fired")]
+    for alert in pd.concat(alerts).itertuples():
         ended = desk.monitoring.alert_events(alert.id)
         ended = ended[ended["after"] == "resolved"]["window_id"]
         fired = None if pd.isna(alert.fired_window) else starts[alert.fired_window]
