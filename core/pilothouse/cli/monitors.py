@@ -93,7 +93,10 @@ def _start(ws: Workspace, deployment: str) -> Output:
 )
 @deployment_argument
 @click.option(
-    "--period", type=click.Choice(get_args(Period)), default=None, help="The length of a window."
+    "--period",
+    type=click.Choice(get_args(Period)),
+    default=None,
+    help="The length of a window; of prediction, --window-length says how many.",
 )
 @click.option("--zone", default=None, help="Time zone of windows, such as Europe/Paris.")
 @click.option("--window-length", type=int, default=None, help="How many periods a window has.")

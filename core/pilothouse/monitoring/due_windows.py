@@ -15,9 +15,11 @@ from pilothouse.deployments import commands
 from pilothouse.deployments.prediction_log import receipts
 from pilothouse.kit.errors import Unavailable
 from pilothouse.monitoring import monitors
+from pilothouse.monitoring.counted_windows import LATEST, CountedWindows
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.received_data import ReceivedData, read_received
 from pilothouse.monitoring.tables import Window
+from pilothouse.monitoring.window_cuts import cut
 from pilothouse.monitoring.window_data import LOGGED_AFTER
 from pilothouse.monitoring.windows import Span, WindowScheme
 from pilothouse.storage import Store
@@ -57,14 +59,17 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
     if not config.enabled:
         return []
 
-    received = _read(store, deployment, config, judged, until)
-    busy = sorted({*received.newest, *judged.busy})
+    ended = until - timedelta(hours=config.evaluate_after)
+    windows = _windows(store, deployment, config.scheme, ended)
+    received = _read(store, deployment, config, windows, judged, until)
+    busy = sorted({*filter(config.scheme.is_window, received.newest), *judged.busy})
     if not busy:
         return []
-    spans = list(_with_gaps(busy, config.scheme))
-    if is_running and _is_live(store, deployment, spans[-1], until):
+    # Windows of predictions are never empty: a silent deployment has none.
+    has_gaps = not config.scheme.is_counted
+    spans = list(_with_gaps(busy, config.scheme)) if has_gaps else busy
+    if has_gaps and is_running and _is_live(store, deployment, spans[-1], until):
         spans += islice(config.scheme.windows_from(spans[-1].end), MAX_EMPTY)
-    ended = until - timedelta(hours=config.evaluate_after)
     due_now = [
         span
         for span in spans
@@ -78,13 +83,13 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
 
 
 def _judged(session: Session, deployment: str, scheme: WindowScheme) -> JudgedWindows:
-    names = ("start", "end", "rows", "removed_at", "heard_until", "evaluated_at")
+    names = ("start", "end", "size", "rows", "removed_at", "heard_until", "evaluated_at")
     query = select(*[getattr(Window, name) for name in names])
     query = query.where(Window.deployment == deployment)
     judged: dict[Span, datetime | None] = {}
     busy: set[Span] = set()
-    for start, end, rows, removed_at, heard_until, evaluated_at in session.execute(query):
-        span = Span(start, end)
+    for start, end, size, rows, removed_at, heard_until, evaluated_at in session.execute(query):
+        span = Span(start, end, size or 0)
         includes = None if removed_at else heard_until or evaluated_at
         judged[span] = _later(judged.get(span), includes)
         if rows:
@@ -93,12 +98,27 @@ def _judged(session: Session, deployment: str, scheme: WindowScheme) -> JudgedWi
     return JudgedWindows(judged, frozenset(busy & judged.keys()))
 
 
+def _windows(
+    store: Store, deployment: str, scheme: WindowScheme, ended: datetime
+) -> WindowScheme | CountedWindows:
+    """What says which window an event falls in: the calendar, or what was received so far."""
+    return cut(store, deployment, scheme.length, ended) if scheme.is_counted else scheme
+
+
 def _read(
-    store: Store, deployment: str, config: MonitorConfig, judged: JudgedWindows, until: datetime
+    store: Store,
+    deployment: str,
+    config: MonitorConfig,
+    windows: WindowScheme | CountedWindows,
+    judged: JudgedWindows,
+    until: datetime,
 ) -> ReceivedData:
+    judged_until = judged.until
+    if isinstance(windows, CountedWindows):  # what waits for a window has nothing to be judged
+        judged_until = {**judged_until, **dict.fromkeys(windows.waiting, LATEST)}
     for _ in range(MAX_TRIES):
         try:
-            return read_received(store.folder, deployment, config, judged.until, until)
+            return read_received(store.folder, deployment, config, windows, judged_until, until)
         except FileNotFoundError:  # merged meanwhile
             continue
     raise Unavailable(

@@ -15,7 +15,14 @@ from pilothouse.deployments import commands
 from pilothouse.deployments.prediction_log import log
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
-from pilothouse.monitoring import alerts, baselines, monitors, window_data, window_store
+from pilothouse.monitoring import (
+    alerts,
+    baselines,
+    monitors,
+    window_cuts,
+    window_data,
+    window_store,
+)
 from pilothouse.monitoring.alert_rules import RETRAIN
 from pilothouse.monitoring.assessment import assess
 from pilothouse.monitoring.checks import Check
@@ -75,6 +82,7 @@ def evaluate_job(
     with store.read() as session:
         config = monitors.monitor_info(session, deployment).config
         serving = monitors.serving(session, deployment)
+        span = window_cuts.of_scheme(session, deployment, config.scheme, span)
 
     progress(0.1, f"reading {span_text(span.start, span.end, config.zone)}")
     began = store.now()

@@ -38,14 +38,20 @@ from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.ranking import BREACHED
 from pilothouse.monitoring.rule_verdicts import busiest
 from pilothouse.monitoring.segments import segments_of
-from pilothouse.monitoring.tables import Alert, AlertRule, CheckResult, Window, of_newest_revision
+from pilothouse.monitoring.tables import (
+    Alert,
+    AlertRule,
+    CheckResult,
+    Window,
+    of_newest_revision,
+    span_of,
+)
 from pilothouse.monitoring.upstream_events import (
     UpstreamEvent,
     events_between,
     version_changes,
 )
 from pilothouse.monitoring.window_store import stored_check
-from pilothouse.monitoring.windows import Span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,8 +126,8 @@ def _history(session: Session, window: Window) -> list[Window]:
         Window.rows > 0,
     )
     earlier = session.exec(query.order_by(col(Window.start), col(Window.rows).desc()))
-    scheme, span = monitors.scheme_of(session, window.deployment), Span(window.start, window.end)
-    alike = (part for part in earlier if scheme.are_alike(Span(part.start, part.end), span))
+    scheme, span = monitors.scheme_of(session, window.deployment), span_of(window)
+    alike = (part for part in earlier if scheme.are_alike(span_of(part), span))
     return [*busiest(alike), window]
 
 

@@ -16,7 +16,7 @@ from pilothouse.monitoring.recent_checks import (
     measured_window,
     recent_checks,
 )
-from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
+from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision, span_of
 from pilothouse.monitoring.window_store import stored_check
 from pilothouse.monitoring.windows import Span
 
@@ -36,7 +36,7 @@ class JudgedMetric:
     def of_window(cls, window: Window, check: Check) -> JudgedMetric:
         """That of a stored window."""
         answered = (window.model, window.version)
-        return cls(answered, Span(window.start, window.end), window.rows, check)
+        return cls(answered, span_of(window), window.rows, check)
 
     def has_enough(self, config: MonitorConfig) -> bool:
         """Whether it has as many labels as a monitor wants."""

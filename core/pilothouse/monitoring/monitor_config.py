@@ -23,9 +23,10 @@ class MonitorConfig:
     """The settings of a monitor.
 
     `period`, `zone`, `window_length` and `window_step` say how event time is cut into windows:
-    see `WindowScheme`. A window is evaluated `evaluate_after` hours after its end, so that labels
-    and late rows are there; what is received more than `give_up_after` hours after its end does not
-    make it due again (None: whatever is received does).
+    see `WindowScheme`; of the period `prediction` a window has `window_length` of them. A window
+    is evaluated `evaluate_after` hours after its end, so that labels and late rows are there; what
+    is received more than `give_up_after` hours after its end does not make it due again (None:
+    whatever is received does).
     `primary` names the drift test that decides for each kind of column; `limits` changes a test's
     own, as {"psi": {"warn": 0.1, "fail": 0.25}}; `tolerances` changes how far beyond the
     reference's value a metric may go, as the task counts it. `reference_rows` are the first

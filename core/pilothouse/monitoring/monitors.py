@@ -17,7 +17,7 @@ from pilothouse.kit.parameters import read_params
 from pilothouse.monitoring.alert_rules import DEFAULT_RULES, add_rule
 from pilothouse.monitoring.monitor_config import DATASET, MonitorConfig, MonitorInfo, Reference
 from pilothouse.monitoring.tables import Monitor
-from pilothouse.monitoring.windows import WindowScheme, check_scheme
+from pilothouse.monitoring.windows import PREDICTION, WindowScheme, check_scheme
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_GROUP_COLUMNS = 8
 OF_INPUTS = ("segment_columns", "fairness_columns")
+OF_LENGTH = ("window_length", "window_step")
+DEFAULT_SIZE = 1_000  # predictions of a window
 SETTINGS = tuple(field.name for field in fields(MonitorConfig))
 
 
@@ -131,10 +133,11 @@ def checked_settings(
             fields=dict.fromkeys(unknown, "unknown"),
         )
 
-    new = replace(config, **_with_tuples(settings))
+    new = replace(config, **_window_settings(config, settings), **_with_tuples(settings))
     if new.give_up_after == math.inf:  # as a command says it
         new = replace(new, give_up_after=None)
     check_scheme(new.scheme)
+    _check_size(new)
     _check_hours(new)
     _check_reference(new)
     if new.reference == DATASET and {"reference", "reference_dataset"} & settings.keys():
@@ -159,6 +162,31 @@ def checked_settings(
         )
 
     return new
+
+
+def _window_settings(config: MonitorConfig, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The length and the step that follow where they are not given.
+
+    Windows of predictions do not overlap. A number of them is no number of days, nor the reverse.
+    """
+    explicit = {name: settings[name] for name in OF_LENGTH if name in settings}
+    was, period = config.period == PREDICTION, settings.get("period", config.period)
+    if period == PREDICTION:
+        length = explicit.get("window_length", config.window_length if was else DEFAULT_SIZE)
+        implied = {"window_length": length, "window_step": length}
+    else:
+        implied = {"window_length": 1, "window_step": 1} if was else {}
+    return {name: value for name, value in implied.items() if name not in explicit}
+
+
+def _check_size(config: MonitorConfig) -> None:
+    if config.scheme.is_counted and config.window_length < config.min_rows:
+        raise Invalid(
+            f"windows of {config.window_length:,} predictions have fewer than the "
+            f"{config.min_rows:,} rows (min_rows) that can be judged.",
+            hint="Give longer windows, or lower min_rows.",
+            fields={"window_length": "below min_rows"},
+        )
 
 
 def _check_hours(config: MonitorConfig) -> None:

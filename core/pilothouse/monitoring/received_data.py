@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pilothouse.deployments.prediction_log import receipts
 from pilothouse.deployments.prediction_log.receipts import FileTimes
+from pilothouse.monitoring.counted_windows import LATEST, CountedWindows
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.windows import Span, WindowScheme
 
@@ -35,16 +36,17 @@ class ReceivedData:
     """
 
     config: MonitorConfig
+    windows: WindowScheme | CountedWindows
     newest: dict[Span, datetime | None] = field(default_factory=dict)
 
     def add(self, events: Microseconds, received: Microseconds) -> None:
         """Add predictions, or labels of such, by event time and time of receipt."""
-        scheme, hours = self.config.scheme, self.config.give_up_after
+        hours = self.config.give_up_after
         order = np.argsort(events, kind="stable")
         events, received = events[order], received[order]
         first = 0
         while first < len(events):  # one turn for each busy step
-            windows = scheme.windows_with(_instant(events[first]))
+            windows = self.windows.windows_with(_instant(events[first]))
             last = int(np.searchsorted(events, _microseconds(windows[0].end)))
             times = received[first:last]
             for window in windows:
@@ -63,22 +65,24 @@ def read_received(
     workspace: Path,
     deployment: str,
     config: MonitorConfig,
+    windows: WindowScheme | CountedWindows,
     judged: Mapping[Span, datetime | None],
     until: datetime,
 ) -> ReceivedData:
     """What was received of events before an instant.
 
-    `judged` are windows of the monitor with the instant until which they include all data, None of
-    those that were removed. Files that were received before, and whose windows were all judged,
-    are not read. Raises FileNotFoundError when files were merged meanwhile: begin again.
+    `windows` say which window an event falls in. `judged` are windows of the monitor with the
+    instant until which they include all data, None of those that were removed. Files that were
+    received before, and whose windows were all judged, are not read. Raises
+    FileNotFoundError when files were merged meanwhile: begin again.
     """
     since = _all_include(config, judged)
-    received = ReceivedData(config)
+    received = ReceivedData(config, windows)
 
     def is_needed(times: FileTimes) -> bool:
         if since is None or times.received is None or times.events is None:
             return True
-        return bool(times.received[1] > since) or not _are_judged(config.scheme, times, judged)
+        return bool(times.received[1] > since) or not _are_judged(windows, times, judged)
 
     for table in receipts.prediction_times(workspace, deployment, is_needed, end=until):
         _add(received, table, until)
@@ -103,16 +107,18 @@ def _all_include(config: MonitorConfig, judged: Mapping[Span, datetime | None]) 
 
 
 def _are_judged(
-    scheme: WindowScheme, times: FileTimes, judged: Mapping[Span, datetime | None]
+    windows: WindowScheme | CountedWindows, times: FileTimes, judged: Mapping[Span, datetime | None]
 ) -> bool:
     """Whether every window of a file's events was judged."""
     assert times.events is not None
     first, last = (at.astimezone(UTC) for at in times.events)
-    for window in islice(scheme.windows_from(first), MAX_WINDOWS):
+    for window in islice(windows.windows_from(first), MAX_WINDOWS):
         if window.start > last:
             return True
         if window not in judged:
             return False
+        if window.end == LATEST:  # nothing follows what waits for a window
+            return True
     return False
 
 

@@ -21,8 +21,8 @@ from pilothouse.monitoring.checks import (
     Check,
 )
 from pilothouse.monitoring.rules import rule_kinds
-from pilothouse.monitoring.tables import AlertRule, CheckResult, Window
-from pilothouse.monitoring.windows import Span, WindowScheme
+from pilothouse.monitoring.tables import AlertRule, CheckResult, Window, span_of
+from pilothouse.monitoring.windows import WindowScheme
 
 Rule = AlertRule | AlertRuleSpec
 Result = CheckResult | Check
@@ -37,7 +37,7 @@ def busiest(windows: Iterable[Window], scheme: WindowScheme | None = None) -> li
     """
     chosen: dict[datetime, Window] = {}
     for window in windows:
-        if scheme is None or scheme.is_window(Span(window.start, window.end)):
+        if scheme is None or scheme.is_window(span_of(window)):
             chosen.setdefault(window.start, window)
     return list(chosen.values())
 

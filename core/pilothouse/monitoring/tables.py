@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, col
 
+from pilothouse.monitoring.windows import Span
 from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 PENDING, FIRING, ACKNOWLEDGED, RESOLVED = "pending", "firing", "acknowledged", "resolved"
@@ -101,7 +102,8 @@ class Window(Table, table=True):
 
     `heard_until` is when the newest of its predictions and labels was received: whatever comes
     later makes it due again. A window that was removed keeps its row, so that it stays removed.
-    `zone` is the time zone whose calendar it is of, None for UTC.
+    `zone` is the time zone whose calendar it is of, None for UTC. `size` is the number of
+    predictions that it was cut after, None of windows of the calendar.
     """
 
     __tablename__ = "monitoring_window"
@@ -144,6 +146,22 @@ class Window(Table, table=True):
     heard_until: datetime | None = Field(default=None, sa_type=Utc)
     removed_at: datetime | None = Field(default=None, sa_type=Utc)
     zone: str | None = None
+    size: int | None = None
+
+
+def span_of(window: Window) -> Span:
+    """The span of a window."""
+    return Span(window.start, window.end, window.size or 0)
+
+
+class WindowCut(Table, table=True):
+    """Where a deployment's event time is cut into windows of `size` predictions; it stays."""
+
+    __tablename__ = "monitoring_window_cut"
+
+    deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
+    size: int = Field(primary_key=True)
+    at: datetime = Field(primary_key=True, sa_type=Utc)
 
 
 class CheckResult(Table, table=True):

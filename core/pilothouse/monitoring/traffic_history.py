@@ -30,14 +30,15 @@ def read_traffic(
 ) -> Traffic:
     """The traffic of a window; `frame` are the predictions of all versions in it."""
     with store.read() as session:
-        windows = _earlier_windows(session, deployment, scheme, span)
+        # Windows of predictions end with one, and have as many of them as others.
+        windows = [] if span.size else _earlier_windows(session, deployment, scheme, span)
         earlier = _comparable(windows, scheme, span)
         silence = _silence(session, deployment, earlier)
     ahead, received = _ahead(store, deployment, span, frame)
     newest = frame["event_at"].max().to_pydatetime() if len(frame) else None
     return Traffic(
         rows=len(frame),
-        silent_share=None if newest is None else (span.end - newest) / span.length,
+        silent_share=None if newest is None or span.size else (span.end - newest) / span.length,
         ahead=ahead,
         received=received,
         has_ended=span.end <= store.now(),
@@ -56,14 +57,14 @@ def _earlier_windows(
     """
     is_there = Window.deployment == deployment, col(Window.removed_at).is_(None)
     first = session.exec(select(func.min(Window.start)).where(*is_there)).one()
-    query = select(Window.start, Window.end, Window.rows).where(
+    query = select(Window.start, Window.end, Window.size, Window.rows).where(
         *is_there, Window.end <= span.start, Window.start != first
     )
     if span.length < DAY:  # PERF: a year has very many hours
         query = query.where(col(Window.start).in_(_weeks_before(scheme, span.start)))
     rows: dict[datetime, int] = defaultdict(int)
-    for start, end, count in session.exec(query):
-        if scheme.are_alike(Span(start, end), span):
+    for start, end, size, count in session.exec(query):
+        if scheme.are_alike(Span(start, end, size or 0), span):
             rows[start] += count
     return sorted(rows.items(), reverse=True)
 

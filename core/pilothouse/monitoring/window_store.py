@@ -62,7 +62,7 @@ def spans_before(
 
     They do not overlap, so that no row counts twice.
     """
-    query = select(Window.start, Window.end).where(
+    query = select(Window.start, Window.end, Window.size).where(
         Window.deployment == deployment,
         col(Window.end) <= span.start,
         col(Window.removed_at).is_(None),
@@ -71,7 +71,7 @@ def spans_before(
     ends = session.exec(query.distinct().order_by(col(Window.start).desc()))
     chosen: list[Span] = []
     following = span
-    for part in (Span(start, end) for start, end in ends):
+    for part in (Span(start, end, size or 0) for start, end, size in ends):
         if len(chosen) == count:
             break
         if part.end <= following.start and scheme.are_alike(part, span):
@@ -136,6 +136,7 @@ def _columns(evaluated: EvaluatedWindow) -> dict[str, Any]:
         "reference": evaluated.reference,
         "content": evaluated.content,
         "zone": evaluated.zone,
+        "size": evaluated.span.size or None,
     }
 
 

@@ -2,7 +2,7 @@
 
 A scheme cuts time into windows of hours, days, weeks from Monday, or months, one after the other or
 overlapping. Boundaries are those of the zone's own calendar: where clocks change, a day has 23 or
-25 hours.
+25 hours. Windows of a number of predictions follow from what was received: see `counted_windows`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import islice
-from typing import get_args
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pilothouse.kit.clock import from_ms, to_ms
 from pilothouse.kit.errors import Invalid
-from pilothouse.monitoring.zone_calendar import Period, hour_with, index_of, start_of
+from pilothouse.monitoring.zone_calendar import hour_with, index_of, start_of
+
+Period = Literal["hour", "day", "week", "month", "prediction"]
+PREDICTION: Period = "prediction"
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -31,10 +34,14 @@ __all__ = ["DAY", "HOUR", "Period", "Span", "WindowScheme", "span_of_ms", "span_
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """The instants from `start` up to, and without, `end`."""
+    """The instants from `start` up to, and without, `end`.
+
+    `size` is the number of predictions that it was cut after; 0 of windows of the calendar.
+    """
 
     start: datetime
     end: datetime
+    size: int = 0
 
     def __contains__(self, at: datetime) -> bool:
         return self.start <= at < self.end
@@ -64,13 +71,19 @@ class WindowScheme:
     A window has `length` periods and begins `step` periods after the one before it. Every instant
     falls in exactly `length / step` windows: in one, where both are equal. Windows of several
     periods begin at numbers of the calendar that `step` divides: of 3 months in January, April,
-    July and October; of 6 hours at 0, 6, 12 and 18 o'clock.
+    July and October; of 6 hours at 0, 6, 12 and 18 o'clock. Windows of `length` predictions do not
+    overlap, and no calendar says where they begin.
     """
 
     period: Period = "week"
     zone: str = DEFAULT_ZONE
     length: int = 1
     step: int = 1
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether windows have a number of predictions."""
+        return self.period == PREDICTION
 
     @property
     def overlap(self) -> int:
@@ -121,6 +134,8 @@ class WindowScheme:
 
     def is_window(self, span: Span) -> bool:
         """Whether a span is a window of this scheme."""
+        if self.is_counted or span.size:
+            return self.is_counted and span.size == self.length
         return span.end > span.start and self.window_of(span.end - TICK) == span
 
     def are_alike(self, one: Span, other: Span) -> bool:
@@ -131,10 +146,14 @@ class WindowScheme:
         """
         if self.is_window(other):
             return self.is_window(one)
+        if one.size or other.size:
+            return one.size == other.size
         return abs(one.length - other.length) < other.length / 4
 
     def _block(self, at: datetime) -> Span:
         """The step that an instant falls in: a window ends with each."""
+        if self.period == "prediction":
+            raise ValueError("windows of predictions are not of the calendar")
         zone = zone_named(self.zone)
         if self.period == "hour" and self.step == 1:
             return Span(*hour_with(zone, at))
@@ -158,6 +177,12 @@ def check_scheme(scheme: WindowScheme) -> None:
                 f"the {name} of a window is at least 1 period.",
                 fields={f"window_{name}": "below 1"},
             )
+    if scheme.is_counted and scheme.step != scheme.length:
+        raise Invalid(
+            "windows of predictions do not overlap.",
+            hint="Give window_length alone, such as 1000.",
+            fields={"window_step": "not the length"},
+        )
     if scheme.length % scheme.step or scheme.overlap > MAX_OVERLAP:
         raise Invalid(
             "the length of a window is a multiple of its step, up to "
@@ -194,7 +219,7 @@ def require_period(name: str) -> Period:
 
 
 def scheme_text(scheme: WindowScheme) -> str:
-    """A scheme for people: `hour`, `7 days, every day`, `week (Europe/Paris)`."""
+    """A scheme for people: `hour`, `7 days, every day`, `1,000 predictions (Europe/Paris)`."""
     text = _periods(scheme.period, scheme.length)
     if scheme.step != scheme.length:
         text += f", every {_periods(scheme.period, scheme.step)}"
@@ -202,7 +227,7 @@ def scheme_text(scheme: WindowScheme) -> str:
 
 
 def _periods(period: Period, number: int) -> str:
-    return period if number == 1 else f"{number} {period}s"
+    return period if number == 1 else f"{number:,} {period}s"
 
 
 def span_text(start: datetime, end: datetime, zone: str | None = None) -> str:
@@ -230,10 +255,16 @@ def ends_text(start: datetime, end: datetime, zone: str | None = None) -> str:
 
 
 def _dates(start: datetime, end: datetime, zone: str | None) -> list[str]:
-    pattern = "%Y-%m-%d" if is_of_days(start, end, zone) else "%Y-%m-%d %H:%M"
+    pattern = "%Y-%m-%d" if is_of_days(start, end, zone) else f"%Y-%m-%d {_clock(start, end)}"
     return [
         at.astimezone(zone_named(zone or DEFAULT_ZONE)).strftime(pattern) for at in (start, end)
     ]
+
+
+def _clock(start: datetime, end: datetime) -> str:
+    """How times of day are written: with seconds in short windows that a calendar did not cut."""
+    is_odd = any(at.second or at.microsecond for at in (start, end))
+    return "%H:%M:%S" if is_odd and end - start < HOUR else "%H:%M"
 
 
 def is_of_days(start: datetime, end: datetime, zone: str | None) -> bool:
@@ -260,7 +291,7 @@ def _days_text(first: datetime, last: datetime) -> str:
 
 def _times_text(start: datetime, end: datetime) -> str:
     """Both times, with the names of summer and winter time where clocks changed in between."""
-    clock = "%H:%M" if start.utcoffset() == end.utcoffset() else "%H:%M %Z"
+    clock = _clock(start, end) + ("" if start.utcoffset() == end.utcoffset() else " %Z")
     began = f"{start.day} {start:%b %Y}, {start.strftime(clock)}"
     if start.date() == end.date():
         return f"{began} to {end.strftime(clock)}"

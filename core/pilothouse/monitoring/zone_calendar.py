@@ -11,13 +11,13 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal
 
-Period = Literal["hour", "day", "week", "month"]
+CalendarPeriod = Literal["hour", "day", "week", "month"]
 HOUR = timedelta(hours=1)
 ZERO = timedelta(0)
 SECOND = timedelta(seconds=1)
 
 
-def index_of(zone: tzinfo, period: Period, at: datetime) -> int:
+def index_of(zone: tzinfo, period: CalendarPeriod, at: datetime) -> int:
     """The number of the period that the zone's clocks show at an instant."""
     local = at.astimezone(zone)
     if period == "month":
@@ -29,7 +29,7 @@ def index_of(zone: tzinfo, period: Period, at: datetime) -> int:
 
 
 @lru_cache(maxsize=4096)
-def start_of(zone: tzinfo, period: Period, index: int) -> datetime:
+def start_of(zone: tzinfo, period: CalendarPeriod, index: int) -> datetime:
     """When the period of that number begins, in UTC."""
     if period == "month":
         wall = datetime(index // 12, index % 12 + 1, 1)

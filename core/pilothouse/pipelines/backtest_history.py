@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.prediction_log import log
-from pilothouse.kit.clock import to_ms
+from pilothouse.kit.clock import from_ms, to_ms
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.answers import answer_arrays
 from pilothouse.models.tasks import task_of
 from pilothouse.monitoring import Monitoring
-from pilothouse.monitoring.windows import Span
+from pilothouse.monitoring.counted_windows import CountedWindows
+from pilothouse.monitoring.windows import Span, WindowScheme, scheme_text
 from pilothouse.pipelines.retraining import as_trained
 from pilothouse.pipelines.retraining_proposal import EVENT_TIME
 from pilothouse.registry import Registry
@@ -110,17 +111,22 @@ def read_history(store: Store, deployment: str, report: Report) -> LabelledHisto
     labelled_at[(known_at.isna() | frame[signature.target].isna()).to_numpy()] = NEVER_MS
 
     config = Monitoring(store).monitor_info(deployment).config
-    windows = config.scheme.disjoint.windows_between(
-        rows[EVENT_TIME].iloc[0].to_pydatetime(), rows[EVENT_TIME].iloc[-1].to_pydatetime()
-    )
+    at = _milliseconds(rows[EVENT_TIME])
+    windows = _windows(config.scheme, at)
     if len(windows) < MIN_WINDOWS:
         raise Invalid(
-            f"{deployment!r} has {len(windows)} windows of a {config.period}; a backtest needs "
-            f"{MIN_WINDOWS}."
+            f"{deployment!r} has {len(windows)} windows of {scheme_text(config.scheme)}; a "
+            f"backtest needs {MIN_WINDOWS}."
         )
     outputs = _first_answers(store, first, rows, frame, report)
-    at = _milliseconds(rows[EVENT_TIME])
     return LabelledHistory(deployment, first, config, frame, outputs, at, labelled_at, windows)
+
+
+def _windows(scheme: WindowScheme, at: Integers) -> tuple[Span, ...]:
+    """The windows of sorted event times, without overlap."""
+    if scheme.is_counted:
+        return CountedWindows(scheme.length).extended(at[:0], at).windows
+    return scheme.disjoint.windows_between(from_ms(int(at[0])), from_ms(int(at[-1])))
 
 
 def _milliseconds(times: pd.Series[Any]) -> Integers:

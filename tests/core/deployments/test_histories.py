@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from pilothouse.deployments.prediction_log import compaction, log
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.models.signature import Signature, SignatureField
+from pilothouse.monitoring.counted_windows import CountedWindows
+from pilothouse.monitoring.window_cuts import extended_by_log
 
 SIGNATURE = Signature((SignatureField("x", "number"),), "y", (0, 1), 1)
 DAY = 86_400_000
@@ -21,6 +24,7 @@ ids = st.integers(0, 12).map(lambda number: f"id-{number}")
 days = st.integers(0, 20)
 predicted = st.tuples(st.just("predict"), ids, days, st.floats(0, 1))
 labelled = st.tuples(st.just("label"), ids, days, st.sampled_from([0, 1]))
+UNTIL = datetime(2014, 1, 1, tzinfo=UTC)
 steps = st.lists(st.one_of(predicted, labelled, st.just(("seal",))), min_size=1, max_size=40)
 
 
@@ -51,6 +55,11 @@ def read(folder: Path) -> tuple[list[Any], list[Any]]:
     return rows(predictions), rows(labels)
 
 
+def windows(folder: Path) -> CountedWindows:
+    """The windows of three predictions."""
+    return extended_by_log(folder, "late", CountedWindows(3), UNTIL)
+
+
 def rows(frame: pd.DataFrame) -> list[Any]:
     return sorted(frame.astype(str).itertuples(index=False, name=None))
 
@@ -64,6 +73,7 @@ def test_compaction_changes_no_prediction_and_no_label(
     written(plain, history, frozenset())
     written(compacted, history, compacted_after)
     assert read(compacted) == read(plain)
+    assert windows(compacted) == windows(plain)
 
     # By hand: the first prediction of an id counts, and the last label that was received.
     first: dict[str, float] = {}

@@ -15,7 +15,8 @@ from pilothouse.monitoring.monitor_config import (
     YEAR_BEFORE,
     Reference,
 )
-from pilothouse.monitoring.windows import DEFAULT_ZONE, Period, scheme_text
+from pilothouse.monitoring.monitors import DEFAULT_SIZE
+from pilothouse.monitoring.windows import DEFAULT_ZONE, PREDICTION, Period, scheme_text
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import count, sentence, share, title
 from pilothouse_app.components.header import facts, section
@@ -25,6 +26,8 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.metrics import monitored_metrics, tolerance_text
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from pilothouse.monitoring.monitor_config import MonitorConfig
     from pilothouse_app.features.monitoring.metrics import Metric
 
@@ -34,6 +37,7 @@ REFERENCES: dict[Reference, str] = {
     YEAR_BEFORE: "Same weeks of the year before",
     DATASET: "A dataset version",
 }
+PERIODS = {PREDICTION: "Number of predictions"}
 COLUMNS = {
     "title": text_column("Metric", width=260),
     "better": text_column("Better", width=90),
@@ -171,7 +175,7 @@ def _windows(config: MonitorConfig) -> dict[str, Any]:
             "Period",
             periods,
             index=periods.index(config.period),
-            format_func=title,
+            format_func=lambda period: PERIODS.get(period, title(period)),
             key="settings_period",
         ),
         "zone": st.selectbox(
@@ -184,21 +188,10 @@ def _windows(config: MonitorConfig) -> dict[str, Any]:
         or config.zone,
     }
     left, right = st.columns(2)
-    changes["window_length"] = int(
-        left.number_input(
-            "Periods in a window", 1, None, config.window_length, key="settings_window_length"
-        )
-    )
-    changes["window_step"] = int(
-        right.number_input(
-            "Periods to the next window",
-            1,
-            None,
-            config.window_step,
-            help="Fewer than a window has: windows overlap, such as the last 7 days, every day",
-            key="settings_window_step",
-        )
-    )
+    if changes["period"] == PREDICTION:
+        changes["window_length"] = _size(config)
+    else:
+        changes |= _length(config, left, right)
     changes["evaluate_after"] = float(
         left.number_input(
             "Evaluate after (hours)",
@@ -219,6 +212,40 @@ def _windows(config: MonitorConfig) -> dict[str, Any]:
         key="settings_give_up_after",
     )
     return changes
+
+
+def _size(config: MonitorConfig) -> int:
+    """How many predictions a window has."""
+    size = config.window_length if config.scheme.is_counted else DEFAULT_SIZE
+    return int(
+        st.number_input(
+            "Predictions in a window",
+            1,
+            None,
+            size,
+            step=100,
+            help="By event time. A window stays as it is once it is full: a late prediction counts "
+            "in the one that its time lies in, which gets a new revision",
+            key="settings_window_size",
+        )
+    )
+
+
+def _length(config: MonitorConfig, left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
+    """How many periods a window has, and how many there are to the next one."""
+    present = (1, 1) if config.scheme.is_counted else (config.window_length, config.window_step)
+    length = left.number_input(
+        "Periods in a window", 1, None, present[0], key="settings_window_length"
+    )
+    step = right.number_input(
+        "Periods to the next window",
+        1,
+        None,
+        present[1],
+        help="Fewer than a window has: windows overlap, such as the last 7 days, every day",
+        key="settings_window_step",
+    )
+    return {"window_length": int(length), "window_step": int(step)}
 
 
 def _groups(deployment: str, config: MonitorConfig) -> dict[str, Any]:

@@ -98,6 +98,29 @@ def file_extents(path: Path) -> Mapping[str, tuple[Any, Any]]:
     return {column: values for column, values in extents.items() if values is not None}
 
 
+def rows_within(path: Path, ranges: Sequence[ColumnRange]) -> int:
+    """How many rows of a file lie within all ranges at most, by its footer; 0 of a damaged one.
+
+    Raises FileNotFoundError when it was merged meanwhile.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as source:
+            file = pq.ParquetFile(source)
+            schema, metadata = file.schema_arrow, file.metadata
+    except FileNotFoundError:
+        if path.is_symlink():
+            return 0
+        raise
+    except (OSError, ValueError, pa.ArrowException):
+        return 0
+    present = {name: present_name(name, schema.metadata) for name in schema.names}
+    groups = parts_within(metadata, present, ranges)
+    return sum(metadata.row_group(group).num_rows for group in groups)
+
+
 def _may_be_within(values: tuple[Any, Any] | None, part: ColumnRange) -> bool:
     if values is None:
         return True

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.prediction_log import journal, log
-from pilothouse.deployments.prediction_log.parquet_statistics import file_extents
+from pilothouse.deployments.prediction_log.parquet_statistics import file_extents, rows_within
 from pilothouse.deployments.prediction_log.segment_rows import LABELS, PREDICTIONS, tables
 
 if TYPE_CHECKING:
@@ -49,6 +49,20 @@ def prediction_times(
     for path in log.parquet_files(log.tree_folder(workspace, PREDICTIONS, deployment), start, end):
         if is_needed(file_times(path)):
             yield from log.readable_tables([path], PREDICTIONS, query)
+
+
+def predictions_at_most(
+    workspace: Path, deployment: str, start: datetime | None, end: datetime | None
+) -> int:
+    """How many predictions happened between two instants at most, without reading their files.
+
+    Raises FileNotFoundError when files were merged meanwhile: begin again.
+    """
+    query = log.LogQuery(start, end, TIMES)
+    count: int = sum(table.num_rows for table in _live(workspace, deployment, PREDICTIONS, query))
+    for path in log.parquet_files(log.tree_folder(workspace, PREDICTIONS, deployment), start, end):
+        count += rows_within(path, query.ranges(PREDICTIONS))
+    return count
 
 
 def labels_since(workspace: Path, deployment: str, since: datetime | None) -> Iterator[pa.Table]:

@@ -17,9 +17,8 @@ from pilothouse.monitoring.custom_checks.running import run_checks
 from pilothouse.monitoring.custom_checks.spec import CustomCheckSpec
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.reference_profile import monitored_inputs
-from pilothouse.monitoring.tables import Window
+from pilothouse.monitoring.tables import Window, span_of
 from pilothouse.monitoring.window_rows import WindowRows
-from pilothouse.monitoring.windows import Span
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def try_check(store: Store, deployment: str, spec: CustomCheckSpec) -> Check:
     with store.read() as session:
         config = monitors.monitor_info(session, deployment).config
         window = _newest(session, deployment)
-        span, model, version = Span(window.start, window.end), window.model, window.version
+        span, model, version = span_of(window), window.model, window.version
     frame = window_data.observe(store, deployment, span)
     own = frame[(frame["model"] == model) & (frame["version"] == version)]
     baseline = baselines.baseline(store, deployment, model, version, config.reference_rows)

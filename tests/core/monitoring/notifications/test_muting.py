@@ -262,7 +262,7 @@ def test_an_alert_that_never_fired_is_not_listed_as_resolved(ward: Any) -> None:
     ward.window(performance="fail")
     assert ward.notifications.inbox()["state"].tolist() == ["pending"]
     ward.window(performance="ok")
-    assert ward.state("auc") == "resolved"
+    assert ward.workspace.monitoring.alerts("never_fired")["state"].tolist() == ["resolved"]
     assert ward.notifications.inbox().empty
     assert ward.notifications.inbox("resolved").empty
 
