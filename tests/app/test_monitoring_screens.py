@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from harness.task_windows import CASES, NAME, begin, draw
 from pilothouse.monitoring.notifications.channels import ChannelSpec
 from pilothouse.monitoring.notifications.silences import SilenceSpec
+from pilothouse.monitoring.window_selection import ALL, WindowSelection
 from pilothouse.monitoring.windows import WindowScheme, span_text
 from pilothouse.workspace import Workspace
 from pilothouse_app.components.formats import DASH
@@ -478,3 +479,43 @@ def test_what_was_tried_is_what_is_used(tour, served):
         *(0.3, 0.24, 1)
     ]
     assert not rules.loc["performance", "enabled"]
+
+
+def test_a_long_history_is_drawn_and_listed_in_parts(tour, served, monkeypatch):
+    monkeypatch.setattr("pilothouse_app.features.monitoring.selection.MOST", 1)
+    monkeypatch.setattr("pilothouse_app.screens.monitoring.PAGE", 1)
+    total = served.monitoring.window_count("late")
+    assert total > 1
+    asked = []
+    read = served.monitoring.__class__.trend
+    monkeypatch.setattr(
+        served.monitoring.__class__,
+        "trend",
+        lambda self, *of, selection=ALL, **how: (
+            asked.append(selection) or read(self, *of, selection=selection, **how)
+        ),
+    )
+    page = tour("monitoring", monitoring_view="Drift")
+    assert not page.exception
+    assert set(asked) == {WindowSelection(1)}
+    page = tour("monitoring", monitoring_view="Drift", monitoring_part="Whole time")
+    assert not page.exception
+    assert asked[-1].worst_of == "month"
+    page = tour("monitoring", monitoring_view="Windows")
+    assert len(page.dataframe[0].value) == 1
+    page = tour("monitoring", monitoring_view="Windows", monitoring_page="2")
+    assert page.dataframe[0].value["span"].tolist() != []
+
+
+def test_windows_of_a_number_of_predictions_are_chosen_in_the_form(tour, served):
+    page = AppTest.from_function(settings_dialog, default_timeout=30).run()
+    page.selectbox(key="settings_period").set_value("prediction").run()
+    assert not page.exception
+    assert [each.key for each in page.number_input if "window" in str(each.key)] == [
+        "settings_window_size"
+    ]
+    page.number_input(key="settings_window_size").set_value(500).run()
+    page.button(key="settings_go").click().run()
+    config = served.monitoring.monitor_info("late").config
+    assert (config.period, config.window_length, config.window_step) == ("prediction", 500, 500)
+    assert "500 predictions" in shown(tour("monitoring", monitoring_view="Settings"))

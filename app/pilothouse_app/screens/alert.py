@@ -39,6 +39,7 @@ from pilothouse_app.features.monitoring.explanation import (
 )
 from pilothouse_app.features.monitoring.notifications import deliveries_of_alert
 from pilothouse_app.features.monitoring.rules import rule_sentence
+from pilothouse_app.features.monitoring.selection import whole_time
 from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:
@@ -185,7 +186,8 @@ def _trend(alert: AlertInfo) -> None:
     if str(rule["check"]) in (PRIMARY, DRIFTED_SHARE) and not is_recent:
         return  # the timeline has it
     signal = str(rule["signal"])
-    trend = trend_of(alert.deployment, str(rule["check"]), signal=signal)
+    chosen = whole_time(alert.deployment)
+    trend = trend_of(alert.deployment, str(rule["check"]), signal=signal, selection=chosen)
     if trend.empty or trend["column"].nunique() > 1:
         return
 

@@ -9,10 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.kit.errors import NotFound
+from pilothouse.monitoring.window_selection import WindowSelection
 from pilothouse_app.charts.drift import drift_heatmap
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.filters import choose_one, filter_bar, switch
+from pilothouse_app.components.filters import choose_one, filter_bar, pager, switch
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.header import header, section
 from pilothouse_app.components.links import address, go, link, query_param, screen
@@ -30,6 +31,7 @@ from pilothouse_app.features.monitoring.notifications import notifications_view
 from pilothouse_app.features.monitoring.replay import try_on_history
 from pilothouse_app.features.monitoring.reports import download_page
 from pilothouse_app.features.monitoring.rules import add_rule_button, rules_view
+from pilothouse_app.features.monitoring.selection import choose_windows, selection_note
 from pilothouse_app.features.monitoring.settings import change_settings_button, settings_view
 from pilothouse_app.features.monitoring.trends import latest_metrics, trends
 from pilothouse_app.features.monitoring.windows import choose_window, window_table
@@ -51,6 +53,7 @@ VIEWS = (
     *("overview", "drift", "segments", "windows", "alerts"),
     *("notifications", "rules", "checks", "settings"),
 )
+PAGE, PAGER = 100, "monitoring_page"
 KINDS = ("evaluate_windows", "retrain", "drift_report")
 
 
@@ -75,11 +78,11 @@ def render() -> None:
         _not_monitored(name)
         return
 
-    windows = workspace().monitoring.windows(name)
-    status = str(windows["status"].iloc[-1]) if len(windows) else ""
+    newest = workspace().monitoring.windows(name, WindowSelection(1))
+    status = str(newest["status"].iloc[-1]) if len(newest) else ""
     with header("Monitoring", status=status, note="newest window" if status else ""):
         _commands(name)
-    view = _bar(names, name, windows)
+    view = _bar(names, name, has_windows=len(newest) > 0)
     running_jobs(KINDS)
 
     if view == "alerts":
@@ -93,10 +96,10 @@ def render() -> None:
     elif view == "settings":
         settings_view(name)
         try_on_history(name)
-    elif windows.empty:
+    elif newest.empty:
         _no_window()
     else:
-        _of_windows(view, name, windows)
+        _of_windows(view, name, newest)
 
 
 def _deployment(names: Sequence[str]) -> str:
@@ -109,7 +112,7 @@ def _deployment(names: Sequence[str]) -> str:
     return selected if selected in names else names[0]
 
 
-def _bar(names: Sequence[str], name: str, windows: pd.DataFrame | None = None) -> str:
+def _bar(names: Sequence[str], name: str, *, has_windows: bool = False) -> str:
     with filter_bar():
         start = "rules" if query_param("rule") else VIEWS[0]
         view = switch("monitoring_view", VIEWS, "Show", default=start, format_func=title)
@@ -120,8 +123,8 @@ def _bar(names: Sequence[str], name: str, windows: pd.DataFrame | None = None) -
             add_rule_button(name)
         if view == "settings":
             change_settings_button(name)
-        if view == "windows" and windows is not None and len(windows):
-            _download_period(name, windows)
+        if view == "windows" and has_windows:
+            _download_period(name)
     return view
 
 
@@ -180,22 +183,40 @@ def _no_window() -> None:
     )
 
 
-def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
+def _of_windows(view: str, name: str, newest: pd.DataFrame) -> None:
+    if view == "windows":
+        _list(name)
+        return
+    metrics = monitored_metrics(name)
+    if view == "overview":
+        latest_metrics(name, newest, metrics)
+    selection = choose_windows(name)
     if view == "drift":
-        _drift(name, windows)
+        _drift(name, str(newest["id"].iloc[-1]), selection)
     elif view == "segments":
-        groups_over_time(name, str(windows["id"].iloc[-1]))
-    elif view == "windows":
-        with table_height("windows", len(windows), reserve=12) as height:
-            window_table(windows, monitored_metrics(name), height=height)
+        groups_over_time(name, str(newest["id"].iloc[-1]), selection)
     else:
-        metrics = monitored_metrics(name)
-        latest_metrics(name, windows, metrics)
-        trends(name, windows, metrics)
+        trends(name, selection, metrics)
 
 
-def _download_period(name: str, windows: pd.DataFrame) -> None:
+def _list(name: str) -> None:
+    """One page of windows, the newest first."""
+    total = workspace().monitoring.window_count(name)
+    body = st.container()
+    page = pager(total, key=PAGER, size=PAGE)
+    windows = workspace().monitoring.windows(name, _on_page(page))
+    reserve = 15 if total > PAGE else 12
+    with body, table_height("windows", len(windows), reserve=reserve) as height:
+        window_table(windows, monitored_metrics(name), height=height)
+
+
+def _on_page(page: int) -> WindowSelection:
+    return WindowSelection(PAGE, (page - 1) * PAGE)
+
+
+def _download_period(name: str) -> None:
     """The page of all windows that are listed."""
+    windows = workspace().monitoring.windows(name, _on_page(st.session_state.get(PAGER, 1)))
     start, end = windows["start"].min().to_pydatetime(), windows["end"].max().to_pydatetime()
     download_page(
         partial(workspace().monitoring.period_page, name, start, end),
@@ -204,10 +225,11 @@ def _download_period(name: str, windows: pd.DataFrame) -> None:
     )
 
 
-def _drift(name: str, windows: pd.DataFrame) -> None:
-    section("Drift of every column", "score over its limit, by window")
-    ranking = workspace().monitoring.drift_ranking(str(windows["id"].iloc[-1]))
-    trend = _primary_trend(name)
+def _drift(name: str, newest: str, selection: WindowSelection) -> None:
+    about = "score over its limit, by window"
+    section("Drift of every column", "; ".join(filter(None, (about, selection_note(selection)))))
+    ranking = workspace().monitoring.drift_ranking(newest)
+    trend = _primary_trend(name, selection)
     drifting = set(trend["column"])  # no drift of times is tested
     order = [str(column) for column in ranking["column"] if column in drifting]
     if trend.empty or not trend["score"].notna().any():
@@ -220,14 +242,17 @@ def _drift(name: str, windows: pd.DataFrame) -> None:
             alt="Drift of each column over its limit, by window; most important columns on top",
         )
 
+    windows = workspace().monitoring.windows(name, selection)
     chosen = choose_window(windows, "monitoring_window")
     ranking_and_distributions(chosen, key=f"drift_{chosen}")
     link(address("window", chosen), "Open this window", icon=":material/date_range:")
 
 
-def _primary_trend(name: str) -> pd.DataFrame:
+def _primary_trend(name: str, selection: WindowSelection) -> pd.DataFrame:
     """Of each column the test that decides."""
     monitoring = workspace().monitoring
     checks = dict.fromkeys(monitoring.monitor_info(name).config.primary.values())
-    trends = [trend_of(name, check, signal="feature_drift") for check in checks]
+    trends = [
+        trend_of(name, check, signal="feature_drift", selection=selection) for check in checks
+    ]
     return pd.concat(trends).drop_duplicates(["window", "column"])

@@ -18,7 +18,9 @@ from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.api import Monitoring
 from pilothouse.monitoring.checks import PERFORMANCE, PRIMARY
 from pilothouse.monitoring.monitor_config import Reference
+from pilothouse.monitoring.window_selection import WindowSelection
 from pilothouse.monitoring.windows import Period
+from pilothouse.monitoring.zone_calendar import CalendarPeriod
 from pilothouse.pipelines.api import Pipelines
 
 if TYPE_CHECKING:
@@ -33,6 +35,16 @@ monitors = Group("monitors", help="Windows of predictions: drift, performance an
 monitors.add_command(checks)
 deployment_argument = click.argument("deployment")
 window_argument = click.argument("window")
+newest_option = click.option(
+    "--newest", type=click.IntRange(0), default=None, help="So many of the newest windows."
+)
+skip_option = click.option(
+    "--skip", type=click.IntRange(0), default=0, help="Without so many of the newest windows."
+)
+worst_of_option = click.option(
+    "--worst-of", type=click.Choice(get_args(CalendarPeriod)), default=None,
+    help="Of each of these the worst window.",
+)  # fmt: skip
 
 
 @verb(monitors, name="list", example="pilothouse monitors list")
@@ -250,11 +262,27 @@ def _replay_text(replay: HistoryReplay) -> str:
     monitors, Monitoring.windows, example="pilothouse monitors windows churn --json", own_help=True
 )
 @click.argument("deployment", required=False)
-def _windows(ws: Workspace, deployment: str | None) -> pd.DataFrame:
+@newest_option
+@skip_option
+@worst_of_option
+def _windows(
+    ws: Workspace,
+    deployment: str | None,
+    newest: int | None,
+    skip: int,
+    worst_of: CalendarPeriod | None,
+) -> pd.DataFrame:
     """Evaluated windows of one DEPLOYMENT or of all, oldest first."""
     if deployment is not None:
         ws.monitoring.monitor_info(deployment)
-    return ws.monitoring.windows(deployment)
+    return ws.monitoring.windows(deployment, WindowSelection(newest, skip, worst_of))
+
+
+@verb(monitors, Monitoring.window_count, example="pilothouse monitors window-count churn")
+@deployment_argument
+def _window_count(ws: Workspace, deployment: str) -> int:
+    ws.monitoring.monitor_info(deployment)
+    return ws.monitoring.window_count(deployment)
 
 
 @verb(monitors, Monitoring.window, example="pilothouse monitors window WINDOW", own_help=True)
@@ -333,11 +361,20 @@ def _metrics(ws: Workspace, deployment: str) -> pd.DataFrame:
 @click.argument("check")
 @click.option("--column", default=None, help="Of this column only.")
 @click.option("--signal", default=None, help="Such as performance or feature_drift.")
+@newest_option
+@worst_of_option
 def _trend(
-    ws: Workspace, deployment: str, check: str, column: str | None, signal: str | None
+    ws: Workspace,
+    deployment: str,
+    check: str,
+    column: str | None,
+    signal: str | None,
+    newest: int | None,
+    worst_of: CalendarPeriod | None,
 ) -> pd.DataFrame:
     ws.monitoring.monitor_info(deployment)
-    return ws.monitoring.trend(deployment, check, column, signal=signal)
+    selection = WindowSelection(newest, worst_of=worst_of)
+    return ws.monitoring.trend(deployment, check, column, signal=signal, selection=selection)
 
 
 @verb(monitors, Monitoring.timeline, example="pilothouse monitors timeline churn")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
@@ -183,13 +184,23 @@ def read(session: Session, rule: AlertRule) -> list[WindowReading]:
     return _read(session, rule, None)[0]
 
 
+def read_between(
+    session: Session, rule: AlertRule, first: datetime, last: datetime
+) -> list[WindowReading]:
+    """The same of the windows that begin between two instants, both included."""
+    return _verdicts(session, rule, _windows(session, rule, None, (first, last))[0])
+
+
 def _read(session: Session, rule: AlertRule, most: int | None) -> tuple[list[WindowReading], bool]:
     """The verdicts on at most so many of the newest windows, and whether these are all."""
     windows, is_whole = _windows(session, rule, most)
+    return _verdicts(session, rule, windows), is_whole
+
+
+def _verdicts(session: Session, rule: AlertRule, windows: Sequence[Window]) -> list[WindowReading]:
     results = _results(session, rule, windows)
     condition = condition_of(rule)
-    readings = [_reading(window, results.get(window.id, []), condition) for window in windows]
-    return readings, is_whole
+    return [_reading(window, results.get(window.id, []), condition) for window in windows]
 
 
 def _reading(window: Window, results: Sequence[CheckResult], condition: Condition) -> WindowReading:
@@ -202,7 +213,12 @@ def _reading(window: Window, results: Sequence[CheckResult], condition: Conditio
     return WindowReading(window, combine([verdict for verdict, _ in judged]), worst)
 
 
-def _windows(session: Session, rule: AlertRule, most: int | None) -> tuple[list[Window], bool]:
+def _windows(
+    session: Session,
+    rule: AlertRule,
+    most: int | None,
+    between: tuple[datetime, datetime] | None = None,
+) -> tuple[list[Window], bool]:
     """The deployment's windows after the last end by hand; of one span, the busiest version's.
 
     Those of other settings, from before the monitor's were changed, do not count: a day and a week
@@ -218,6 +234,8 @@ def _windows(session: Session, rule: AlertRule, most: int | None) -> tuple[list[
     )
     if closed is not None:
         query = query.where(col(Window.start) > closed)
+    if between is not None:
+        query = query.where(col(Window.start).between(*between))
     query = query.order_by(col(Window.start).desc(), col(Window.rows))
     newest = list(session.exec(query if most is None else query.limit(most)))[::-1]
     is_whole = most is None or len(newest) < most
@@ -245,7 +263,7 @@ def _results(
 
     if not windows:
         return {}
-    query = query.where(col(Window.start) >= windows[0].start)
+    query = query.where(col(Window.start).between(windows[0].start, windows[-1].start))
     by_window: dict[str, list[CheckResult]] = {window.id: [] for window in windows}
     for result in session.exec(query):
         if result.window_id in by_window:

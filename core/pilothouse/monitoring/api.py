@@ -19,6 +19,8 @@ from pilothouse.monitoring import (
     prometheus,
     report_requests,
     timeline,
+    window_frames,
+    window_selection,
     window_store,
 )
 from pilothouse.monitoring.alert_rules import AlertRuleSpec, RuleInfo
@@ -27,6 +29,7 @@ from pilothouse.monitoring.custom_checks.spec import CustomCheckInfo, CustomChec
 from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.notifications import outbox
+from pilothouse.monitoring.window_selection import ALL, WindowSelection
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage.service import Service
 
@@ -151,15 +154,26 @@ class Monitoring(Service):
         with self._store.read() as session:
             return history_replay.replay(session, deployment, settings or {}, rules)
 
-    def windows(self, deployment: str | None = None) -> pd.DataFrame:
-        """Windows, oldest first; columns as in `frames.WINDOWS`."""
+    def windows(
+        self, deployment: str | None = None, selection: WindowSelection = ALL
+    ) -> pd.DataFrame:
+        """Windows, oldest first; columns as in `window_frames.WINDOWS`.
+
+        A `selection` reads some of a long history: the newest, a page of them, or the worst of each
+        day; without a deployment, of each.
+        """
         with self._store.read() as session:
-            return frames.windows(session, deployment)
+            return window_frames.windows(session, deployment, selection)
+
+    def window_count(self, deployment: str) -> int:
+        """How many windows a deployment has."""
+        with self._store.read() as session:
+            return window_selection.count(session, deployment)
 
     def window(self, window: str) -> WindowInfo:
         """One window. Raises NotFound."""
         with self._store.read() as session:
-            return WindowInfo(**frames.window_row(session, window))
+            return WindowInfo(**window_frames.window_row(session, window))
 
     def remove_window(self, window: str, reason: str = "") -> None:
         """Remove a window that rests on wrong event times, for example.
@@ -179,14 +193,21 @@ class Monitoring(Service):
             return frames.results(session, window)
 
     def trend(
-        self, deployment: str, check: str, column: str | None = None, *, signal: str | None = None
+        self,
+        deployment: str,
+        check: str,
+        column: str | None = None,
+        *,
+        signal: str | None = None,
+        selection: WindowSelection = ALL,
     ) -> pd.DataFrame:
-        """One check over the windows, oldest first; columns as in `frames.TREND`.
+        """One check over the windows, oldest first; columns as in `window_frames.TREND`.
 
-        The check "primary" is the metric that decided on each window.
+        The check "primary" is the metric that decided on each window. A `selection` reads some of
+        the windows.
         """
         with self._store.read() as session:
-            return frames.trend(session, deployment, check, column, signal)
+            return window_frames.trend(session, deployment, check, column, signal, selection)
 
     def timeline(self, deployment: str) -> pd.DataFrame:
         """Events over a deployment's windows, oldest first; columns as in `timeline.TIMELINE`.

@@ -34,6 +34,7 @@ from pilothouse.monitoring.explanation import (
 )
 from pilothouse.monitoring.explanation_text import sentences
 from pilothouse.monitoring.metric_history import JudgedMetric, counted, earlier_metrics
+from pilothouse.monitoring.past_windows import PastWindow, past_windows
 from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.ranking import BREACHED
 from pilothouse.monitoring.rule_verdicts import busiest
@@ -44,7 +45,6 @@ from pilothouse.monitoring.tables import (
     CheckResult,
     Window,
     of_newest_revision,
-    span_of,
 )
 from pilothouse.monitoring.upstream_events import (
     UpstreamEvent,
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from pilothouse.storage import Store
 
 MAX_COLUMNS = 5
+MAX_HISTORY = 500  # windows before one in which the beginning of a change is searched
 LOOK_BACK = 2  # how many windows before the change events are searched
 TWO_SIDED_95 = 1.96
 
@@ -108,34 +109,28 @@ def _breached_window(session: Session, alert: Alert) -> str:
         return alert.last_window
     breached = [
         reading.window.id
-        for reading in alerts.read(session, rule)
-        if reading.verdict == "breach" and first.start <= reading.window.start <= last.start
+        for reading in alerts.read_between(session, rule, first.start, last.start)
+        if reading.verdict == "breach"
     ]
     return breached[-1] if breached else alert.last_window
 
 
-def _history(session: Session, window: Window) -> list[Window]:
-    """The windows up to this one, oldest first; of one span, the busiest version's.
+def _history(session: Session, window: Window) -> list[PastWindow]:
+    """The last windows up to this one, oldest first; of one span, the busiest version's.
 
     Windows of another kind are left out: their results are not comparable.
     """
-    query = select(Window).where(
-        Window.deployment == window.deployment,
-        col(Window.start) < window.start,
-        col(Window.removed_at).is_(None),
-        Window.rows > 0,
-    )
-    earlier = session.exec(query.order_by(col(Window.start), col(Window.rows).desc()))
-    scheme, span = monitors.scheme_of(session, window.deployment), span_of(window)
-    alike = (part for part in earlier if scheme.are_alike(span_of(part), span))
-    return [*busiest(alike), window]
+    earlier = past_windows(session, window.deployment, window.start, MAX_HISTORY)
+    scheme, newest = monitors.scheme_of(session, window.deployment), PastWindow.of_window(window)
+    alike = (part for part in earlier if scheme.are_alike(part.span, newest.span))
+    return [*busiest(alike), newest]
 
 
 def _columns(
     session: Session,
     store: Store,
     window: Window,
-    history: Sequence[Window],
+    history: Sequence[PastWindow],
     profiles: Mapping[str, Any],
 ) -> tuple[ColumnCause, ...]:
     importance = baselines.importance(store, session, window.model, window.version)
@@ -150,7 +145,7 @@ def _cause(
     row: Mapping[str, Any],
     profiles: Mapping[str, Any],
     statuses: Mapping[tuple[str, str], Mapping[str, str]],
-    history: Sequence[Window],
+    history: Sequence[PastWindow],
 ) -> ColumnCause:
     name, check = str(row["column"]), str(row["check"])
     profile = profiles.get(f"{FEATURE_DRIFT}/{name}")
@@ -192,7 +187,7 @@ def breach_run(statuses: Sequence[str | None]) -> tuple[int, int]:
 
 
 def _column_statuses(
-    session: Session, history: Sequence[Window], columns: Sequence[str]
+    session: Session, history: Sequence[PastWindow], columns: Sequence[str]
 ) -> dict[tuple[str, str], dict[str, str]]:
     """The status in each window, by column and deciding check."""
     query = (
@@ -200,6 +195,7 @@ def _column_statuses(
         .join(Window, of_newest_revision())
         .where(
             Window.deployment == history[-1].deployment,
+            col(Window.start) >= history[0].start,
             col(CheckResult.column).in_(columns),
             (col(CheckResult.primary) & (CheckResult.signal == FEATURE_DRIFT))
             | (CheckResult.signal == DATA_QUALITY),
@@ -212,7 +208,7 @@ def _column_statuses(
 
 
 def _metric(
-    session: Session, results: pd.DataFrame, history: Sequence[Window]
+    session: Session, results: pd.DataFrame, history: Sequence[PastWindow]
 ) -> MetricChange | None:
     """The primary metric; None when nothing is measured."""
     chosen = results[(results["signal"] == PERFORMANCE) & results["primary"]]
@@ -278,12 +274,13 @@ def _estimate(results: pd.DataFrame, metric: str) -> float | None:
     return float(scores.iloc[0]) if len(scores) else None
 
 
-def _metric_statuses(session: Session, history: Sequence[Window]) -> dict[str, str]:
+def _metric_statuses(session: Session, history: Sequence[PastWindow]) -> dict[str, str]:
     query = (
         select(CheckResult.window_id, CheckResult.status)
         .join(Window, of_newest_revision())
         .where(
             Window.deployment == history[-1].deployment,
+            col(Window.start) >= history[0].start,
             CheckResult.signal == PERFORMANCE,
             CheckResult.primary,
         )
@@ -302,7 +299,7 @@ def _since(window: Window, metric: MetricChange | None, columns: Sequence[Column
 
 
 def _events(
-    session: Session, window: Window, history: Sequence[Window], since: datetime
+    session: Session, window: Window, history: Sequence[PastWindow], since: datetime
 ) -> tuple[UpstreamEvent, ...]:
     """Events before the end of the first changed window, the one nearest its start first."""
     first = next(earlier for earlier in history if earlier.start == since)

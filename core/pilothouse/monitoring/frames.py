@@ -1,4 +1,4 @@
-"""Monitoring as frames: windows, results, trends, rankings, bins, alerts, rules."""
+"""Monitoring as frames: results, rankings, bins, alerts, rules."""
 
 from __future__ import annotations
 
@@ -12,13 +12,8 @@ from sqlmodel import Session, col, select
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring import window_store
 from pilothouse.monitoring.checks import (
-    ESTIMATED_PERFORMANCE,
     FEATURE_DRIFT,
-    OF_GROUPS,
-    PERFORMANCE,
     PREDICTION_DRIFT,
-    PRIMARY,
-    RECENT_PERFORMANCE,
     SIGNALS,
 )
 from pilothouse.monitoring.ranking import rank_columns
@@ -29,8 +24,6 @@ from pilothouse.monitoring.tables import (
     AlertEvent,
     AlertRule,
     CheckResult,
-    Window,
-    of_newest_revision,
 )
 from pilothouse.storage import Artifacts
 
@@ -39,31 +32,6 @@ if TYPE_CHECKING:
 
     from pilothouse.monitoring.performance import MonitoredMetric
 
-WINDOWS = (
-    "id",
-    "deployment",
-    "start",
-    "end",
-    "model",
-    "version",
-    "rows",
-    "labelled",
-    "coverage",
-    "status",
-    "drift_status",
-    "performance_status",
-    "columns",
-    "drifted",
-    "drifted_share",
-    "metric",
-    "value",
-    "metrics",
-    "label_summary",
-    "output_summary",
-    "revision",
-    "evaluated_at",
-    "zone",
-)
 RESULTS = (
     "signal",
     "check",
@@ -86,26 +54,6 @@ RESULTS = (
     "standard_error",
     "reference_error",
     "n_independent",
-)
-TREND = (
-    "window",
-    "start",
-    "end",
-    "model",
-    "version",
-    "signal",
-    "check",
-    "column",
-    "score",
-    "warn",
-    "threshold",
-    "reference",
-    "direction",
-    "status",
-    "n_current",
-    "noise",
-    "standard_error",
-    "zone",
 )
 METRICS = (
     "metric",
@@ -171,8 +119,6 @@ RULES = (
 NEVER_FIRED = "never_fired"
 EVENTS = ("at", "before", "after", "by", "window_id", "note")
 MAX_BARS = 30
-# The titles of what windows from before summaries have in columns of their own.
-OLD_LABELS, OLD_OUTPUT = "Share of positives", "Mean score"
 OTHERS = "others"
 NO_TIME = "missing"
 NUMBERS = (
@@ -205,70 +151,6 @@ INSTANTS = (
 )
 
 
-def windows(session: Session, deployment: str | None) -> pd.DataFrame:
-    """Windows, oldest first; columns as in `WINDOWS`.
-
-    `metric` is the key of the metric that decides and `value` its value; `metrics` has all of them.
-    The summaries are what labels and answers were like, as numbers by title.
-    """
-    query = select(Window).where(col(Window.removed_at).is_(None))
-    query = query.order_by(col(Window.start), col(Window.rows).desc())
-    if deployment is not None:
-        query = query.where(Window.deployment == deployment)
-    primary = _primary_metrics(session, Window.deployment == deployment if deployment else None)
-    rows = [_window_row(window, primary.get(window.id, "")) for window in session.exec(query)]
-    return _frame(rows, WINDOWS)
-
-
-def window_row(session: Session, window_id: str) -> Mapping[str, Any]:
-    """One window by the same names. Raises NotFound."""
-    window = window_store.require(session, window_id)
-    primary = _primary_metrics(session, Window.id == window_id)
-    return dict(zip(WINDOWS, _window_row(window, primary.get(window_id, "")), strict=True))
-
-
-def _primary_metrics(session: Session, condition: Any) -> dict[str, str]:
-    """The metric that decided on each window, by the window's id."""
-    query = (
-        select(CheckResult.window_id, CheckResult.check)
-        .join(Window, of_newest_revision())
-        .where(CheckResult.signal == PERFORMANCE, CheckResult.primary)
-    )
-    if condition is not None:
-        query = query.where(condition)
-    return dict(session.exec(query).all())
-
-
-def _window_row(window: Window, metric: str) -> tuple[Any, ...]:
-    derived = {
-        "coverage": window.labelled / window.rows if window.rows else None,
-        "drifted_share": window.drifted / window.columns
-        if window.columns and window.rows
-        else None,
-        "metric": metric,
-        "value": window.figures.get(metric),
-        "metrics": window.figures,
-        "label_summary": _label_summary(window),
-        "output_summary": _output_summary(window),
-    }
-    return tuple(derived[n] if n in derived else getattr(window, n) for n in WINDOWS)
-
-
-def _label_summary(window: Window) -> Mapping[str, float]:
-    """What the labels were like; of a window from before summaries, from its own count."""
-    if window.label_summary is not None:
-        return window.label_summary
-    if window.positives is None or not window.labelled:
-        return {}
-    return {OLD_LABELS: window.positives / window.labelled}
-
-
-def _output_summary(window: Window) -> Mapping[str, float]:
-    if window.output_summary is not None:
-        return window.output_summary
-    return {} if window.mean_score is None else {OLD_OUTPUT: window.mean_score}
-
-
 def results(session: Session, window_id: str) -> pd.DataFrame:
     """Every result of a window's newest revision, by signal; columns as in `RESULTS`."""
     window = window_store.require(session, window_id)
@@ -277,47 +159,9 @@ def results(session: Session, window_id: str) -> pd.DataFrame:
         .where(CheckResult.window_id == window_id, CheckResult.revision == window.revision)
         .order_by(col(CheckResult.id))
     ).all()
-    frame = _frame(rows, RESULTS)
+    frame = as_frame(rows, RESULTS)
     order = frame["signal"].map(SIGNALS.index)
     return frame.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
-
-
-def trend(
-    session: Session, deployment: str, check: str, column: str | None, signal: str | None
-) -> pd.DataFrame:
-    """One check's scores over a deployment's windows, oldest first; columns as in `TREND`.
-
-    The check "primary" is the metric that decided on each window. Estimated metrics and those of
-    recent windows or segments have the names of observed ones, and come only where `signal` asks
-    for them.
-    """
-    window_columns = {"window": "id"} | {n: n for n in ("start", "end", "model", "version", "zone")}
-    chosen = [
-        getattr(Window, window_columns[name])
-        if name in window_columns
-        else getattr(CheckResult, name)
-        for name in TREND
-    ]
-    query = (
-        select(*chosen)
-        .select_from(CheckResult)
-        .join(Window, of_newest_revision())
-        .where(Window.deployment == deployment, col(Window.removed_at).is_(None))
-        .order_by(col(Window.start), col(CheckResult.column))
-    )
-    if check == PRIMARY:
-        query = query.where(CheckResult.primary, CheckResult.signal == (signal or PERFORMANCE))
-    else:
-        query = query.where(CheckResult.check == check)
-    if column is not None:
-        query = query.where(CheckResult.column == column)
-    if signal is None:
-        others = (ESTIMATED_PERFORMANCE, RECENT_PERFORMANCE, *OF_GROUPS)
-        query = query.where(col(CheckResult.signal).not_in(others))
-    else:
-        query = query.where(CheckResult.signal == signal)
-
-    return _frame(session.execute(query).all(), TREND)
 
 
 def metrics(monitored: Sequence[MonitoredMetric]) -> pd.DataFrame:
@@ -340,7 +184,7 @@ def metrics(monitored: Sequence[MonitoredMetric]) -> pd.DataFrame:
         )
         for metric in monitored
     ]
-    return _frame(rows, METRICS)
+    return as_frame(rows, METRICS)
 
 
 def drift_ranking(
@@ -452,7 +296,7 @@ def bins(profile: Mapping[str, Any], largest: int = MAX_BARS) -> pd.DataFrame:
         for index, label in enumerate(labels)
     ]
 
-    return _frame(rows, BINS).astype({"low": "float64", "high": "float64"})
+    return as_frame(rows, BINS).astype({"low": "float64", "high": "float64"})
 
 
 def _with_missing(profile: Mapping[str, Any]) -> tuple[list[str], list[int], list[int]]:
@@ -493,14 +337,14 @@ def alerts(session: Session, state: str | None, deployment: str | None) -> pd.Da
     if deployment is not None:
         query = query.where(col(Alert.deployment) == deployment)
     query = query.order_by(col(Alert.opened_at).desc(), col(Alert.id).desc())
-    return _frame(session.execute(query).all(), ALERTS)
+    return as_frame(session.execute(query).all(), ALERTS)
 
 
 def events(session: Session, alert_id: str) -> pd.DataFrame:
     """The transitions of an alert, oldest first; columns as in `EVENTS`."""
     query = select(*[getattr(AlertEvent, name) for name in EVENTS])
     query = query.where(AlertEvent.alert_id == alert_id).order_by(col(AlertEvent.id))
-    return _frame(session.execute(query).all(), EVENTS)
+    return as_frame(session.execute(query).all(), EVENTS)
 
 
 def rules(session: Session, deployment: str | None) -> pd.DataFrame:
@@ -509,10 +353,11 @@ def rules(session: Session, deployment: str | None) -> pd.DataFrame:
     if deployment is not None:
         query = query.where(col(AlertRule.deployment) == deployment)
     query = query.order_by(col(AlertRule.deployment), col(AlertRule.name))
-    return _frame(session.execute(query).all(), RULES)
+    return as_frame(session.execute(query).all(), RULES)
 
 
-def _frame(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:
+def as_frame(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows as a frame whose times and numbers have their types."""
     import pandas as pd
 
     frame = pd.DataFrame([tuple(row) for row in rows], columns=list(columns))

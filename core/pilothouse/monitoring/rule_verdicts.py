@@ -20,24 +20,27 @@ from pilothouse.monitoring.checks import (
     PRIMARY,
     Check,
 )
+from pilothouse.monitoring.past_windows import PastWindow
 from pilothouse.monitoring.rules import rule_kinds
-from pilothouse.monitoring.tables import AlertRule, CheckResult, Window, span_of
-from pilothouse.monitoring.windows import WindowScheme
+from pilothouse.monitoring.tables import AlertRule, CheckResult, Window
+from pilothouse.monitoring.windows import Span, WindowScheme
 
 Rule = AlertRule | AlertRuleSpec
 Result = CheckResult | Check
 R = TypeVar("R", CheckResult, Check)
+W = TypeVar("W", Window, PastWindow)
 
 
-def busiest(windows: Iterable[Window], scheme: WindowScheme | None = None) -> list[Window]:
+def busiest(windows: Iterable[W], scheme: WindowScheme | None = None) -> list[W]:
     """Of the windows of each span, sorted by start and falling rows, the busiest version's.
 
     With a scheme, windows that are not of it, from before the monitor's was changed or with ends
     that a person chose, do not count: a day and a week in a row are not two windows in a row.
     """
-    chosen: dict[datetime, Window] = {}
+    chosen: dict[datetime, W] = {}
     for window in windows:
-        if scheme is None or scheme.is_window(span_of(window)):
+        span = Span(window.start, window.end, window.size or 0)
+        if scheme is None or scheme.is_window(span):
             chosen.setdefault(window.start, window)
     return list(chosen.values())
 

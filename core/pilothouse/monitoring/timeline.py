@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session, col, select
 
 from pilothouse.monitoring.alert_rules import rule_title
+from pilothouse.monitoring.past_windows import past_windows
 from pilothouse.monitoring.rule_verdicts import busiest
 from pilothouse.monitoring.tables import FIRING, RESOLVED, Alert, AlertEvent, Window
 from pilothouse.monitoring.upstream_events import UpstreamEvent, events_between, version_changes
@@ -26,7 +27,7 @@ def timeline(session: Session, deployment: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    windows = _windows(session, deployment)
+    windows = busiest(past_windows(session, deployment))
     events: list[UpstreamEvent] = []
     if windows:
         since, until = windows[0].start, max(window.end for window in windows)
@@ -43,14 +44,6 @@ def timeline(session: Session, deployment: str) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=list(TIMELINE))
     return frame.assign(at=pd.to_datetime(frame["at"], utc=True))
-
-
-def _windows(session: Session, deployment: str) -> list[Window]:
-    """The windows with rows, oldest first; of one span, the busiest version's."""
-    query = select(Window).where(
-        Window.deployment == deployment, col(Window.removed_at).is_(None), Window.rows > 0
-    )
-    return busiest(session.exec(query.order_by(col(Window.start), col(Window.rows).desc())))
 
 
 def _alerts(session: Session, deployment: str) -> list[UpstreamEvent]:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, or_, select
 
 from pilothouse.activity.tables import ActivityEntry
 from pilothouse.experiments.tables import RunInput
-from pilothouse.monitoring.tables import Window
+from pilothouse.monitoring.past_windows import PastWindow
 from pilothouse.registry.tables import ModelVersion
 
 DEPLOYMENT, DATA, MODEL, RETRAINING = "deployment", "data", "model", "retraining"
@@ -71,7 +71,7 @@ def events_between(
     return [event for event in events if event is not None]
 
 
-def version_changes(windows: Sequence[Window]) -> list[UpstreamEvent]:
+def version_changes(windows: Sequence[PastWindow]) -> list[UpstreamEvent]:
     """The windows that another version answered than the one before; windows come oldest first.
 
     These are in event time, so that they are right for predictions that were sent in later.

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.kit.errors import Invalid, NotFound, Unavailable
-from pilothouse.monitoring import frames, ranking
+from pilothouse.monitoring import frames, ranking, window_frames
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def window(desk: Any) -> str:
 
 def test_frames_have_their_columns_even_without_a_row(desk: Any) -> None:
     monitoring = desk.monitoring
-    assert tuple(monitoring.windows("late").columns) == frames.WINDOWS
+    assert tuple(monitoring.windows("late").columns) == window_frames.WINDOWS
     assert tuple(monitoring.alerts("firing").columns) == frames.ALERTS
-    assert tuple(monitoring.trend("late", "psi").columns) == frames.TREND
+    assert tuple(monitoring.trend("late", "psi").columns) == window_frames.TREND
     assert monitoring.windows()["start"].dtype == "datetime64[ns, UTC]"
     assert monitoring.alerts()["fired_at"].dtype.kind == "M"
 

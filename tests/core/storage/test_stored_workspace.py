@@ -248,7 +248,8 @@ def test_monitoring_reads_right(opened: Opened) -> None:
         "performance",
     }
     states = monitoring.alerts().set_index("name")["state"].to_dict()
-    assert states == {"performance": "resolved", "drift at once": "acknowledged", "drift": "firing"}
+    assert states == {"drift at once": "acknowledged", "drift": "firing"}
+    assert monitoring.alerts("never_fired")["name"].tolist() == ["performance"]
 
 
 def test_jobs_and_imports_read_right(opened: Opened) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pilothouse.experiments.metrics.leading import headline_metrics, primary_columns
 from pilothouse.monitoring.tables import OPEN
+from pilothouse.monitoring.window_selection import WindowSelection
 from pilothouse_app.components.records import records
 from pilothouse_app.components.workspace import workspace
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
 LATEST = 8
+CHARTED = 100  # windows of each deployment
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def overview(hours: float) -> Overview:
     """The current state of the workspace, with the traffic of the last hours."""
     ws = workspace()
     deployments = ws.deployments.deployments()
-    windows = ws.monitoring.windows()
+    windows = ws.monitoring.windows(selection=WindowSelection(CHARTED))
 
     return Overview(
         production=ws.registry.in_production(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pilothouse.monitoring.window_selection import ALL, WindowSelection
 from pilothouse.monitoring.windows import DEFAULT_ZONE
 from pilothouse_app.components.workspace import workspace
 
@@ -14,10 +15,14 @@ TIMES = ("start", "end", "at", "first", "fired", "cleared")
 
 
 def trend_of(
-    deployment: str, check: str, column: str | None = None, *, signal: str | None = None
+    deployment: str,
+    check: str,
+    *,
+    signal: str | None = None,
+    selection: WindowSelection = ALL,
 ) -> pd.DataFrame:
     """A check over the windows, in the time zone of the newest one."""
-    trend = workspace().monitoring.trend(deployment, check, column, signal=signal)
+    trend = workspace().monitoring.trend(deployment, check, signal=signal, selection=selection)
     return in_own_zone(trend)
 
 

@@ -30,6 +30,7 @@ from pilothouse_app.features.monitoring.metrics import (
     monitored_metrics,
     tick_format,
 )
+from pilothouse_app.features.monitoring.selection import selection_note, whole_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,9 +137,11 @@ def _example(example: ExampleRows, *, key: str) -> None:
 
 def deployment_timeline(deployment: str, *, key: str) -> None:
     """The primary metric with its band, the drift, and what happened, over all windows."""
-    metric = trend_of(deployment, PRIMARY, signal=PERFORMANCE)
-    drift = trend_of(deployment, DRIFTED_SHARE)
-    section("Timeline", "performance with a band of 95 %, drift, and events")
+    chosen = whole_time(deployment)
+    metric = trend_of(deployment, PRIMARY, signal=PERFORMANCE, selection=chosen)
+    drift = trend_of(deployment, DRIFTED_SHARE, selection=chosen)
+    about = "performance with a band of 95 %, drift, and events"
+    section("Timeline", "; ".join(filter(None, (about, selection_note(chosen)))))
     if not metric["score"].notna().any() and not drift["score"].notna().any():
         st.markdown(":gray[No window could be evaluated yet.]")
         return
@@ -157,7 +160,7 @@ def deployment_timeline(deployment: str, *, key: str) -> None:
             dark=dark(),
             title=title,
             tickformat=tick_format(metrics.get(name)),
-            estimate=trend_of(deployment, name, signal=ESTIMATED_PERFORMANCE),
+            estimate=trend_of(deployment, name, signal=ESTIMATED_PERFORMANCE, selection=chosen),
         ),
         key=f"{key}_timeline",
         height=TIMELINE_HEIGHT,

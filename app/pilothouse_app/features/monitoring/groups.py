@@ -20,6 +20,8 @@ from pilothouse_app.components.workspace import workspace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pilothouse.monitoring.window_selection import WindowSelection
+
 MAX_ROWS = 24
 NOTES = {
     SEGMENTS: "the metric and the answers of parts of the rows, each against itself",
@@ -55,18 +57,20 @@ def groups_view(results: pd.DataFrame) -> None:
         table(pd.DataFrame(rows), COLUMNS, key=f"window_{signal}", alt=TITLES[signal])
 
 
-def groups_over_time(deployment: str, window: str) -> None:
+def groups_over_time(deployment: str, window: str, selection: WindowSelection) -> None:
     """How far segments and gaps are beyond their limits, by window.
 
     Which checks there are is read from the newest `window`.
     """
-    results = workspace().monitoring.results(window)
+    monitoring = workspace().monitoring
+    results = monitoring.results(window)
     drawn = False
     for signal, heading in TITLES.items():
         of_signal = results[(results["signal"] == signal) & results["threshold"].notna()]
         for check in of_signal["check"].unique():
             section(f"{heading}: {check_title(check)}", "over the limit, by window")
-            _heatmap(workspace().monitoring.trend(deployment, check, signal=signal), signal, check)
+            trend = monitoring.trend(deployment, check, signal=signal, selection=selection)
+            _heatmap(trend, signal, check)
             drawn = True
     if not drawn:
         _no_groups()

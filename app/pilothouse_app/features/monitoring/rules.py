@@ -12,6 +12,7 @@ from pilothouse.monitoring.alert_rules import SEVERITIES, AlertRuleSpec, rule_ti
 from pilothouse.monitoring.check_titles import signal_title, watchable_checks
 from pilothouse.monitoring.checks import CUSTOM, OF_GROUPS
 from pilothouse.monitoring.rules import rule_kinds
+from pilothouse.monitoring.window_selection import WindowSelection
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.empty_state import empty
@@ -191,7 +192,7 @@ def add_rule(deployment: str) -> None:
 
 def _of_groups(deployment: str) -> dict[str, list[str]]:
     """The checks of segments and of fairness that the newest window has, by signal."""
-    windows = workspace().monitoring.windows(deployment)
+    windows = workspace().monitoring.windows(deployment, WindowSelection(1))
     if windows.empty:
         return {}
     results = workspace().monitoring.results(str(windows["id"].iloc[-1]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pilothouse.monitoring.checks import ESTIMATED_PERFORMANCE, PERFORMANCE, PRIMARY
+from pilothouse.monitoring.window_selection import WindowSelection
 from pilothouse.monitoring.windows import DEFAULT_ZONE, is_of_days, span_text, zone_named
 from pilothouse_app.charts.windows import lines_over_time, rows_over_time, status_over_time
 from pilothouse_app.components.charting import dark, figure
@@ -16,6 +17,7 @@ from pilothouse_app.components.formats import DASH, count, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.records import records
+from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.clocks import in_own_zone, trend_of
 from pilothouse_app.features.monitoring.metrics import (
     Metric,
@@ -23,6 +25,7 @@ from pilothouse_app.features.monitoring.metrics import (
     metric_title,
     tick_format,
 )
+from pilothouse_app.features.monitoring.selection import MOST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +35,10 @@ MAX_LINES = 4
 
 
 def latest_metrics(deployment: str, windows: pd.DataFrame, metrics: dict[str, Metric]) -> None:
-    """The metrics of the newest window, and the observed performance of the newest labelled one."""
+    """The metrics of the newest window, and the observed performance of the newest labelled one.
+
+    `windows` are the newest ones.
+    """
     newest = records(windows.tail(1))[0]
     kpis = [
         Kpi("Newest window", *_ends(newest)),
@@ -60,7 +66,7 @@ def _ends(window: dict[str, Any]) -> tuple[str, str]:
 
 def _primary(deployment: str, metrics: dict[str, Metric]) -> Kpi | None:
     """The metric that decides, in the newest window that has it; None when nothing is measured."""
-    trend = trend_of(deployment, PRIMARY)
+    trend = trend_of(deployment, PRIMARY, selection=WindowSelection(MOST))
     judged = records(trend[trend["score"].notna()].tail(1))
     if not judged:
         key = next(iter(metrics), "")
@@ -83,12 +89,12 @@ def summary_kpi(outputs: Mapping[str, float], labels: Mapping[str, float]) -> Kp
     return None
 
 
-def trends(deployment: str, windows: pd.DataFrame, metrics: dict[str, Metric]) -> None:
+def trends(deployment: str, selection: WindowSelection, metrics: dict[str, Metric]) -> None:
     """Four small charts on one time axis."""
-    windows = in_own_zone(windows)
+    windows = in_own_zone(workspace().monitoring.windows(deployment, selection))
     left, right = st.columns(2, gap="medium")
     with left:
-        _metric(deployment, metrics)
+        _metric(deployment, selection, metrics)
         section("Answers and labels", "means by window")
         figure(
             lines_over_time(summary_frame(windows), dark=dark()),
@@ -97,7 +103,7 @@ def trends(deployment: str, windows: pd.DataFrame, metrics: dict[str, Metric]) -
             alt="Means of answers and labels, by window",
         )
     with right:
-        _drifted(deployment)
+        _drifted(deployment, selection)
         section("Predictions", "and how many of them are labelled")
         figure(
             rows_over_time(windows, dark=dark()),
@@ -118,7 +124,7 @@ def summary_frame(windows: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
+def _metric(deployment: str, selection: WindowSelection, metrics: dict[str, Metric]) -> None:
     """The trend of one of the metrics that the deployment is held to."""
     if not metrics:
         section("Performance", "answers of this kind are not compared with labels")
@@ -132,8 +138,8 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
             default=next(iter(metrics)),
             format_func=lambda name: metric_title(metrics, name),
         )
-    trend = trend_of(deployment, key, signal=PERFORMANCE)
-    estimated = trend_of(deployment, key, signal=ESTIMATED_PERFORMANCE)
+    trend = trend_of(deployment, key, signal=PERFORMANCE, selection=selection)
+    estimated = trend_of(deployment, key, signal=ESTIMATED_PERFORMANCE, selection=selection)
     if not (trend["score"].notna().any() or estimated["score"].notna().any()):
         st.markdown(":gray[No window has enough labels yet.]")
         return
@@ -159,9 +165,9 @@ def _metric(deployment: str, metrics: dict[str, Metric]) -> None:
     )
 
 
-def _drifted(deployment: str) -> None:
+def _drifted(deployment: str, selection: WindowSelection) -> None:
     section("Drifted columns", "share over their limit")
-    trend = trend_of(deployment, "drifted_share")
+    trend = trend_of(deployment, "drifted_share", selection=selection)
     if trend.empty or not trend["score"].notna().any():
         st.markdown(":gray[No window could be evaluated yet.]")
         return

@@ -20,7 +20,7 @@ from pilothouse.kit.pages.page_layout import (
     table,
     tiles,
 )
-from pilothouse.monitoring import frames, monitors, timeline
+from pilothouse.monitoring import monitors, timeline, window_frames
 from pilothouse.monitoring.alert_rules import rule_title
 from pilothouse.monitoring.checks import (
     DATA_QUALITY,
@@ -31,6 +31,7 @@ from pilothouse.monitoring.checks import (
     PRIMARY,
     WARN,
 )
+from pilothouse.monitoring.past_windows import past_windows
 from pilothouse.monitoring.plain_json import plain_rows
 from pilothouse.monitoring.ranking import BREACHED, deciding_checks
 from pilothouse.monitoring.report_pages.page_layout import badge, document
@@ -50,6 +51,7 @@ from pilothouse.monitoring.report_pages.value_text import (
     share,
 )
 from pilothouse.monitoring.tables import Alert, CheckResult, Window, of_newest_revision
+from pilothouse.monitoring.window_selection import WindowSelection
 from pilothouse.monitoring.windows import Span, span_text
 from pilothouse.storage import Store
 
@@ -150,7 +152,7 @@ def read_period(session: Session, deployment: str, span: Span) -> PeriodReport:
     windows = _windows_of(session, deployment, span)
     busiest = windows.drop_duplicates(["start", "end"])  # those of a span come by rows
     ids = list(busiest["id"])
-    key, metric, estimate = _primary_metric(session, deployment, ids)
+    key, metric, estimate = _primary_metric(session, deployment, span, ids)
     events = timeline.timeline(session, deployment)
     is_in = (events["at"] >= span.start) & (events["at"] < span.end)
     return PeriodReport(
@@ -169,28 +171,30 @@ def read_period(session: Session, deployment: str, span: Span) -> PeriodReport:
 
 def _windows_of(session: Session, deployment: str, span: Span) -> pd.DataFrame:
     """The windows with rows, oldest first. Raises NotFound when there is none."""
-    windows = frames.windows(session, deployment)
-    windows = windows[windows["rows"] > 0]
-    chosen = windows[(windows["start"] >= span.start) & (windows["start"] < span.end)]
+    windows = window_frames.windows(session, deployment, WindowSelection(within=span))
+    chosen = windows[windows["rows"] > 0]
     if chosen.empty:
         hint = "Evaluate its windows first."
-        if len(windows):
-            first, last = windows["start"].iloc[0], windows["start"].iloc[-1]
-            hint = f"Its windows begin from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
+        past = past_windows(session, deployment)
+        if past:
+            hint = f"Its windows begin from {past[0].start:%Y-%m-%d} to {past[-1].start:%Y-%m-%d}."
         raise NotFound(f"no window of {deployment!r} begins in this period.", hint=hint)
     return chosen
 
 
 def _primary_metric(
-    session: Session, deployment: str, ids: list[str]
+    session: Session, deployment: str, span: Span, ids: list[str]
 ) -> tuple[str, list[Row], list[Row]]:
     """The metric that decided last, as observed and as estimated, by window.
 
     Another version may be held to another metric: their values do not share an axis.
     """
-    observed = frames.trend(session, deployment, PRIMARY, None, PERFORMANCE)
-    estimated = frames.trend(session, deployment, PRIMARY, None, ESTIMATED_PERFORMANCE)
-    sides = [frame[frame["window"].isin(ids)] for frame in (observed, estimated)]
+    within = WindowSelection(within=span)
+    both = [
+        window_frames.trend(session, deployment, PRIMARY, None, signal, within)
+        for signal in (PERFORMANCE, ESTIMATED_PERFORMANCE)
+    ]
+    sides = [frame[frame["window"].isin(ids)] for frame in both]
     keys = [str(frame["check"].iloc[-1]) for frame in sides if len(frame)]
     if not keys:
         return "", [], []
