@@ -12,6 +12,7 @@ import streamlit as st
 from pilothouse.comparison.agreement import DIFFERS, SAME, compare_values
 from pilothouse.pipelines.paired_interval import interval_text
 from pilothouse.registry.overrides import unmet
+from pilothouse.registry.tables import ACCEPTED, PRODUCTION
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, ago, when
 from pilothouse_app.components.header import facts, header, section
@@ -27,6 +28,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_title,
     metric_value,
 )
+from pilothouse_app.features.governance.outcomes import outcome_section
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
 from pilothouse_app.features.registry.overrides import (
     override_button,
@@ -75,6 +77,8 @@ def render() -> None:
 
     _links(promotion)
     _request(promotion)
+    if (promotion.status, promotion.stage) == (ACCEPTED, PRODUCTION):
+        outcome_section(promotion.id)
     left, right = st.columns([45, 55], gap="medium")
     with left:
         _evidence(promotion)

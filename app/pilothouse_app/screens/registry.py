@@ -33,6 +33,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_title,
     metric_value,
 )
+from pilothouse_app.features.governance.outcomes import champion_outcomes
 from pilothouse_app.features.registry.add_files import add_files_button
 from pilothouse_app.features.registry.gates import gate_overview, verdict_summary
 from pilothouse_app.features.registry.promote import decide_buttons
@@ -57,6 +58,9 @@ MODELS = {
     "champion": number_column("Champion", 0, width=84, help="The version in production"),
     "metric": text_column(
         "Metric", width=130, help="Of the champion, or of the newest version if there is none"
+    ),
+    "outcome": text_column(
+        "Promise", width=104, help="Whether live labels keep what the champion's promotion promised"
     ),
     "deployments": text_column("Deployments", width=150),
     "versions": number_column("Versions", 0, width=74),
@@ -136,7 +140,9 @@ def _with_use(models: pd.DataFrame) -> pd.DataFrame:
     """The models with their main metric as text, and their deployments."""
     deployed = workspace().deployments.deployments()
     names = deployed.groupby("model")["name"].agg(", ".join)
+    outcomes = champion_outcomes()
     return models.assign(
+        outcome=[outcomes.get(name, "") for name in models["name"]],
         metric=[_metric(metrics) for metrics in models["metrics"]],
         deployments=[names.get(name, "") for name in models["name"]],
     )

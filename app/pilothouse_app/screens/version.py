@@ -39,6 +39,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_title,
     metric_value,
 )
+from pilothouse_app.features.governance.outcomes import outcome_line
 from pilothouse_app.features.registry.card import card_view
 from pilothouse_app.features.registry.code_review import code_badge, code_section
 from pilothouse_app.features.registry.describe import describe_button
@@ -106,6 +107,7 @@ def render() -> None:
     if switch("version_view", VIEWS, "Show", format_func=title) == "card":
         card_view(version)
         return
+    outcome_line(model, version.version)
     readiness_line(version, steps, evaluated=not evaluations.empty)
     _tiles(version, evaluations)
     left, right = st.columns([50, 50], gap="medium")

@@ -2,7 +2,8 @@
 
 Nothing leaves the list by itself. A promotion and a retraining that a trigger asks for leave it
 when they are decided, a failed job when it was tried again, an alert when a person resolved it, a
-crash loop when a person changed the deployment; the rest stays until somebody dismisses it. What is
+crash loop when a person changed the deployment, a promotion that live data contradicted when its
+version left production or a person kept it; the rest stays until somebody dismisses it. What is
 dismissed comes back when it occurs again.
 """
 
@@ -22,6 +23,8 @@ from pilothouse.deployments import commands
 from pilothouse.deployments.info import describe_status
 from pilothouse.deployments.replica_states import CRASH_LOOP, CRASH_LOOPED
 from pilothouse.deployments.tables import Deployment, Replica
+from pilothouse.governance.outcomes import of_production
+from pilothouse.governance.promise import CONTRADICTED
 from pilothouse.jobs.tables import FAILED, Job
 from pilothouse.monitoring.tables import RESOLVED, Alert
 from pilothouse.pipelines.retraining_decisions import ASKED
@@ -71,6 +74,7 @@ def items(session: Session, now: datetime) -> list[Item]:
     """Every item, the newest first; those that were dismissed carry who did it."""
     sources: Sequence[Callable[[Session], Iterator[Item]]] = (
         _promotions,
+        _contradictions,
         _retrainings,
         _alerts,
         _crash_loops,
@@ -116,6 +120,22 @@ def _expired_overrides(session: Session, now: datetime) -> Iterator[Item]:
                 state=EXPIRED,
                 message=f"{override.message}; {override.reason}",
                 at=override.expires_at,
+            )
+
+
+def _contradictions(session: Session) -> Iterator[Item]:
+    """Promotions whose promise live data contradicted, until a person decides about them."""
+    for outcome in of_production(session):
+        if outcome.needs_decision and outcome.since is not None:
+            yield Item(
+                kind="promotion",
+                ref=outcome.promotion,
+                key=f"outcome-{outcome.promotion}",
+                occurrence="",
+                title=f"{outcome.model} {outcome.version} is not what was promised",
+                state=CONTRADICTED,
+                message=f"{outcome.metric}: {outcome.message}",
+                at=outcome.since,
             )
 
 

@@ -108,3 +108,34 @@ def _changes(ws: Workspace, kinds: tuple[str, ...], page: int, **span: Any) -> O
 def _events(frame: pd.DataFrame, note: str = "") -> Output:
     lines = [text_of(frame[list(COLUMNS)]), note]
     return Output(frame, "\n".join(line for line in lines if line))
+
+
+@verb(governance, Governance.outcome, example="pilothouse governance outcome PROMOTION --json")
+@click.argument("promotion")
+def _outcome(ws: Workspace, promotion: str) -> Output:
+    outcome = ws.governance.outcome(promotion)
+    return Output(outcome, f"{outcome.ref}: {outcome.state}; {outcome.message}")
+
+
+@verb(
+    governance,
+    Governance.outcomes,
+    Governance.production_outcomes,
+    example="pilothouse governance outcomes --model churn",
+)
+@click.option("--model", default=None, help="Of this model only.")
+def _outcomes(ws: Workspace, model: str | None) -> pd.DataFrame:
+    return ws.governance.outcomes(model)
+
+
+@verb(
+    governance,
+    Governance.keep,
+    writes=True,
+    reason=True,
+    example='pilothouse governance keep PROMOTION --reason "the season is over next week"',
+)
+@click.argument("promotion")
+def _keep(ws: Workspace, promotion: str, reason: str) -> Output:
+    outcome = ws.governance.keep(promotion, reason)
+    return Output(outcome, f"{outcome.ref} stays in production")

@@ -7,8 +7,9 @@ from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pilothouse.governance import production, timeline
+from pilothouse.governance import outcomes, production, timeline
 from pilothouse.governance.event_sources import TimelineEvent
+from pilothouse.governance.outcomes import PromotionOutcome
 from pilothouse.governance.production import ProductionVersion
 from pilothouse.governance.timeline import TimelineFilter
 from pilothouse.storage.service import Service
@@ -16,6 +17,10 @@ from pilothouse.storage.service import Service
 if TYPE_CHECKING:
     import pandas as pd
 
+OUTCOME_COLUMNS = (
+    "promotion", "model", "version", "decided_at", "state", "metric", "message", "in_production",
+    "kept_by", "kept_reason",
+)  # fmt: skip
 PRODUCTION_COLUMNS = (
     "model", "version", "since", "by", "reason", "promotion", "requested_by", "evidence", "digest",
     "served_by",
@@ -85,6 +90,43 @@ class Governance(Service):
         chosen = TimelineFilter(model, tuple(kinds), since, until)
         with self._store.read() as session:
             return timeline.count(session, chosen)
+
+    def outcome(self, promotion: str) -> PromotionOutcome:
+        """Whether the promise of a promotion to production was kept: promised and live figures.
+
+        Raises NotFound, Conflict for a promotion that moved nothing to production.
+        """
+        with self._store.read() as session:
+            return outcomes.outcome_of(session, promotion)
+
+    def outcomes(self, model: str | None = None) -> pd.DataFrame:
+        """What became of every promotion to production, the newest first.
+
+        Columns: promotion, model, version, decided_at, state, metric, message, in_production,
+        kept_by, kept_reason.
+        """
+        import pandas as pd
+
+        with self._store.read() as session:
+            answers = outcomes.outcomes(session, model)
+        rows = [tuple(getattr(answer, name) for name in OUTCOME_COLUMNS) for answer in answers]
+        frame = pd.DataFrame(rows, columns=list(OUTCOME_COLUMNS))
+        return frame.assign(decided_at=pd.to_datetime(frame["decided_at"], utc=True))
+
+    def production_outcomes(self) -> list[PromotionOutcome]:
+        """What became of the promotions that brought what is in production now there."""
+        with self._store.read() as session:
+            return outcomes.of_production(session)
+
+    def keep(self, promotion: str, reason: str) -> PromotionOutcome:
+        """Leave a version in production although live data contradicted its promotion.
+
+        Raises Conflict unless that waits for a decision, Invalid without a reason.
+        """
+        with self._store.write(durable=True) as session:
+            outcomes.keep(session, self._store, promotion, reason)
+            session.flush()
+            return outcomes.outcome_of(session, promotion)
 
 
 def _row(version: ProductionVersion) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ import pilothouse.data.tables
 import pilothouse.deployments.tables
 import pilothouse.environments.tables
 import pilothouse.experiments.tables
+import pilothouse.governance.tables
 import pilothouse.interop.tables
 import pilothouse.jobs.tables
 import pilothouse.monitoring.tables
@@ -24,6 +25,7 @@ TABLE_NOUNS = {
     "experiments_hold": "hold on",
     "experiments_metric_note": "note on the metric",
     "experiments_written_model": "model file trusted as",
+    "governance_outcome_decision": "decision on the outcome of promotion",
     "interop_webhook": "webhook",
     "jobs_schedule": "schedule",
     "monitoring_alert": "alert",
