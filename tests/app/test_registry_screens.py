@@ -344,3 +344,38 @@ def test_texts_of_a_former_version_are_confirmed(tour, served):
     assert not page.exception
     assert served.registry.card("late", 2).texts.carried_from is None
     assert "Confirm texts" not in buttons(page)
+
+
+MANY = ("latency", "memory", "worst_slice", "freshness", "model_size", "artifact_safety",
+        "cross_validation_spread", "calibration", "has_contract")  # fmt: skip
+
+
+def test_a_version_is_measured_from_its_page(tour, served):
+    set_gates(served, "production", [GateRule(name) for name in MANY])
+    version = served.registry.version("late", 2)
+    missing = {need.kind for need in served.registry.unmeasured("late", 2, "production")}
+    assert missing == {"model_process", "worst_slice"}
+    page = tour("version", ref="late@2")
+    assert "2 measurements that the gates need are missing" in shown(page)
+    assert "gates passed" in " ".join(part.label for part in page.expander)  # of many, folded up
+
+    page.button(key="version_measure").click().run()
+    assert not page.exception
+    jobs = served.jobs.jobs(kind="measure_version", subject_ref=version.ref)
+    assert len(jobs) == 1
+    page = tour("version", ref="late@2")
+    assert "Measure" not in buttons(page)  # its progress stands in its place
+
+
+def propose_in_the_dialog() -> None:
+    from pilothouse_app.components.workspace import workspace
+    from pilothouse_app.features.registry.promote import propose_and_measure
+
+    propose_and_measure(workspace().registry.version("late", 2), "production", "it is newer")
+
+
+def test_a_request_for_a_decision_measures_what_its_gates_need(tour, served):
+    set_gates(served, "production", [GateRule("latency")])
+    assert not AppTest.from_function(propose_in_the_dialog, default_timeout=30).run().exception
+    assert len(served.jobs.jobs(kind="measure_version", subject_ref="late@2")) == 1
+    assert len(served.registry.promotions("pending", "late")) == 1

@@ -30,6 +30,7 @@ from pilothouse_app.features.experiments.formatting import (
 )
 from pilothouse_app.features.governance.outcomes import outcome_section
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
+from pilothouse_app.features.registry.measure import measure_line
 from pilothouse_app.features.registry.overrides import (
     override_button,
     overrides_block,
@@ -222,6 +223,9 @@ def _gates(promotion: PromotionInfo) -> None:
         same = later == promotion.verdicts
         section(when_said, verdict_summary(later) + (", same as when requested" if same else ""))
         verdict_table(later)
+        if promotion.status == "pending":
+            version = workspace().registry.version(promotion.model, promotion.version)
+            measure_line(version, promotion.stage, key="promotion_measure")
         if same:
             return
     section("Gate results when requested", verdict_summary(promotion.verdicts))

@@ -45,6 +45,7 @@ from pilothouse_app.features.registry.code_review import code_badge, code_sectio
 from pilothouse_app.features.registry.describe import describe_button
 from pilothouse_app.features.registry.external_version import logged_files, logged_inputs
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
+from pilothouse_app.features.registry.measure import measure_line, measuring
 from pilothouse_app.features.registry.overrides import overridden_line
 from pilothouse_app.features.registry.promote import pending_promotion, promote_button
 from pilothouse_app.features.registry.readiness import readiness_line, readiness_steps
@@ -130,6 +131,7 @@ def _state(model: str, version: int) -> object:
         waiting.id if waiting else "",
         evaluated,
         environment.state if environment else "",
+        measuring(model_version) is not None,
     )
 
 
@@ -250,6 +252,7 @@ def _status(version: VersionInfo, evaluations: pd.DataFrame) -> None:
         decision = registry.assess(version.model, version.version, "production", evidence)
         section("Gates for production", verdict_summary(decision.verdicts))
         verdict_table(decision.verdicts)
+        measure_line(version, "production", key="version_measure")
 
     evaluations_section(version, evaluations)
     moves = registry.history(version.model)

@@ -10,7 +10,7 @@ import click
 
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.output import Output, text_of
-from pilothouse.jobs.api import Jobs
+from pilothouse.jobs.api import JobInfo, Jobs
 from pilothouse.kit.errors import PilothouseError, Unavailable
 
 if TYPE_CHECKING:
@@ -77,6 +77,15 @@ def _wait(ws: Workspace, job: str, seconds: float | None) -> Output:
 
     Ends with 1 when the job failed or was cancelled, with 6 when it takes longer than --seconds.
     """
+    info = wait_for(ws, job, seconds)
+    return Output(info, f"job {job}: {info.status}\n{text_of(info.result or {})}".strip())
+
+
+def wait_for(ws: Workspace, job: str, seconds: float | None = None) -> JobInfo:
+    """Wait until a job has ended, with its progress on stderr.
+
+    Raises Unavailable when it takes longer, PilothouseError when it failed or was cancelled.
+    """
     began, printed = time.monotonic(), ""
     while not (info := ws.jobs.job(job)).ended:
         if seconds is not None and time.monotonic() - began > seconds:
@@ -91,7 +100,7 @@ def _wait(ws: Workspace, job: str, seconds: float | None) -> Output:
         time.sleep(POLL_SECONDS)
     if info.result is None and info.status != "succeeded":
         raise PilothouseError(f"job {job} {info.status}: {info.error}", hint=info.hint)
-    return Output(info, f"job {job}: {info.status}\n{text_of(info.result or {})}".strip())
+    return info
 
 
 @verb(

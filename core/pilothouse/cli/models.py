@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Group, verb
+from pilothouse.cli.jobs import wait_for
 from pilothouse.cli.options import FILE, INSTANT, PAIR
 from pilothouse.cli.output import Output, text_of
 from pilothouse.deployments.api import Deployments
 from pilothouse.kit.errors import Invalid
+from pilothouse.pipelines.api import Pipelines
 from pilothouse.registry.api import Registry
 
 if TYPE_CHECKING:
@@ -304,10 +306,19 @@ def _revoke_code(ws: Workspace, model: str, version: int, reason: str) -> Output
 @version_argument
 @stage_argument
 @evidence_option
+@click.option("--wait", is_flag=True, help="First measure what the gates need, with a worker.")
 def _promote(
-    ws: Workspace, model: str, version: int, stage: str, evidence: Path | None, reason: str
+    ws: Workspace,
+    model: str,
+    version: int,
+    stage: str,
+    evidence: Path | None,
+    wait: bool,
+    reason: str,
 ) -> Output:
     """The gates before the STAGE decide; ends with 3 when one refuses."""
+    if wait and (job := ws.pipelines.measure(model, version, stage)):
+        wait_for(ws, job)
     info = ws.registry.promote(model, version, stage, reason, _evidence(evidence))
     return Output(info, f"{info.ref} is in {info.stage}")
 
@@ -326,9 +337,42 @@ def _promote(
 def _propose(
     ws: Workspace, model: str, version: int, stage: str, evidence: Path | None, reason: str
 ) -> Output:
-    """Decide it with `pilothouse models decide`."""
+    """Decide it with `pilothouse models decide`. What its gates need is measured by a worker."""
     info = ws.registry.propose(model, version, stage, reason, _evidence(evidence))
+    if ws.registry.unmeasured(model, version, stage):
+        ws.pipelines.measure(model, version, stage)
     return Output(info, f"promotion {info.id}: {info.status}\n{_verdicts_text(info)}".strip())
+
+
+@verb(
+    models,
+    Pipelines.measure,
+    Registry.unmeasured,
+    writes=True,
+    example=(
+        "pilothouse models measure churn 3",
+        "pilothouse models measure churn 3 --stage production --wait",
+    ),
+)
+@model_argument
+@version_argument
+@click.option("--stage", default="", help="Only what the gates before this stage need.")
+@click.option("--wait", is_flag=True, help="Wait until a worker has measured it.")
+def _measure(ws: Workspace, model: str, version: int, stage: str, wait: bool) -> Output:
+    job = ws.pipelines.measure(model, version, stage)
+    if not job:
+        return Output({"job": None}, "everything that the gates need is measured")
+    if wait:
+        result = wait_for(ws, job).result or {}
+        return Output({"job": job, **result}, f"job {job}\n{text_of(result)}".strip())
+    return Output({"job": job}, f"job {job}: a running worker measures {model}@{version}")
+
+
+@verb(models, Registry.measurements, example="pilothouse models measurements churn 3")
+@model_argument
+@version_argument
+def _measurements(ws: Workspace, model: str, version: int) -> pd.DataFrame:
+    return ws.registry.measurements(model, version)
 
 
 def _evidence(file: Path | None) -> Any:

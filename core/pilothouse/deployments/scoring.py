@@ -168,6 +168,15 @@ class ScoringProcess:
             rows.extend(answers)
         return Scored(columns, rows)
 
+    def memory_bytes(self) -> int:
+        """The resident memory of the process. Raises Unavailable when it has ended."""
+        try:
+            if self._process is not None:
+                return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error as gone:
+            raise self._ended("ended while it was measured") from gone
+        raise Unavailable(f"no model process of {self._version.ref} runs.")
+
     def stop(self) -> None:
         """End the process, if need be by force, and remove its files."""
         if self._process is not None:

@@ -77,6 +77,7 @@ def fairness_kinds() -> Mapping[str, FairnessCheck]:
         for _, task in tasks.items()
         if isinstance(task, ComparesGroups)
         for rate in task.group_rates
+        if rate.monitored
     }
     return {name: check for rate in rates.values() for name, check in _of_rate(rate).items()}
 
@@ -93,10 +94,12 @@ def rates_of(rows: WindowRows, signature: Signature) -> dict[str, Floats]:
         return {}
     answered = answered_rows(task, signature, rows.outputs, len(rows))
     outputs: Outputs = {name: values[answered] for name, values in rows.outputs.items()}
+    made = task.row_rates(signature, outputs, rows.truth[answered])
     rates = {}
-    for key, values in task.row_rates(signature, outputs, rows.truth[answered]).items():
-        rates[key] = np.full(len(rows), np.nan)
-        rates[key][answered] = values
+    for rate in task.group_rates:
+        if rate.monitored:
+            rates[rate.key] = np.full(len(rows), np.nan)
+            rates[rate.key][answered] = made[rate.key]
     return rates
 
 

@@ -56,8 +56,9 @@ def difference_interval(
     """The 95 % interval of the challenger's metric less the champion's; None without a test.
 
     `at` are the rows' event times in milliseconds, `groups` number the rows that belong together.
-    The result is a plain value: `metric`, `delta`, `low`, `high`, `method`, `n`, `unit`, and a
-    `note` when rows had to be taken for independent.
+    The result is a plain value: `metric`, `delta`, `low`, `high`, `method`, `n`, `unit`, a `note`
+    when rows had to be taken for independent, and whether that is because days or groups are
+    `too_few`.
     """
     from pilothouse.comparison.statistics.paired import paired_tests
 
@@ -76,6 +77,7 @@ def difference_interval(
         "n": result.n,
         "unit": result.unit,
         "note": note,
+        "too_few": clusters is None and (at is not None or groups is not None),
     }
 
 

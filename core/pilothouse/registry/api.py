@@ -22,6 +22,7 @@ from pilothouse.registry import (
     integrity,
     load_trials,
     logged_folders,
+    measurements,
     model_upload,
     overrides,
     promotion,
@@ -37,6 +38,7 @@ from pilothouse.registry.code_audit import AuditInfo
 from pilothouse.registry.description import Description, InUse
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.external_versions import ExternalVersion
+from pilothouse.registry.gates import Need
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.logged_folders import LoggedFolder
 from pilothouse.registry.overrides import OverrideInfo
@@ -317,7 +319,25 @@ class Registry(Service):
         """Evaluate the gates of a stage for a version, after a trial if there was none."""
         self._try(self.version(model, version))
         with self._store.read() as session:
-            return promotion.evaluate_gates(session, model, version, stage, _comparison(evidence))
+            return promotion.evaluate_gates(
+                session, self._store, model, version, stage, _comparison(evidence)
+            )
+
+    def measurements(self, model: str, version: int) -> pd.DataFrame:
+        """What was measured of a version for its gates, newest first.
+
+        Columns: kind, params, figures, rows, message, measured_at, measured_by. Raises NotFound.
+        """
+        with self._store.read() as session:
+            return measurements.measurement_frame(session, model, version)
+
+    def unmeasured(self, model: str, version: int, stage: str) -> tuple[Need, ...]:
+        """What the gates before a stage need of a version and is not measured yet.
+
+        Raises NotFound, Invalid for a stage without gates.
+        """
+        with self._store.read() as session:
+            return promotion.missing_measurements(session, model, version, stage)
 
     def propose(
         self,

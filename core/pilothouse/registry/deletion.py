@@ -15,6 +15,7 @@ from pilothouse.registry.tables import (
     Alias,
     CardRevision,
     CodeApproval,
+    Measurement,
     Model,
     ModelTag,
     ModelVersion,
@@ -37,6 +38,7 @@ OF_VERSION: tuple[Any, ...] = (
     VersionTag,
     ModelVersionOrigin,
     VersionEvaluation,
+    Measurement,
     CodeApproval,
     CardRevision,
 )

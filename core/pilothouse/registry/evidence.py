@@ -66,6 +66,46 @@ class CardFact:
 
 
 @dataclass(frozen=True)
+class MeasurementFact:
+    """What a measurement of the candidate found: its `figures`, on the rows that `rows` names.
+
+    `message` says why nothing could be measured, and is empty otherwise. `digest` is that of the
+    rows.
+    """
+
+    kind: str
+    params: Mapping[str, Any]
+    figures: Mapping[str, Any]
+    rows: str = ""
+    message: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class ArtifactFact:
+    """The candidate's files: their size, what loading them runs, and why they may not be loaded.
+
+    The size is None and the badge empty where they are not known; `refused` is empty for files that
+    may be loaded.
+    """
+
+    bytes: int | None = None
+    badge: str = ""
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class AgeFact:
+    """Days since the newest row of the training's data and since the newest measurement of it.
+
+    None where that is not known.
+    """
+
+    data_days: float | None = None
+    evaluation_days: float | None = None
+
+
+@dataclass(frozen=True)
 class TaskFacts:
     """What the candidate's kind of model is measured by: its metrics, the primary one first.
 
@@ -135,7 +175,9 @@ class Evidence:
     """Everything a gate may look at. Gates are pure functions of it.
 
     `task` is that of the candidate. `incomparable` says why the champion's metrics mean something
-    else than the candidate's; it is empty when they can be compared.
+    else than the candidate's; it is empty when they can be compared. `measurements` are those that
+    the gates before the stage need. `candidates` counts the runs that were measured on the rows
+    that the candidate held out.
     """
 
     model: str
@@ -151,6 +193,30 @@ class Evidence:
     task: TaskFacts | None = None
     incomparable: str = ""
     card: CardFact | None = None
+    measurements: tuple[MeasurementFact, ...] = ()
+    artifact: ArtifactFact | None = None
+    age: AgeFact | None = None
+    candidates: int = 1
+
+    def measured(self, kind: str, params: Mapping[str, Any]) -> MeasurementFact | None:
+        """The measurement of that kind with these parameters; None without one."""
+        made = (fact for fact in self.measurements if fact.kind == kind)
+        return next((fact for fact in made if dict(fact.params) == dict(params)), None)
+
+    def tolerance(self, metric: str) -> float | None:
+        """How much worse than the reference monitoring lets a metric be; None without a limit."""
+        own = self.task.metric(metric) if self.task else None
+        return None if own is None else own.tolerance
+
+    def in_unit(self, metric: str, tolerance: float, reference: float) -> float:
+        """A tolerance in the metric's own unit: of some metrics it is a share of the reference."""
+        own = self.task.metric(metric) if self.task else None
+        return tolerance * abs(reference) if own is not None and own.relative else tolerance
+
+    def loss(self, metric: str, value: float, reference: float) -> float | None:
+        """How much worse a value is than a reference; None when no direction is better."""
+        sign = {"higher": 1, "lower": -1}.get(self.kind(metric).direction)
+        return None if sign is None else sign * (reference - value)
 
     def kind(self, metric: str) -> MetricKind:
         """The kind of a metric: the task's, with the direction that people set in `directions`."""

@@ -133,7 +133,7 @@ class Policies(Service):
         """
         draft = checked(draft)
         with self._store.read() as session:
-            return judge_versions(session, draft, model, size)
+            return judge_versions(session, self._store, draft, model, size)
 
 
 def _with_built_in(infos: list[PolicyInfo]) -> list[PolicyInfo]:

@@ -13,6 +13,7 @@ from pilothouse.registry.policy import Policy, PolicyInfo, names_model
 from pilothouse.registry.policy_rows import applicable_policy
 from pilothouse.registry.promotion import gather, judge
 from pilothouse.registry.tables import ARCHIVED, ModelVersion, Promotion
+from pilothouse.storage import Store
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,11 @@ class JudgedVersion:
 
 
 def judge_versions(
-    session: Session, draft: Policy, model: str = "", size: int = 50
+    session: Session, store: Store, draft: Policy, model: str = "", size: int = 50
 ) -> list[JudgedVersion]:
     """The newest versions of the models that a checked draft names, newest first."""
     info = PolicyInfo(draft)
-    return [_judged(session, info, row) for row in _rows(session, draft.models, model, size)]
+    return [_judged(session, store, info, row) for row in _rows(session, draft.models, model, size)]
 
 
 def _rows(session: Session, patterns: Sequence[str], model: str, size: int) -> list[ModelVersion]:
@@ -63,11 +64,12 @@ def _rows(session: Session, patterns: Sequence[str], model: str, size: int) -> l
     return list(session.exec(query.order_by(*order).limit(size)))
 
 
-def _judged(session: Session, draft: PolicyInfo, row: ModelVersion) -> JudgedVersion:
+def _judged(session: Session, store: Store, draft: PolicyInfo, row: ModelVersion) -> JudgedVersion:
     stage = draft.stage
     comparison = _last_comparison(session, row)
-    evidence = gather(session, row.model, row.version, stage, comparison)
     today = applicable_policy(session, row.model, stage)
+    rules = (*draft.gates, *today.gates)
+    evidence = gather(session, store, row.model, row.version, stage, comparison, rules)
     return JudgedVersion(
         model=row.model,
         version=row.version,

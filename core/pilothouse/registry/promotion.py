@@ -6,6 +6,7 @@ the API raises Refused after the transaction is committed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,17 +23,27 @@ from pilothouse.kit.ids import uuid7
 from pilothouse.models.tasks import task_of
 from pilothouse.people import require_person, require_right
 from pilothouse.people.rights import APPROVE
-from pilothouse.registry import evaluations, load_trials, overrides, stages, versions, votes
+from pilothouse.registry import (
+    evaluations,
+    load_trials,
+    measurements,
+    overrides,
+    stages,
+    version_facts,
+    versions,
+    votes,
+)
 from pilothouse.registry.cards.model_card import card_fact
 from pilothouse.registry.evidence import (
     ChampionComparison,
     ContractFact,
     Evidence,
+    MeasurementFact,
     Side,
     TaskFacts,
     evidence_hash,
 )
-from pilothouse.registry.gates import Verdict
+from pilothouse.registry.gates import CHAMPION_DIFFERENCE, Need, Verdict
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.policy import GateDecision, GateRule, PolicyInfo, assess
 from pilothouse.registry.policy_rows import applicable_policy
@@ -64,6 +75,7 @@ class PromotionRequest:
 
 def evaluate_gates(
     session: Session,
+    store: Store,
     model: str,
     version: int,
     stage: str,
@@ -71,7 +83,8 @@ def evaluate_gates(
 ) -> GateDecision:
     """Gather the evidence on a version and evaluate the gates of the policy that applies."""
     policy = applicable_policy(session, model, stage)
-    return judge(gather(session, model, version, stage, comparison), policy)
+    evidence = gather(session, store, model, version, stage, comparison, policy.gates)
+    return judge(evidence, policy)
 
 
 def judge(evidence: Evidence, policy: PolicyInfo) -> GateDecision:
@@ -83,6 +96,19 @@ def judge(evidence: Evidence, policy: PolicyInfo) -> GateDecision:
     if all(rule.gate != EXAMPLE_GATE for rule in rules):
         rules = (GateRule(EXAMPLE_GATE), *rules)
     return assess(evidence, rules, policy)
+
+
+def missing_measurements(
+    session: Session, model: str, version: int, stage: str
+) -> tuple[Need, ...]:
+    """What the gates of the policy that applies judge of a version and is not measured yet.
+
+    Raises NotFound.
+    """
+    champion = _rival(session, model, version)
+    rules = applicable_policy(session, model, stage).gates
+    needed = measurements.needs(rules, champion.ref if champion else "")
+    return measurements.missing(session, versions.find(session, model, version), needed)
 
 
 def propose(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
@@ -202,7 +228,7 @@ def override(
     promotion = require(session, promotion_id)
     existing = overrides.overrides_of(session, store.now(), promotion=promotion_id)
     if promotion.status == PENDING:
-        verdicts = _evaluate_now(session, promotion).verdicts
+        verdicts = _evaluate_now(session, store, promotion).verdicts
     elif any(item.gate == gate and item.standing for item in existing):
         verdicts = promotion_info(promotion).newest_verdicts
     else:
@@ -215,7 +241,7 @@ def _unmet_now(session: Session, store: Store, promotion: Promotion) -> tuple[Ve
 
     The overrides that count become part of the evidence of the decision.
     """
-    decision = _evaluate_again(session, promotion)
+    decision = _evaluate_again(session, store, promotion)
     existing = overrides.overrides_of(session, store.now(), promotion=promotion.id)
     failed = {verdict.gate for verdict in decision.verdicts if not verdict.passed}
     used = [item for item in existing if item.in_force and item.gate in failed]
@@ -234,17 +260,29 @@ def require(session: Session, promotion_id: str) -> Promotion:
     return row
 
 
-def gather(
-    session: Session, model: str, version: int, stage: str, comparison: ChampionComparison | None
-) -> Evidence:
-    """The evidence on a version as it is stored now; nothing is measured for it."""
-    candidate = versions.find(session, model, version)
+def _rival(session: Session, model: str, version: int) -> VersionInfo | None:
+    """The champion, unless it is the version itself."""
     champion = versions.champion(session, model)
-    if champion is not None and champion.version == version:
-        champion = None
+    return None if champion is not None and champion.version == version else champion
+
+
+def gather(
+    session: Session,
+    store: Store,
+    model: str,
+    version: int,
+    stage: str,
+    comparison: ChampionComparison | None,
+    rules: Sequence[GateRule],
+) -> Evidence:
+    """The evidence on a version as it is stored now, for these gates; nothing is measured."""
+    candidate, champion = versions.find(session, model, version), _rival(session, model, version)
     if comparison is not None and (champion is None or comparison.against != champion.ref):
         comparison = None
 
+    needed = measurements.needs(rules, champion.ref if champion else "")
+    measured = measurements.find(session, candidate, needed)
+    comparison = comparison or _measured_comparison(measured)
     side = _side(session, candidate)
     rival = None if champion is None else _side(session, champion)
     if champion is not None and rival is not None and comparison is None:
@@ -265,7 +303,19 @@ def gather(
         task=TaskFacts.of(candidate.signature),
         incomparable="" if champion is None else why_incomparable(candidate, champion),
         card=card_fact(session, model, version),
+        measurements=measured,
+        artifact=version_facts.artifact(session, store, candidate),
+        age=version_facts.age(session, candidate, store.now()),
+        candidates=version_facts.candidates(session, candidate, champion),
     )
+
+
+def _measured_comparison(measured: Sequence[MeasurementFact]) -> ChampionComparison | None:
+    """The comparison with the champion on the same rows that was measured for a gate."""
+    for fact in measured:
+        if fact.kind == CHAMPION_DIFFERENCE and not fact.message:
+            return ChampionComparison.from_json({**fact.figures, "rows": fact.rows})
+    return None
 
 
 def why_incomparable(candidate: VersionInfo, champion: VersionInfo) -> str:
@@ -325,7 +375,7 @@ def _create(session: Session, store: Store, request: PromotionRequest, status: s
         raise Conflict(f"{request.model}@{request.version} is in {request.stage} already.")
 
     decision = evaluate_gates(
-        session, request.model, request.version, request.stage, request.comparison
+        session, store, request.model, request.version, request.stage, request.comparison
     )
     evidence = decision.evidence.to_json()
     promotion = Promotion(
@@ -349,16 +399,18 @@ def _create(session: Session, store: Store, request: PromotionRequest, status: s
     return promotion
 
 
-def _evaluate_now(session: Session, promotion: Promotion) -> GateDecision:
+def _evaluate_now(session: Session, store: Store, promotion: Promotion) -> GateDecision:
     """Evaluate the gates now. A comparison counts while it is with the current champion."""
     frozen = promotion.evidence.get("comparison")
     comparison = ChampionComparison.from_json(frozen) if frozen else None
-    return evaluate_gates(session, promotion.model, promotion.version, promotion.stage, comparison)
+    return evaluate_gates(
+        session, store, promotion.model, promotion.version, promotion.stage, comparison
+    )
 
 
-def _evaluate_again(session: Session, promotion: Promotion) -> GateDecision:
+def _evaluate_again(session: Session, store: Store, promotion: Promotion) -> GateDecision:
     """Evaluate the gates now, and keep what they say as that of the decision."""
-    decision = _evaluate_now(session, promotion)
+    decision = _evaluate_now(session, store, promotion)
     evidence = decision.evidence.to_json()
     promotion.decision_evidence = evidence
     promotion.decision_evidence_hash = evidence_hash(evidence)

@@ -188,6 +188,35 @@ class VersionEvaluation(Table, table=True):
     created_by: str
 
 
+class Measurement(Table, table=True):
+    """What was measured of a version for its gates, such as its worst slice or its latency.
+
+    `id` is a digest of the version, the kind, its parameters and the measured rows, whose digest is
+    `rows_digest`. `message` says why nothing could be measured, and is empty otherwise.
+    """
+
+    __tablename__ = "registry_measurement"
+    seal: ClassVar[Seal | None] = Seal()
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
+        ),
+        Index(None, "model", "version", "measured_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    model: str
+    version: int
+    kind: str
+    params: dict[str, Any] = Field(sa_type=Json)
+    figures: dict[str, Any] = Field(sa_type=Json)
+    rows: str = ""
+    rows_digest: str = ""
+    message: str = ""
+    measured_at: datetime = Field(sa_type=Utc)
+    measured_by: str
+
+
 class Promotion(Table, table=True):
     """Somebody asked that a version move up: with which evidence, and what became of it.
 

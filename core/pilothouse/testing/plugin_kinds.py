@@ -14,6 +14,7 @@ from pilothouse.monitoring.drift import drift_tests
 from pilothouse.monitoring.quality import quality_checks
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.pipelines.definitions.exports import exports
+from pilothouse.pipelines.measurements import measurement_kinds
 from pilothouse.pipelines.step_kinds import step_kinds
 from pilothouse.pipelines.triggers import triggers
 from pilothouse.registry.gates import gates
@@ -22,6 +23,7 @@ from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.exports import check_export
 from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
+from pilothouse.testing.measurements import check_measurement
 from pilothouse.testing.quality import check_quality_check
 from pilothouse.testing.rules import check_rule_kind
 from pilothouse.testing.step_kinds import check_step_kind
@@ -46,6 +48,9 @@ KINDS = (
     Kind(tasks, check_task, "What a model's answer means, how it is measured and drawn."),
     Kind(formats, check_format, "Recognises a model's files, loads them and asks the model."),
     Kind(gates, check_gate, "Judges a promotion: a pure function from Evidence to a Verdict."),
+    Kind(
+        measurement_kinds, check_measurement, "Measures a version for a gate, on its held-out rows."
+    ),
     Kind(rule_kinds, check_rule_kind, "Compares a result of a window with an alert rule's limit."),
     Kind(drift_tests, check_drift_test, "Weighs one column of a window against the reference's."),
     Kind(quality_checks, check_quality_check, "Checks the rows and the traffic of a window."),

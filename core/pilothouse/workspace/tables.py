@@ -47,6 +47,7 @@ TABLE_NOUNS = {
     "registry_alias": "alias",
     "registry_card_revision": "card revision",
     "registry_code_approval": "approval of the code of",
+    "registry_measurement": "measurement",
     "registry_model": "model",
     "registry_model_tag": "tag of model",
     "registry_policy": "policy",

@@ -26,16 +26,33 @@ if TYPE_CHECKING:
     from pilothouse.registry.policy import PolicyInfo
 
 
+ORDER = ("failed", "inconclusive", "passed")
+UNFOLDED = 8  # verdicts that are drawn without folding those that passed
+
+
 def gate_title(name: str) -> str:
     """A gate's title; of one that is no longer installed, its name as a title."""
     return gates.get(name).title if name in gates.names() else title(name)
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> None:
-    """Draw the verdicts; an inconclusive gate does not count as passed."""
+    """Draw the verdicts, those that stand in the way first; of many, the others are folded up."""
     if not verdicts:
         st.markdown(":gray[No gates are configured for this stage.]")
         return
+    unmet = sorted((v for v in verdicts if not v.passed), key=lambda v: ORDER.index(v.outcome))
+    passed = [verdict for verdict in verdicts if verdict.passed]
+    if len(verdicts) <= UNFOLDED:
+        _verdict_rows([*unmet, *passed])
+        return
+    if unmet:
+        _verdict_rows(unmet)
+    if passed:
+        with st.expander(f"{plural(len(passed), 'gate')} passed", expanded=not unmet):
+            _verdict_rows(passed)
+
+
+def _verdict_rows(verdicts: Sequence[Verdict]) -> None:
     rows = [
         {
             "Gate": gate_title(verdict.gate),

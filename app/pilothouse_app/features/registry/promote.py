@@ -17,6 +17,7 @@ from pilothouse_app.components.person import signature
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
+from pilothouse_app.features.registry.measure import measure_line, start_measuring
 from pilothouse_app.features.registry.votes import vote_consequence
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def promote(model: str, version: int) -> None:
     st.markdown(consequence(model_version, str(stage)))
     st.markdown(f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)}]")
     verdict_table(decision.verdicts)
+    measure_line(model_version, str(stage), key=f"promote_measure_{stage}", is_live=False)
     reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
     nameless, sign = signature("promote")
     ready = bool(reason) and typed and not nameless
@@ -96,7 +98,7 @@ def promote(model: str, version: int) -> None:
         )
 
     if proposed and run_or_show_error(
-        lambda: ws.registry.propose(model, version, str(stage), reason)
+        lambda: propose_and_measure(model_version, str(stage), reason)
     ):
         toast_next(f"{model} {version} waits for a decision")
         st.rerun()
@@ -106,6 +108,12 @@ def promote(model: str, version: int) -> None:
     ):
         toast_next(f"{model} {version} is in {stage}")
         st.rerun()
+
+
+def propose_and_measure(version: VersionInfo, stage: str, reason: str) -> None:
+    """Ask for a decision, and for what its gates need."""
+    workspace().registry.propose(version.model, version.version, stage, reason)
+    start_measuring(version, stage)
 
 
 def consequence(version: VersionInfo, stage: str) -> str:

@@ -161,7 +161,7 @@ def _point_champion(call: Call, version: ModelVersion) -> None:
     session, name = call.session, version.model
     if session.get_one(Alias, (name, CHAMPION)).version == version.version:
         return
-    decision = promotion.evaluate_gates(session, name, version.version, PRODUCTION)
+    decision = promotion.evaluate_gates(session, call.store, name, version.version, PRODUCTION)
     if not decision.accepted:
         raise _refusal(version, PRODUCTION, decision.verdicts)
     if decision.policy is not None and not decision.policy.approvals.by_author:

@@ -58,7 +58,8 @@ class TaskMetric:
     `tolerance` is how much worse than the reference a window may be: a share of the reference's
     value when `relative`, else a difference. Only metrics with a tolerance are monitored.
     `in_target_unit` metrics carry the unit of the target, `estimated` ones are estimated while
-    there are no labels.
+    there are no labels. The one with `is_calibration` says how far probabilities or intervals are
+    from what they say.
     """
 
     key: str
@@ -69,6 +70,7 @@ class TaskMetric:
     relative: bool = False
     in_target_unit: bool = False
     estimated: bool = False
+    is_calibration: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class GroupRate:
     needs_labels: bool = True
     has_ratio: bool = False
     is_share: bool = True
+    criterion: str = ""
+    monitored: bool = True
 
 
 @dataclass(frozen=True)

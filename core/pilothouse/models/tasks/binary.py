@@ -57,12 +57,28 @@ class Binary(ClassLabels):
         TaskMetric("f1", "F1", "higher", estimated=True),
         TaskMetric("precision", "Precision", "higher", estimated=True),
         TaskMetric("recall", "Recall", "higher", estimated=True),
-        TaskMetric("calibration_error", "Calibration error", "lower", tolerance=0.05),
+        TaskMetric(
+            "calibration_error", "Calibration error", "lower", tolerance=0.05, is_calibration=True
+        ),
     )
 
     group_rates = (
-        GroupRate("selection_rate", "Selection rate", needs_labels=False, has_ratio=True),
-        GroupRate("true_positive_rate", "True positive rate"),
+        GroupRate(
+            "selection_rate",
+            "Selection rate",
+            needs_labels=False,
+            has_ratio=True,
+            criterion="Demographic parity difference",
+        ),
+        GroupRate(
+            "true_positive_rate", "True positive rate", criterion="Equalised odds difference"
+        ),
+        GroupRate(
+            "false_positive_rate",
+            "False positive rate",
+            criterion="Equalised odds difference",
+            monitored=False,
+        ),
     )
     example = TaskExample(
         Signature((), "churned", ("no", "yes"), "yes"),
@@ -257,13 +273,14 @@ class Binary(ClassLabels):
 
     @staticmethod
     def row_rates(signature: Signature, columns: Arrays, truth: Floats) -> dict[str, Floats]:
-        """Whether each row is called positive: of all rows, and of those that are positive."""
+        """Whether each row is called positive: of all rows, of the positive and of the others."""
         import numpy as np
 
         called = np.asarray(_called_positive(signature, columns), dtype=np.float64)
         return {
             "selection_rate": called,
             "true_positive_rate": np.where(truth == 1, called, np.nan),
+            "false_positive_rate": np.where(truth == 0, called, np.nan),
         }
 
     @staticmethod

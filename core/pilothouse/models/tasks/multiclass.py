@@ -61,10 +61,12 @@ class Multiclass(ClassLabels):
             "roc_auc_ovr", "ROC AUC (one against rest)", "higher", tolerance=0.05, estimated=True
         ),
         TaskMetric("top_2_accuracy", "Top 2 accuracy", "higher", estimated=True),
-        TaskMetric("calibration_error", "Calibration error", "lower", tolerance=0.05),
+        TaskMetric(
+            "calibration_error", "Calibration error", "lower", tolerance=0.05, is_calibration=True
+        ),
     )
 
-    group_rates = (GroupRate("accuracy", "Accuracy"),)
+    group_rates = (GroupRate("accuracy", "Accuracy", criterion="Accuracy difference"),)
     example = TaskExample(
         Signature((), "kind", ("a", "b", "c"), task="multiclass"),
         rows=([0.8, 0.1, 0.1], [0.2, 0.5, 0.3], [0.1, 0.6, 0.3], [0.3, 0.3, 0.4]),

@@ -42,7 +42,7 @@ class Quantile(NumberLabels):
     metrics = (
         TaskMetric("pinball", "Pinball loss", "lower", ".4g", 0.25, True, True, estimated=True),
         TaskMetric("coverage", "Coverage of the interval", "higher", ".1%", 0.1),
-        TaskMetric("coverage_gap", "Coverage off nominal", "lower", ".1%"),
+        TaskMetric("coverage_gap", "Coverage off nominal", "lower", ".1%", is_calibration=True),
         TaskMetric("width", "Mean width of the interval", "lower", ".4g", in_target_unit=True),
         TaskMetric("interval_score", "Interval score", "lower", ".4g", 0.25, True, True),
         TaskMetric("mae", "Mean absolute error of the median", "lower", ".4g", 0.25, True, True),

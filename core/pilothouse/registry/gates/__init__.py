@@ -11,9 +11,10 @@ from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.kit.plugins import Plugins
 
 if TYPE_CHECKING:
-    from pilothouse.registry.evidence import Evidence
+    from pilothouse.registry.evidence import Evidence, MeasurementFact
 
 Outcome = Literal["passed", "failed", "inconclusive"]
+CHAMPION_DIFFERENCE = "champion_difference"  # the measurement that compares with the champion
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,54 @@ def foreign_metric(gate: str, evidence: Evidence, metric: str) -> Verdict | None
     return Verdict(gate, "inconclusive", None, None, message)
 
 
+@dataclass(frozen=True)
+class Need:
+    """A measurement that a gate asks for: its kind and the parameters that it is made with."""
+
+    kind: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Which measurement a gate judges, and those of the gate's parameters that it is made with.
+
+    One that is `against_champion` is made anew for each champion.
+    """
+
+    kind: str
+    names: tuple[str, ...] = ()
+    against_champion: bool = False
+
+    def need(self, params: Mapping[str, Any], champion: str = "") -> Need | None:
+        """The measurement of a rule; None when there is no champion to measure against."""
+        if not self.against_champion:
+            return Need(self.kind, {name: params[name] for name in self.names})
+        return Need(self.kind, {"champion": champion}) if champion else None
+
+    def find(self, gate: str, evidence: Evidence, params: Params) -> MeasurementFact | Verdict:
+        """What was measured; without it the inconclusive verdict that says how to get it."""
+        champion = evidence.champion.version if evidence.champion else ""
+        need = self.need(params, champion)
+        fact = None if need is None else evidence.measured(need.kind, need.params)
+        if fact is not None and not fact.message:
+            return fact
+        ref = f"{evidence.model} {evidence.version}"
+        unmeasured = f"it is not measured yet: choose Measure, or `pilothouse models measure {ref}`"
+        message = unmeasured if fact is None else fact.message
+        return Verdict(gate, "inconclusive", None, None, message)
+
+
+def at_most(gate: str, figure: float, limit: float, message: str) -> Verdict:
+    """Passed when the figure does not exceed the limit."""
+    return Verdict(gate, "passed" if figure <= limit else "failed", figure, limit, message)
+
+
 class Gate(Protocol):
-    """Judges a promotion. Forms, tables and the docs are made from what it says of itself."""
+    """Judges a promotion. Forms, tables and the docs are made from what it says of itself.
+
+    One that judges a measurement has the attribute `uses`, a `Uses`.
+    """
 
     @property
     def title(self) -> str:

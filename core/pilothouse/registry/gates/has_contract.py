@@ -29,7 +29,9 @@ class HasContract:
         inputs = float(len(evidence.inputs))
         if evidence.contract is None:
             data = evidence.candidate.dataset
-            message = f"{data} has no schema contract" if data else UNKNOWN_DATA
+            if not data:
+                return Verdict(GATE, "inconclusive", None, inputs, UNKNOWN_DATA)
+            message = f"{data} has no schema contract"
             return Verdict(GATE, "failed", 0.0, inputs, message)
 
         covered = inputs - len(evidence.contract.uncovered)

@@ -1,0 +1,55 @@
+"""Simple models, fitted and judged on the rows of a version's training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pilothouse.kit.errors import Conflict, PilothouseError
+from pilothouse.pipelines.measured_version import MeasuredVersion
+from pilothouse.pipelines.measurements import MeasurementResult, measurement_kinds
+
+SIMPLE = ("dummy", "logistic_regression", "ridge")  # trainers of models that anyone would try first
+
+
+@measurement_kinds.register("baseline")
+class BaselineMeasurement:
+    """One that ignores its inputs, and a linear one unless that is the version itself."""
+
+    title = "Simple models"
+    description = "The metric of a model without inputs and of a linear one, on the same rows."
+
+    @staticmethod
+    def measure(version: MeasuredVersion, params: Mapping[str, Any]) -> MeasurementResult:
+        """The version's metric and that of each simple model."""
+        key = version.metric(params["metric"])
+        value, data = version.info.metrics.get(key), version.training
+        baselines = list(_baselines(version, key))
+        if value is None or not baselines:
+            raise Conflict(f"{key} was not measured on its held-out rows")
+        rows = f"{len(data.split.test):,} held-out rows of {data.dataset}"
+        return MeasurementResult({"metric": key, "value": value, "baselines": baselines}, rows)
+
+
+def _baselines(version: MeasuredVersion, key: str) -> Iterator[dict[str, Any]]:
+    from pilothouse.training.candidate import fit_model
+    from pilothouse.training.trainers import trainers
+
+    spec, data = version.spec, replace(version.training, folds=())
+    for name in SIMPLE:
+        trainer = trainers.get(name)
+        if name == spec.trainer or version.task.estimator not in trainer.estimators:
+            continue
+        simple = replace(spec, trainer=name, params={}, folds=0, trials=0)
+        try:
+            fit = fit_model(
+                data.with_spec(simple.checked()), simple.checked().params,
+                lambda phase: version.report(phase.start, phase.message),
+            )  # fmt: skip
+        except PilothouseError:
+            continue  # a model that these rows do not allow is none that the version must beat
+        outputs = fit.answer(data.frame.iloc[data.split.test])
+        metrics = version.task.compute_metrics(fit.signature, outputs, fit.truth)
+        if key in metrics:
+            yield {"name": name, "title": trainer.title.lower(), "value": metrics[key]}

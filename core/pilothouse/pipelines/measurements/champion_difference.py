@@ -1,0 +1,72 @@
+"""The version and the champion on the same rows, with the interval of their difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pilothouse.kit.errors import Conflict
+from pilothouse.models.tasks import primary_metric
+from pilothouse.pipelines.champion_comparison import compare_with_champion
+from pilothouse.pipelines.measured_version import MeasuredVersion
+from pilothouse.pipelines.measurements import MeasurementResult, measurement_kinds
+from pilothouse.registry import Registry
+from pilothouse.registry.gates import CHAMPION_DIFFERENCE
+from pilothouse.registry.info import VersionInfo
+from pilothouse.registry.promotion import why_incomparable
+from pilothouse.registry.version_facts import newest_event
+
+SEEN = (
+    "{champion} may have been trained on these rows: evaluate both versions on a dataset that "
+    "neither was trained on"
+)
+
+
+@measurement_kinds.register(CHAMPION_DIFFERENCE)
+class ChampionDifferenceMeasurement:
+    """The champion answers the version's held-out rows in a model process."""
+
+    title = "Difference to the champion"
+    description = (
+        "The metrics of both on the rows that the version was judged on, and the 95 % interval of "
+        "the difference, by whole days or groups."
+    )
+
+    @staticmethod
+    def measure(version: MeasuredVersion, params: Mapping[str, Any]) -> MeasurementResult:
+        """The metrics of both and the interval. Raises Conflict for rows the champion knows."""
+        model, _, number = params["champion"].rpartition("@")
+        champion = Registry(version.store).version(model, int(number))
+        if reason := why_incomparable(version.info, champion):
+            raise Conflict(reason)
+        if not _is_new_to(version, champion):
+            raise Conflict(SEEN.format(champion=champion.ref))
+        dataset = next((source.dataset for source in version.run.inputs), "")
+        made = compare_with_champion(
+            version.store, version.run.id, champion, version.report, dataset
+        )
+        figures = {
+            "against": champion.ref,
+            "metric": primary_metric(version.task),
+            "candidate": dict(made.run),
+            "champion": dict(made.champion),
+            "interval": dict(made.interval) if made.interval else None,
+        }
+        return MeasurementResult(figures, f"{made.rows:,} of {version.rows}")
+
+
+def _is_new_to(version: MeasuredVersion, champion: VersionInfo) -> bool:
+    """Whether the champion was not trained on these rows, as far as can be known.
+
+    Rows that it held out itself, of another dataset, or later than all of its own are new to it.
+    """
+    dataset = next((source.dataset for source in version.run.inputs), "")
+    held_out = version.info.held_out
+    if held_out and held_out == champion.held_out:
+        return True
+    if champion.dataset and dataset.partition("@")[0] != champion.dataset.partition("@")[0]:
+        return True
+    at = version.predictions.rows.at
+    with version.store.read() as session:
+        newest = newest_event(session, champion.dataset)
+    return at is not None and newest is not None and int(at.min()) > newest.timestamp() * 1000

@@ -1,0 +1,82 @@
+"""Measuring a version for its gates, as a child process runs it.
+
+Each measurement is stored as it is made, so that one that is repeated after a kill goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlmodel import Session
+
+from pilothouse.jobs import Progress
+from pilothouse.kit.errors import Cancelled, PilothouseError
+from pilothouse.registry import measurements, promotion
+from pilothouse.registry.evidence import MeasurementFact
+from pilothouse.registry.gates import Need
+from pilothouse.registry.info import VersionInfo
+from pilothouse.registry.tables import GATED
+from pilothouse.storage import Store
+
+KIND = "measure_version"
+
+
+def unmeasured(session: Session, version: VersionInfo, stage: str = "") -> tuple[Need, ...]:
+    """What the gates before a stage, or before every stage, need of a version and do not have."""
+    result: dict[str, Need] = {}
+    for name in (stage,) if stage else GATED:
+        lacks = promotion.missing_measurements(session, version.model, version.version, name)
+        result |= {repr(need): need for need in lacks}
+    return tuple(result.values())
+
+
+def measure_version(
+    store: Store,
+    progress: Progress,
+    *,
+    model: str,
+    version: int,
+    needs: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Make the measurements that are missing; the result counts them and names those that failed.
+
+    `needs` are kinds with their parameters. What cannot be measured is stored with its reason.
+    """
+    from pilothouse.pipelines.measured_version import measuring
+    from pilothouse.pipelines.measurements import measurement_kinds
+
+    needed = [Need(need["kind"], dict(need["params"])) for need in needs]
+    failed: dict[str, str] = {}
+    with measuring(store, model, version, lambda *_: None) as subject:
+        with store.read() as session:
+            missing = measurements.missing(session, subject.info, needed)
+        for number, need in enumerate(missing):
+            is_installed = need.kind in measurement_kinds.names()
+            title = measurement_kinds.get(need.kind).title if is_installed else need.kind
+            start, share = number / len(missing), 1 / len(missing)
+            progress(start, f"measuring: {title.lower()}")
+
+            def report(done: float, text: str, start: float = start, share: float = share) -> None:
+                progress(start + share * done, text)
+
+            subject.report = report
+            fact = _measure(subject, need)
+            if fact.message:
+                failed[need.kind] = fact.message
+            with store.write() as session:
+                measurements.record_measurement(session, store, subject.info, fact)
+    return {"measured": len(missing) - len(failed), "failed": failed}
+
+
+def _measure(subject: Any, need: Need) -> MeasurementFact:
+    """The figures, or why there are none; what the program does wrong is an error of the job."""
+    from pilothouse.pipelines.measurements import measurement_kinds
+
+    try:
+        result = measurement_kinds.get(need.kind).measure(subject, need.params)
+    except Cancelled:
+        raise
+    except PilothouseError as refused:
+        return MeasurementFact(need.kind, need.params, {}, message=refused.message.rstrip("."))
+    return MeasurementFact(need.kind, need.params, result.figures, result.rows)
