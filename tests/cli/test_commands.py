@@ -113,6 +113,7 @@ def test_what_writes_takes_an_actor() -> None:
 
 # Commands whose arguments name no object that must exist.
 NAMES_NOTHING = {
+    *("datasets add-sql", "datasets preview-sql"),
     *("completion", "datasets preview", "datasets register", "experiments create"),
     *("experiments describe-metric", "experiments save-view", "policies applicable"),
     *("policies apply", "policies diff", "policies test"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +118,23 @@ def test_an_error_quotes_a_name_as_it_was_typed(call: Call, sales: Path) -> None
     assert refused.code == 2
     assert "'my Sales'" in refused.err
     assert "my_Sales" in refused.err
+
+
+def test_a_table_of_a_database_is_registered_and_refreshed(
+    call: Call, workspace: Workspace, tmp_path: Path
+) -> None:
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("create table towns as select 1 as size, 'Bonn' as town")
+        database.commit()
+    url = f"sqlite:///{file}"
+    assert "Bonn" in call("datasets", "preview-sql", url, "--table", "towns").out
+    added = call("datasets", "add-sql", "towns", url, "--table", "towns", "--json")
+    assert json.loads(added.out)["ref"] == "towns@1", added.err
+    assert call("datasets", "add-sql", "towns", url, "--query", "drop table towns").code == 2
+    assert call("datasets", "refresh", "towns").out == "towns@1: unchanged\n"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("update towns set town = 'Cork'")
+        database.commit()
+    check = json.loads(call("datasets", "refresh", "towns", "--check", "--json").out)
+    assert not check["unchanged"]

@@ -47,6 +47,10 @@ def test_an_authors_model_is_served_as_it_is_and_gets_worse_with_other_customers
         assert result["by_week"][str(week)] == pytest.approx(expected, abs=1e-4)
     check_groups(workspace, result, model, leaves)
     check_monitoring(workspace, result)
+    card = workspace.registry.card(NAME, 1)
+    assert card.sheet.filled >= 15
+    assert {entry.asked_of for entry in card.sheet.missing} == {"people"}
+    assert set(result["card_asks_people_for"]) == set(card.missing)
     workspace.store.engine.dispose()
 
 

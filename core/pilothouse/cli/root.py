@@ -17,7 +17,7 @@ COMMANDS = {
     "demo": ("pilothouse.cli.demo", "demo", "Run the end-to-end demo on real data."),
     "doctor": ("pilothouse.cli.doctor", "doctor", "Check everything that a workspace holds."),
     "import": ("pilothouse.cli.imports", "imports", "Import experiments and runs from MLflow."),
-    "datasets": ("pilothouse.cli.datasheets", "datasets", "Dataset versions and contracts."),
+    "datasets": ("pilothouse.cli.sql_datasets", "datasets", "Dataset versions and contracts."),
     "experiments": ("pilothouse.cli.experiments", "experiments", "Experiments and their metrics."),
     "runs": ("pilothouse.cli.runs", "runs", "Runs of experiments, and their comparison."),
     "train": ("pilothouse.cli.training", "train", "Train a model on a dataset version."),

@@ -17,6 +17,7 @@ from pilothouse.data.info import DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
 from pilothouse.data.reading_options import AUTOMATIC, ReadOptions
 from pilothouse.data.schema import Type
+from pilothouse.data.sql.sql_api import SqlCommands
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.kit import names
 from pilothouse.kit.errors import NotFound, Unavailable
@@ -54,7 +55,7 @@ DERIVED = {"status": "archived_at"}  # a column of the listing that is made from
 UNCHANGED: Any = object()
 
 
-class Data(ContractCommands, DatasheetCommands):
+class Data(ContractCommands, DatasheetCommands, SqlCommands):
     """The datasets of a workspace.
 
     `uses` looks up what uses a version in every room; without it no version can be deleted.
@@ -175,6 +176,18 @@ class Data(ContractCommands, DatasheetCommands):
         args["about"] = about
         with self._store.write() as session:
             return submit(session, self._store, "register_dataset", args, title=f"Register {name}")
+
+    def _register_frame(
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        about: Mapping[str, Any],
+        progress: Callable[[float, str], None] | None,
+    ) -> DatasetVersionInfo:
+        return self.register(name, frame, progress=progress, **about)
+
+    def _canonical(self, name: str, frame: pd.DataFrame) -> pa.Table:
+        return self._read(name, frame, "", {}, None, None).table
 
     def _read(
         self,

@@ -6,6 +6,7 @@ from typing import Any
 
 from pilothouse.data.api import Data
 from pilothouse.data.reading_options import ReadOptions
+from pilothouse.data.sql.sql_connection import SqlQuery
 from pilothouse.data.uploads import remove_upload
 from pilothouse.jobs import Progress
 from pilothouse.storage import Store
@@ -32,3 +33,33 @@ def register_job(
     )
     remove_upload(store, path)
     return {"dataset": version.ref, "rows": version.rows, "existed": version.existed}
+
+
+def register_sql_job(
+    store: Store, progress: Progress, *, dataset: str, query: dict[str, Any], about: dict[str, Any]
+) -> dict[str, Any]:
+    """Register the rows of a table or query and name the version that they are."""
+    chosen = SqlQuery(**query)
+    version = Data(store).register_sql(
+        dataset,
+        chosen.url,
+        query=chosen.statement,
+        secret=chosen.secret,
+        max_rows=chosen.max_rows,
+        max_seconds=chosen.max_seconds,
+        progress=progress,
+        **about,
+    )
+    return {"dataset": version.ref, "rows": version.rows, "existed": version.existed}
+
+
+def refresh_job(
+    store: Store, progress: Progress, *, dataset: str, on_breach: str
+) -> dict[str, Any]:
+    """Refresh a dataset; the version, and how it differs from the one before it."""
+    data = Data(store)
+    before = data.version(dataset).ref
+    version = data.refresh(dataset, on_breach=on_breach, progress=progress)
+    diff = "" if version.existed else data.diff(before, version.ref).message
+    about = {"rows": version.rows, "existed": version.existed, "before": before}
+    return {"dataset": version.ref, **about, "diff": diff, "breach": version.breach}

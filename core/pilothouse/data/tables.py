@@ -87,3 +87,23 @@ class DatasheetRevision(Table, table=True):
     reason: str = ""
     written_at: datetime = Field(sa_type=Utc)
     written_by: str
+
+
+class SqlSource(Table, table=True):
+    """The table or query of a database that a dataset is refreshed from. It holds no password.
+
+    `secret` names where the password is read: `env:NAME` or `file:PATH`; empty for none.
+    """
+
+    __tablename__ = "data_sql_source"
+    seal: ClassVar[Seal | None] = Seal()
+
+    dataset: str = Field(primary_key=True, foreign_key="data_dataset.name")
+    url: str
+    statement: str
+    secret: str = ""
+    max_rows: int
+    max_seconds: float
+    about: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    changed_at: datetime = Field(sa_type=Utc)
+    changed_by: str

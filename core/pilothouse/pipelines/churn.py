@@ -60,9 +60,10 @@ def register(store: Store, progress: Progress) -> dict[str, Any]:
     refs: list[str] = []
     for name, of_list in chosen:
         progress(0.5 * len(refs), f"registering {name}")
-        version = Data(store).register(
+        version = Data(store).register_sql(
             name,
-            churn_database.read(store, of_list).drop(columns=CUSTOMER),
+            churn_database.url(store),
+            query=churn_database.query(store, of_list),
             origin=f"query of the list {of_list!r} in {churn_database.path(store).name}; {ORIGIN}",
             licence=LICENCE,
             tags={"demo": "churn", "sensitive": ", ".join(SENSITIVE)},
@@ -160,7 +161,10 @@ def summary(store: Store, progress: Progress) -> dict[str, Any]:
     windows = monitoring.windows(NAME).sort_values("start")
     alerts = monitoring.alerts(deployment=NAME)
     deployments = Deployments(store)
+    card = registry.card(NAME, champion.version) if champion else None
     return {
+        "card": f"{card.sheet.filled} of {card.sheet.total} parts" if card else None,
+        "card_asks_people_for": list(card.missing) if card else [],
         "versions": len(registry.versions(NAME)),
         "champion": champion.ref if champion else None,
         "deployment": NAME,

@@ -52,6 +52,22 @@ def write(store: Store) -> dict[str, int]:
     return {str(name): int(count) for name, count in lists["name"].value_counts().items()}
 
 
+def url(store: Store) -> str:
+    """Its URL, as SQLAlchemy writes it."""
+    return f"sqlite:///{path(store)}"
+
+
+def query(store: Store, name: str) -> str:
+    """A query of the customers of a list, without their number."""
+    with closing(sqlite3.connect(f"{path(store).as_uri()}?mode=ro", uri=True)) as database:
+        names = [row[1] for row in database.execute("pragma table_info(customers)")]
+    columns = ", ".join(f'customers."{column}"' for column in names if column != "customer")
+    return (
+        f"select {columns} from customers join lists on lists.customer = customers.customer "
+        f"where lists.name = '{name}' order by customers.customer"
+    )
+
+
 def read(store: Store, name: str) -> pd.DataFrame:
     """The customers of a list, by their number."""
     import pandas as pd

@@ -20,6 +20,7 @@ TABLE_NOUNS = {
     "data_dataset": "dataset",
     "data_dataset_version": "dataset version",
     "data_datasheet_revision": "datasheet revision",
+    "data_sql_source": "SQL source of",
     "deployments_deployment": "deployment",
     "deployments_revision": "revision",
     "experiments_hold": "hold on",

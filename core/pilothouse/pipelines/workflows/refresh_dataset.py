@@ -1,0 +1,35 @@
+"""Read the rows of a dataset from its database again, as its next version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pilothouse.data.registration_job import refresh_job
+from pilothouse.jobs import JobContext, workflows
+from pilothouse.kit.parameters import Parameter
+
+
+@workflows.register("refresh_dataset")
+class RefreshDatasetWorkflow:
+    """A refresh, asked for or by a clock."""
+
+    title = "Dataset refresh"
+    description = (
+        "Reads the table or query that a dataset was registered from; new rows that keep the "
+        "contract become its next version, and its differences are the result."
+    )
+    parameters = (
+        Parameter("name", "text", required=True, help="The dataset's name."),
+        Parameter(
+            "on_breach",
+            "choice",
+            "refuse",
+            choices=("refuse", "accept"),
+            help="What becomes of rows that break the contract.",
+        ),
+    )
+
+    @staticmethod
+    def run(job: JobContext, name: str, on_breach: str = "refuse") -> dict[str, Any]:
+        """One step; rows that did not change are the newest version still."""
+        return job.compute("read and compare", refresh_job, dataset=name, on_breach=on_breach)
