@@ -59,3 +59,11 @@ def test_it_is_listed_under_what_needs_a_person(visit, contradicted: str):
     page = visit("attention")
     assert not page.exception
     assert list(page.dataframe[0].value["title"]) == ["shop 2 is not what was promised"]
+
+
+def test_a_dialog_says_what_the_command_touches(visit, contradicted: str):
+    page = visit("version", ref="shop@2")
+    page.button(key="version_archive").click().run()
+    assert not page.exception
+    assert "It touches:" in shown(page)
+    assert "alias champion" in shown(page)

@@ -121,7 +121,7 @@ NAMES_NOTHING = {
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
     *("people add", "people choose"),
 }
-VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1"}
+VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],

@@ -43,6 +43,7 @@ from pilothouse_app.features.deployments.traffic import (
 from pilothouse_app.features.deployments.try_it import try_it
 from pilothouse_app.features.pipelines.retraining import retraining_view
 from pilothouse_app.features.pipelines.start import retrain_button
+from pilothouse_app.features.registry.affected import roll_back_text
 
 if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
@@ -185,7 +186,7 @@ def _commands(deployment: DeploymentInfo) -> None:
             f"Roll back to version {deployment.previous_version}",
             f"New requests to **{name}** go to version {deployment.previous_version} again "
             f"instead of version {deployment.version}. The rollback is immediate when its "
-            "process is still warm, and no request fails.",
+            "process is still warm, and no request fails." + roll_back_text(name),
             verb="Roll back",
             command=lambda reason: deployments.roll_back(name, reason),
             done=f"{name} is rolled back to version {deployment.previous_version}",

@@ -40,6 +40,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_value,
 )
 from pilothouse_app.features.governance.outcomes import outcome_line
+from pilothouse_app.features.registry.affected import affected_text
 from pilothouse_app.features.registry.card import card_view
 from pilothouse_app.features.registry.code_review import code_badge, code_section
 from pilothouse_app.features.registry.describe import describe_button
@@ -154,7 +155,8 @@ def _confirm_archive(version: VersionInfo) -> None:
     confirm(
         "Archive this version",
         f"**{version.model} {version.version}** is taken out of use.{champion} "
-        "Deployments that serve it keep running. It can be promoted again.",
+        "Deployments that serve it keep running. It can be promoted again."
+        + affected_text(version.model, version.version, "archive"),
         verb="Archive",
         command=lambda reason: workspace().registry.archive(version.model, version.version, reason),
         done=f"{version.model} {version.version} is archived",

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.options import FILE, INSTANT, JSON_VALUE
+from pilothouse.cli.governance import affected_output
+from pilothouse.cli.options import FILE, INSTANT, JSON_VALUE, dry_run_option
 from pilothouse.cli.output import Output, text_of
 from pilothouse.deployments.api import Deployments
+from pilothouse.governance.api import Governance
 from pilothouse.kit.errors import Invalid
 
 if TYPE_CHECKING:
@@ -152,7 +154,7 @@ def _switch_version(ws: Workspace, name: str, version: int, wait: bool, reason: 
 
 @verb(
     deployments,
-    Deployments.roll_back,
+    *(Deployments.roll_back, Governance.affected_by_roll_back),
     name="rollback",
     writes=True,
     reason=True,
@@ -160,7 +162,10 @@ def _switch_version(ws: Workspace, name: str, version: int, wait: bool, reason: 
 )
 @name_argument
 @click.option("--wait", is_flag=True, help="Until it answers; see wait-until-ready.")
-def _rollback(ws: Workspace, name: str, wait: bool, reason: str) -> Output:
+@dry_run_option
+def _rollback(ws: Workspace, name: str, wait: bool, dry_run: bool, reason: str) -> Output:
+    if dry_run:
+        return affected_output(ws.governance.affected_by_roll_back(name))
     info = ws.deployments.roll_back(name, reason)
     return _state(ws.deployments.wait_until_ready(name) if wait else info)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,14 @@ import click
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.options import INSTANT
 from pilothouse.cli.output import Output, text_of
+from pilothouse.governance.affected import ACTIONS
 from pilothouse.governance.api import Governance
 from pilothouse.governance.event_sources import KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pilothouse.governance.affected import AffectedObject
     from pilothouse.governance.production import ProductionVersion
     from pilothouse.workspace import Workspace
 
@@ -139,3 +142,22 @@ def _outcomes(ws: Workspace, model: str | None) -> pd.DataFrame:
 def _keep(ws: Workspace, promotion: str, reason: str) -> Output:
     outcome = ws.governance.keep(promotion, reason)
     return Output(outcome, f"{outcome.ref} stays in production")
+
+
+@verb(
+    governance,
+    Governance.affected,
+    example="pilothouse governance affected churn 3 archive",
+)
+@click.argument("model")
+@click.argument("version", type=int)
+@click.argument("action", type=click.Choice(ACTIONS))
+@click.option("--stage", default="production", show_default=True, help="To promote to.")
+def _affected(ws: Workspace, model: str, version: int, action: str, stage: str) -> Output:
+    return affected_output(ws.governance.affected(model, version, action, stage))
+
+
+def affected_output(objects: Sequence[AffectedObject]) -> Output:
+    """What a command with --dry-run prints: what it would touch."""
+    lines = [f"{item.title}: {item.effect}" for item in objects]
+    return Output(objects, "\n".join(lines) or "It touches nothing else.")

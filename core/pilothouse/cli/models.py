@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Group, verb
+from pilothouse.cli.governance import affected_output
 from pilothouse.cli.jobs import wait_for
-from pilothouse.cli.options import FILE, INSTANT, PAIR
+from pilothouse.cli.options import FILE, INSTANT, PAIR, dry_run_option
 from pilothouse.cli.output import Output, text_of
 from pilothouse.deployments.api import Deployments
 from pilothouse.kit.errors import Invalid
@@ -306,19 +307,17 @@ def _revoke_code(ws: Workspace, model: str, version: int, reason: str) -> Output
 @version_argument
 @stage_argument
 @evidence_option
+@dry_run_option
 @click.option("--wait", is_flag=True, help="First measure what the gates need, with a worker.")
 def _promote(
-    ws: Workspace,
-    model: str,
-    version: int,
-    stage: str,
-    evidence: Path | None,
-    wait: bool,
-    reason: str,
+    ws: Workspace, model: str, version: int, stage: str, wait: bool, dry_run: bool, **options: Any
 ) -> Output:
     """The gates before the STAGE decide; ends with 3 when one refuses."""
+    if dry_run:
+        return affected_output(ws.governance.affected(model, version, "promote", stage))
     if wait and (job := ws.pipelines.measure(model, version, stage)):
         wait_for(ws, job)
+    evidence, reason = options["evidence"], options["reason"]
     info = ws.registry.promote(model, version, stage, reason, _evidence(evidence))
     return Output(info, f"{info.ref} is in {info.stage}")
 
@@ -529,6 +528,9 @@ def _alias(ws: Workspace, model: str, alias: str, version: int | None, reason: s
 )
 @model_argument
 @version_argument
-def _archive(ws: Workspace, model: str, version: int, reason: str) -> Output:
+@dry_run_option
+def _archive(ws: Workspace, model: str, version: int, dry_run: bool, reason: str) -> Output:
+    if dry_run:
+        return affected_output(ws.governance.affected(model, version, "archive"))
     ws.registry.archive(model, version, reason)
     return Output({"model": model, "version": version}, f"{model}@{version} is archived")

@@ -36,6 +36,7 @@ actor_option = click.option(
     help="Who does it, as shown in the activity log  [default: PILOTHOUSE_ACTOR, or the person "
     "chosen with `pilothouse people choose`].",
 )
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what it would touch.")
 reason_option = click.option("--reason", default="", help="Why, as shown in the activity log.")
 
 

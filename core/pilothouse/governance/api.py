@@ -7,7 +7,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pilothouse.governance import outcomes, production, timeline
+from pilothouse.governance import affected, outcomes, production, timeline
+from pilothouse.governance.affected import AffectedObject
 from pilothouse.governance.event_sources import TimelineEvent
 from pilothouse.governance.outcomes import PromotionOutcome
 from pilothouse.governance.production import ProductionVersion
@@ -127,6 +128,22 @@ class Governance(Service):
             outcomes.keep(session, self._store, promotion, reason)
             session.flush()
             return outcomes.outcome_of(session, promotion)
+
+    def affected(
+        self, model: str, version: int, action: str, stage: str = "production"
+    ) -> list[AffectedObject]:
+        """What a command on a version would touch: deployments, aliases, monitors, schedules.
+
+        `action` is archive, delete or promote. Also retrainings and promotions that wait. Raises
+        NotFound, Invalid for another action.
+        """
+        with self._store.read() as session:
+            return affected.affected_by(session, model, version, action, stage)
+
+    def affected_by_roll_back(self, deployment: str) -> list[AffectedObject]:
+        """What rolling back a deployment would touch; nothing where it cannot. Raises NotFound."""
+        with self._store.read() as session:
+            return affected.affected_by_roll_back(session, deployment)
 
 
 def _row(version: ProductionVersion) -> tuple[object, ...]:

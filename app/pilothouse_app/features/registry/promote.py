@@ -16,6 +16,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.person import signature
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.registry.affected import affected_text
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
 from pilothouse_app.features.registry.measure import measure_line, start_measuring
 from pilothouse_app.features.registry.votes import vote_consequence
@@ -70,7 +71,10 @@ def promote(model: str, version: int) -> None:
     )
     decision = ws.registry.assess(model, version, str(stage))
 
-    st.markdown(consequence(model_version, str(stage)))
+    st.markdown(
+        consequence(model_version, str(stage))
+        + affected_text(model, version, "promote", str(stage))
+    )
     st.markdown(f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)}]")
     verdict_table(decision.verdicts)
     measure_line(model_version, str(stage), key=f"promote_measure_{stage}", is_live=False)
@@ -191,6 +195,7 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
     ):
         version = ws.registry.version(promotion.model, promotion.version)
         moves = f"{consequence(version, promotion.stage)} The gates are evaluated again now."
+        moves += affected_text(promotion.model, promotion.version, "promote", promotion.stage)
         waits = vote_consequence(promotion)
         confirm(
             f"Accept: {what} to {promotion.stage}",
