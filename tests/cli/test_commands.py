@@ -65,6 +65,7 @@ NOT_COMMANDS = {
     Jobs.submit: "of arguments that only the rooms know; their commands ask for their jobs",
     Data.submit: "`datasets register` registers in its own process",
     Recipes.entry_points: "for the form: `recipes add` names those there are when it is refused",
+    Monitoring.import_evidently_file: "of an upload: `evidently import` takes a path",
     Recipes.register_files: "of files in memory, such as an upload: `recipes add` takes a folder",
     Registry.register_import: "the importer's: `import mlflow` calls it",
     Pipelines.reason_not_retrained: "for the form: the job of `pipelines retrain` ends with it",

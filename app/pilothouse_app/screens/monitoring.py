@@ -25,6 +25,7 @@ from pilothouse_app.features.monitoring.alerts import inbox
 from pilothouse_app.features.monitoring.clocks import trend_of
 from pilothouse_app.features.monitoring.custom import checks_view
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
+from pilothouse_app.features.monitoring.evidently import evidently_view
 from pilothouse_app.features.monitoring.groups import groups_over_time
 from pilothouse_app.features.monitoring.metrics import monitored_metrics
 from pilothouse_app.features.monitoring.notifications import notifications_view
@@ -51,10 +52,10 @@ SCREEN = Screen(
 )
 VIEWS = (
     *("overview", "drift", "segments", "windows", "alerts"),
-    *("notifications", "rules", "checks", "settings"),
+    *("notifications", "rules", "checks", "evidently", "settings"),
 )
 PAGE, PAGER = 100, "monitoring_page"
-KINDS = ("evaluate_windows", "retrain", "drift_report")
+KINDS = ("evaluate_windows", "retrain", "drift_report", "export_evidently")
 
 
 def render() -> None:
@@ -93,6 +94,8 @@ def render() -> None:
         rules_view(name)
     elif view == "checks":
         checks_view(name)
+    elif view == "evidently":
+        evidently_view(name, newest)
     elif view == "settings":
         settings_view(name)
         try_on_history(name)

@@ -11,6 +11,7 @@ import click
 
 from pilothouse.cli.command import Group, options_of, verb
 from pilothouse.cli.custom_checks import checks
+from pilothouse.cli.evidently import evidently
 from pilothouse.cli.explanations import explanation_output
 from pilothouse.cli.options import INSTANT, JSON_VALUE, NAMES, NEW_FILE, PAIR
 from pilothouse.cli.output import Output, text_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 monitors = Group("monitors", help="Windows of predictions: drift, performance and reports.")
 monitors.add_command(checks)
+monitors.add_command(evidently)
 deployment_argument = click.argument("deployment")
 window_argument = click.argument("window")
 newest_option = click.option(

@@ -26,12 +26,12 @@ from pilothouse.monitoring import (
 from pilothouse.monitoring.alert_rules import AlertRuleSpec, RuleInfo
 from pilothouse.monitoring.custom_checks import registry
 from pilothouse.monitoring.custom_checks.spec import CustomCheckInfo, CustomCheckSpec
+from pilothouse.monitoring.evidently_workspace.workspaces import EvidentlyWorkspaces
 from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.notifications import outbox
 from pilothouse.monitoring.window_selection import ALL, WindowSelection
 from pilothouse.monitoring.windows import Span
-from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,7 @@ class AlertInfo:
     rule_id: str
 
 
-class Monitoring(Service):
+class Monitoring(EvidentlyWorkspaces):
     """Windows, drift, performance, alerts."""
 
     def monitor(self, deployment: str, **settings: Any) -> MonitorInfo:

@@ -340,6 +340,49 @@ class DriftReport(Table, table=True):
     made_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
+class EvidentlyExport(Table, table=True):
+    """Windows as an Evidently workspace; without a digest its job says how it goes."""
+
+    __tablename__ = "monitoring_window_export"
+
+    id: str = Field(primary_key=True)
+    deployment: str = Field(foreign_key="deployments_deployment.name", index=True)
+    start: datetime = Field(sa_type=Utc)
+    end: datetime = Field(sa_type=Utc)
+    windows: int
+    job_id: str
+    digest: str | None = Field(default=None, sa_column_kwargs=OF_ARTIFACT)
+    bytes: int = 0
+    requested_by: str
+    created_at: datetime = Field(sa_type=Utc)
+    made_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class EvidentlySnapshot(Table, table=True):
+    """A snapshot that Evidently made; `content` is the digest of its file.
+
+    `figures` has each number as `snapshot_reading.EvidentlyFigure` has it, `details` the metadata.
+    """
+
+    __tablename__ = "monitoring_evidently_run"
+    __table_args__ = (
+        UniqueConstraint("deployment", "content"),
+        Index(None, "deployment", "at"),
+    )
+
+    id: str = Field(primary_key=True)
+    deployment: str = Field(foreign_key="deployments_deployment.name")
+    project: str
+    name: str
+    at: datetime = Field(sa_type=Utc)
+    tags: list[str] = Field(sa_type=Json)
+    details: dict[str, str] = Field(sa_type=Json)
+    figures: list[dict[str, Any]] = Field(sa_type=Json)
+    content: str
+    imported_at: datetime = Field(sa_type=Utc)
+    imported_by: str
+
+
 class Channel(Table, table=True):
     """Where notifications go; `address` says where its secret URL is, and is never that URL."""
 
