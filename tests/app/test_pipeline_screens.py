@@ -14,6 +14,7 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse.pipelines.workflows.run_pipeline import RunPipelineWorkflow
 from pilothouse.workspace import Workspace
 from pilothouse_app.charts.step_graph import GraphStep, positions, step_graph
+from pilothouse_app.features.pipelines.pipeline_run import differing_parameters
 
 Visit = Callable[..., AppTest]
 FILE = """
@@ -155,6 +156,48 @@ def test_a_failed_run_shows_its_step_and_a_fork_begins_there(
     assert not page.exception
 
 
+def fork_form() -> None:
+    import streamlit as st
+
+    from pilothouse_app.components.workspace import workspace
+    from pilothouse_app.features.pipelines.pipeline_run import fork_dialog
+
+    fork_dialog(workspace().pipelines.run_details(st.session_state["run"]), "second")
+
+
+def test_a_fork_is_of_the_version_that_is_chosen(
+    visit: Visit, weekly: Workspace, tmp_path: Path
+) -> None:
+    run = weekly.pipelines.run("weekly", {"sign": str(tmp_path / "sign")})
+    do(weekly, run)
+    weekly.pipelines.register_text(FILE.replace("test -e", "echo"))
+    weekly.pipelines.register_text(FILE.replace("first speaks", "other").replace("-e", "-n"))
+    weekly.pipelines.register_text(FILE.replace("second", "another"))
+    page = AppTest.from_function(fork_form, default_timeout=30)
+    page.session_state["run"] = run
+    page.run()
+    box = page.selectbox(key="pipeline_fork_version")
+    assert list(box.options) == ["4 (newest)", "3", "2", "1 (of this run)"]
+    box.set_value(4).run()
+    assert page.button(key="pipeline_fork_it_go").disabled  # it has no such step
+    page.selectbox(key="pipeline_fork_version").set_value(3).run()
+    page.button(key="pipeline_fork_it_go").click().run()
+    assert "second needs first" in page.error[0].value  # which is written otherwise there
+    page.selectbox(key="pipeline_fork_version").set_value(2).run()
+    page.button(key="pipeline_fork_it_go").click().run()
+    assert not page.exception
+    newest = weekly.pipelines.runs("weekly").iloc[0]
+    assert (newest["version"], newest["forked_from"]) == (2, run)
+
+
+def test_the_list_of_runs_has_what_differs_between_them() -> None:
+    alike = {"dataset": "churn", "trials": 20}
+    assert differing_parameters([alike]) == ["dataset churn, trials 20"]
+    assert differing_parameters([alike, alike]) == ["", ""]
+    other, less = {"dataset": "churn", "trials": 30}, {"dataset": "churn"}
+    assert differing_parameters([alike, other, less]) == ["trials 20", "trials 30", ""]
+
+
 def test_a_schedule_and_a_backfill_are_asked_for_with_parameters(
     visit: Visit, weekly: Workspace
 ) -> None:
@@ -197,3 +240,5 @@ def test_the_graph_has_a_column_for_each_longest_way() -> None:
     assert len(drawn.layout.annotations) == 3
     assert [shape.type for shape in drawn.layout.shapes] == ["line"] * 3 + ["rect"] * 8
     assert "&lt;b&gt;" in drawn.data[0].text[0]
+    # A click anywhere near a name chooses its step, and changes nothing else in the graph.
+    assert (drawn.data[0].mode, drawn.layout.clickmode) == ("markers+text", "event+select")

@@ -65,7 +65,10 @@ def step_graph(
     chart.add_scatter(
         x=[where[step.name][0] for step in steps],
         y=[where[step.name][1] for step in steps],
-        mode="text",
+        mode="markers+text",  # a text alone is hard to hit with a click
+        marker={"symbol": "square", "size": 44, "opacity": 0},
+        selected={"marker": {"opacity": 0}, "textfont": {"color": colours.text}},
+        unselected={"marker": {"opacity": 0}, "textfont": {"color": colours.text}},
         text=[f"{literal(s.name, MAX_NAME)}<br>{literal(s.note, MAX_NAME)}" for s in steps],
         customdata=[[literal(step.name), literal(step.note)] for step in steps],
         textfont={"color": colours.text, "size": 12},
@@ -75,6 +78,7 @@ def step_graph(
     rows = max(abs(y) for _, y in where.values())
     chart.update_xaxes(visible=False, range=[-0.5, columns + 0.5], fixedrange=True)
     chart.update_yaxes(visible=False, range=[-rows - 0.5, rows + 0.5], fixedrange=True)
+    chart.update_layout(clickmode="event+select", dragmode=False, hoverdistance=60)
     return chart
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from pilothouse.pipelines.definitions.definition_info import PENDING
 from pilothouse_app.charts.step_graph import GraphStep, graph_height, step_graph
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.confirm import confirm
+from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import choose_one, switch
@@ -38,6 +39,9 @@ from pilothouse_app.features.pipelines.pipeline_forms import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
     from pilothouse.jobs.api import JobInfo
     from pilothouse.pipelines.definitions.definition import Definition
     from pilothouse.pipelines.definitions.definition_info import (
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
 RUN_PARAMETER = "run"
 MAX_RUNS, MAX_ROWS, MAX_SWITCHED = 100, 12, 8
 DETAILS = ("log", "inputs", "outputs")
+STEP = "pipeline_step"  # in the session: the step whose log, inputs and outputs are shown
 
 
 def pipeline_commands(pipeline: PipelineInfo) -> None:
@@ -115,21 +120,39 @@ def _runs(name: str, chosen: str) -> bool:
     if frame.empty:
         empty("Not run yet", "A run does the steps one after another.", key="no_pipeline_runs")
         return False
+    newest = frame["created_at"].iloc[0]
     rows = frame.assign(
         id=frame["run"],
-        label=[f"{'▸ ' if run == chosen else ''}{when(at)}" for run, at in
+        label=[f"{'▸ ' if run == chosen else ''}{_run_title(at, newest)}" for run, at in
                zip(frame["run"], frame["created_at"], strict=True)],
-        about=[", ".join(f"{key} {value}" for key, value in values.items())
-               for values in frame["parameters"]],
+        about=differing_parameters(list(frame["parameters"])),
     )  # fmt: skip
     looks = {
-        "label": button_column("Run", _press, width=178, pinned=True, alignment="left"),
+        "label": button_column("Run", _press, width=126, pinned=True, alignment="left"),
         "status": status_column(width=92),
-        "about": text_column("Parameters"),
+        "about": text_column("Differs in", help="Parameters that differ between these runs"),
     }
     height = limited_height(len(frame), MAX_ROWS)
     table(rows, looks, key="pipeline_runs", alt="Runs of the pipeline", height=height)
     return any(status in ("queued", "running") for status in frame["status"])
+
+
+def _run_title(at: datetime, newest: datetime) -> str:
+    """When a run was asked for, in a narrow column: the year only where it is not the newest's."""
+    return at.strftime("%-d %b, %H:%M" if at.year == newest.year else "%-d %b %Y")
+
+
+def differing_parameters(values: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The parameters of each run that not all of the runs have alike; all of them for one run."""
+    names = dict.fromkeys(name for parameters in values for name in parameters)
+    differing = [
+        name for name in names if len(values) == 1 or any(v.get(name) != values[0].get(name)
+                                                          for v in values)
+    ]  # fmt: skip
+    return [
+        ", ".join(f"{name} {parameters[name]}" for name in differing if name in parameters)
+        for parameters in values
+    ]
 
 
 def _press(run: str) -> None:
@@ -161,9 +184,9 @@ def _steps(definition: Definition, details: PipelineRunInfo | None) -> None:
 
 def _choice(names: list[str], default: str) -> str:
     if len(names) <= MAX_SWITCHED:
-        chosen = switch("pipeline_step", names, "Step", default=default)
+        chosen = switch(STEP, names, "Step", default=default)
     else:
-        chosen = choose_one("pipeline_step", names, "Step", default=default)
+        chosen = choose_one(STEP, names, "Step", default=default)
     return chosen if chosen in names else default
 
 
@@ -194,6 +217,16 @@ def _run_header(details: PipelineRunInfo) -> None:
         if details.key:
             st.markdown(f":gray[led by another program as {literal(details.key)}]")
         _retry_button(details)
+    if details.parameters:
+        values = " · ".join(
+            f"{name} **{value}**"
+            for name, value in ((literal(n), literal(v)) for n, v in _texts(details.parameters))
+        )
+        st.markdown(f":small[{values}]")
+
+
+def _texts(parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, value in parameters.items()]
 
 
 def _retry_button(details: PipelineRunInfo) -> None:
@@ -223,24 +256,43 @@ def _fork_button(details: PipelineRunInfo, step: str) -> None:
     if step not in details.forkable or not is_over or not _is_registered(details.definition.name):
         return
     if st.button(f"Fork from {step}", icon=":material/fork_right:", key="pipeline_fork"):
-        redone = [
-            step,
-            *(s.name for s in details.steps if s.name in details.definition.after(step)),
-        ]
-        confirm(
-            f"Fork from {step}",
-            f"A new run with the same parameters does {literal(', '.join(redone))}, and takes the "
-            "results of the other steps that succeeded.",
-            verb="Fork",
-            command=lambda _reason: _fork(details, step),
-            done="",
-            needs_reason=False,
-            icon=":material/fork_right:",
+        fork_dialog(details, step)
+
+
+@st.dialog("Fork this run", icon=":material/fork_right:")
+def fork_dialog(details: PipelineRunInfo, step: str) -> None:
+    """Which version the fork is of, and what it does; errors are shown in it."""
+    ws, pipeline = workspace(), details.definition.name
+    versions = range(ws.pipelines.pipeline(pipeline).newest, 0, -1)
+    version = st.selectbox(
+        "Version",
+        versions,
+        versions.index(details.version),
+        format_func=lambda number: _version_title(number, details.version, versions[0]),
+        key="pipeline_fork_version",
+        help="In another version, what comes before the step must be written the same",
+    )
+    definition = ws.pipelines.pipeline(pipeline, version).definition
+    names = [item.name for item in definition.steps]
+    missing = "" if step in names else f"Version {version} has no step {step}"
+    if not missing:
+        redone = [name for name in names if name == step or name in definition.after(step)]
+        st.markdown(
+            f"A new run with the same parameters does **{literal(', '.join(redone))}**, and takes "
+            "the results of the other steps that succeeded and are written the same."
         )
+    if dialog_buttons("Fork", "pipeline_fork_it", missing=missing):
+        run_or_show_error(lambda: _fork(details, step, version))
 
 
-def _fork(details: PipelineRunInfo, step: str) -> None:
-    run = workspace().pipelines.fork(details.id, step)
+def _version_title(version: int, own: int, newest: int) -> str:
+    notes = [note for note, holds in (("of this run", version == own),
+                                      ("newest", version == newest)) if holds]  # fmt: skip
+    return f"{version} ({', '.join(notes)})" if notes else str(version)
+
+
+def _fork(details: PipelineRunInfo, step: str, version: int) -> None:
+    run = workspace().pipelines.fork(details.id, step, version)
     toast_next(f"A run begins at {step}")
     go(screen("pipeline", name=details.definition.name, run=run))
 
@@ -248,6 +300,9 @@ def _fork(details: PipelineRunInfo, step: str) -> None:
 def _moving(run: str, step: str, view: str) -> str:
     """The part that moves: the graph, and the chosen step; the status of the run."""
     details = workspace().pipelines.run_details(run)
+    pressed = st.session_state.get(STEP, step)
+    if pressed != step and pressed in {item.name for item in details.steps}:
+        st.rerun()  # a box was clicked, and the switch of the steps stands outside
     _graph(details.definition, details, step)
     chosen = details.step(step)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -299,7 +354,12 @@ def _graph(definition: Definition, details: PipelineRunInfo | None, chosen: str)
         key="pipeline_graph",
         height=graph_height(names, definition.edges),
         alt=f"The steps and what comes after what: {about}",
+        clicked=lambda index: _choose_step(names[index]),
     )
+
+
+def _choose_step(name: str) -> None:
+    st.session_state[STEP] = name
 
 
 def pipeline_run_link(job: JobInfo) -> None:
