@@ -106,6 +106,20 @@ def inject_css() -> None:
     st.html(f"<style>{HEADER_HEIGHT}{ONE_LINE_LISTS}{chosen}{code}{rules}</style>")
 
 
+@contextmanager
+def large_type(key: str) -> Iterator[None]:
+    """Titles, figures and text inside are large enough to be read across a room."""
+    block = f".st-key-large_{key}"
+    rules = (
+        f"{block} h1{{font-size:clamp(2rem,3vw,3.25rem)!important;line-height:1.15}}"
+        f"{block} h4{{font-size:clamp(1.15rem,1.5vw,1.6rem)!important}}"
+        f"{block} [data-testid=stMetricValue]{{font-size:clamp(2rem,3vw,3.25rem)!important}}"
+    )
+    st.html(f"<style>{rules}</style>")
+    with st.container(key=f"large_{key}"):
+        yield
+
+
 def white_background(key: str) -> None:
     """Lay a filled block's frame on white: a page from elsewhere does not know of a dark one."""
     st.html(f"<style>.st-key-fill_{key} iframe{{background:#FFFFFF}}</style>")

@@ -37,6 +37,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "schedule": ("pipelines", "schedule"),
     "retraining": ("deployment", "name"),
     "person": ("people", "person"),
+    "review": ("review", "id"),
 }
 # What else the page of a kind needs in its address.
 EXTRA: Mapping[str, Mapping[str, str]] = {"retraining": {"deployment_view": "retraining"}}
@@ -60,6 +61,7 @@ ICONS: Mapping[str, str] = {
     "schedule": ":material/schedule:",
     "retraining": ":material/model_training:",
     "person": ":material/person:",
+    "review": ":material/groups:",
 }
 
 

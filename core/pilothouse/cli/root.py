@@ -45,6 +45,7 @@ COMMANDS = {
     "jobs": ("pilothouse.cli.jobs", "jobs", "Jobs: durable work of the worker."),
     "schedules": ("pilothouse.cli.schedules", "schedules", "Jobs by a clock."),
     "people": ("pilothouse.cli.people", "people", "People and their rights."),
+    "reviews": ("pilothouse.cli.reviews", "reviews", "Decisions in a meeting, and minutes."),
     "attention": ("pilothouse.cli.attention", "attention", "What needs a person."),
     "activity": ("pilothouse.cli.activity", "activity", "The audit log."),
     "completion": ("pilothouse.cli.completion", "completion", "Completion for a shell."),

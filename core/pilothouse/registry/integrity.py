@@ -91,8 +91,8 @@ def _of_model(table: type[Table], model: str) -> SealedRows:
     keys = key_columns(table)
     if name not in keys:
         return SealedRows(table, columns[name] == model)
-    place = keys.index(name)
-    return SealedRows(table, columns[name] == model, lambda key: bool(key[place] == model))
+    position = keys.index(name)
+    return SealedRows(table, columns[name] == model, lambda key: bool(key[position] == model))
 
 
 def _dataset_digest(session: Session, version: VersionInfo) -> dict[str, str]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pilothouse.pipelines.recipes.recipes import Recipes
     from pilothouse.registry import Registry
     from pilothouse.registry.policies import Policies
+    from pilothouse.reviews import Reviews
     from pilothouse.training import Training
 
 
@@ -158,6 +159,13 @@ class Workspace:
         from pilothouse.attention import Attention
 
         return Attention(self.store)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        """Meetings over what needs a person, and their minutes."""
+        from pilothouse.reviews import Reviews
+
+        return Reviews(self.store)
 
     @cached_property
     def pipelines(self) -> Pipelines:

@@ -12,7 +12,8 @@ import pilothouse.jobs.tables
 import pilothouse.monitoring.tables
 import pilothouse.people.tables
 import pilothouse.pipelines.tables
-import pilothouse.registry.tables  # noqa: F401
+import pilothouse.registry.tables
+import pilothouse.reviews.tables  # noqa: F401
 
 # What people call the rows of a table, where they are named one by one.
 TABLE_NOUNS = {
@@ -59,4 +60,6 @@ TABLE_NOUNS = {
     "registry_vote": "vote",
     "registry_version_origin": "origin of version",
     "registry_version_tag": "tag of version",
+    "reviews_note": "note of a review",
+    "reviews_review": "review",
 }

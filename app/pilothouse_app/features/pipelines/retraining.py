@@ -46,7 +46,7 @@ COLUMNS = {
 def retraining_view(deployment: str) -> None:
     """The policy, the request that waits for an answer, and the decisions."""
     policy = workspace().pipelines.retraining_policy(deployment)
-    _waiting(deployment)
+    retraining_request(deployment)
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
@@ -87,7 +87,7 @@ def _triggers(policy: RetrainingPolicy) -> None:
     st.markdown("\n".join(lines) or ":gray[No trigger is chosen.]")
 
 
-def _waiting(deployment: str) -> None:
+def retraining_request(deployment: str) -> None:
     """The request that waits for an answer, and its buttons."""
     frame = workspace().pipelines.retraining_decisions(deployment)
     requests = frame[frame["outcome"] == ASKED]

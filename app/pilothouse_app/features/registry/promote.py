@@ -11,7 +11,7 @@ from pilothouse.registry.tables import GATED, PRODUCTION
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import reason_input, run_or_show_error
 from pilothouse_app.components.formats import title
-from pilothouse_app.components.links import address, go
+from pilothouse_app.components.links import PageAddress, address, go
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.person import signature
 from pilothouse_app.components.toasts import toast_next
@@ -167,22 +167,36 @@ def current_evaluation(promotion: PromotionInfo) -> GateDecision:
     )
 
 
-def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
-    """Accept and reject, for a promotion that waits."""
+def decide_buttons(
+    promotion: PromotionInfo,
+    *,
+    key: str = "decide",
+    then: PageAddress | None = None,
+    by_keyboard: bool = False,
+) -> None:
+    """Accept and reject, for a promotion that waits.
+
+    `then` is the page to go on to, or its own. `by_keyboard` the keys Y and N open the dialogs.
+    """
     ws = workspace()
     what = f"{promotion.model} {promotion.version}"
     now = current_evaluation(promotion)
     standing = unmet(now.verdicts, ws.registry.overrides(promotion=promotion.id))
-    here = address("promotion", promotion.id)
+    then = then or address("promotion", promotion.id)
 
-    if st.button("Reject", icon=":material/close:", key=f"{key}_reject"):
+    if st.button(
+        "Reject",
+        icon=":material/close:",
+        key=f"{key}_reject",
+        shortcut="N" if by_keyboard else None,
+    ):
         confirm(
             "Reject this promotion",
             f"**{literal(what)}** stays where it is. The evidence and your reason are kept.",
             verb="Reject",
             command=lambda reason: workspace().registry.decide(promotion.id, False, reason),
             done="Your vote is kept",
-            then=here,
+            then=then,
         )
 
     if st.button(
@@ -192,6 +206,7 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
         disabled=bool(standing),
         help=f"{verdict_summary(now.verdicts)}: {now.message}" if standing else None,
         key=f"{key}_accept",
+        shortcut="Y" if by_keyboard else None,
     ):
         version = ws.registry.version(promotion.model, promotion.version)
         moves = f"{consequence(version, promotion.stage)} The gates are evaluated again now."
@@ -204,5 +219,5 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
             command=lambda reason: workspace().registry.decide(promotion.id, True, reason),
             done="Your vote is kept" if waits else f"{what} is in {promotion.stage}",
             type_to_confirm=promotion.model if promotion.stage == PRODUCTION else "",
-            then=here,
+            then=then,
         )

@@ -209,8 +209,8 @@ def promote(call: Call, version: ModelVersion, stage: str) -> None:
     if version.stage == stage:
         return
     request = PromotionRequest(version.model, version.version, stage, REASON, origin="mlflow")
-    found = registry_versions.find(call.session, version.model, version.version)
-    integrity.require_sound(call.store, found)
+    candidate = registry_versions.find(call.session, version.model, version.version)
+    integrity.require_sound(call.store, candidate)
     result = promotion.promote(call.session, call.store, request)
     if result.status == REFUSED:
         raise _refusal(version, stage, result.newest_verdicts)

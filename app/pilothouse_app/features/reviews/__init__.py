@@ -1,0 +1,1 @@
+"""Reviews: starting and ending one, its minutes."""
