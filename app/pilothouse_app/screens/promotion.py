@@ -29,7 +29,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_value,
 )
 from pilothouse_app.features.governance.outcomes import outcome_section
-from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
+from pilothouse_app.features.registry.gates import ORDER, gate_title, verdict_summary, verdict_table
 from pilothouse_app.features.registry.measure import measure_line
 from pilothouse_app.features.registry.overrides import (
     override_button,
@@ -41,7 +41,9 @@ from pilothouse_app.features.registry.votes import votes_section
 
 if TYPE_CHECKING:
     from pilothouse.registry.info import PromotionInfo
+    from pilothouse.registry.policy import GateDecision
 
+SPELLED_OUT = 3  # gates in the way whose words are given in the warning
 SCREEN = Screen(
     title="Promotion",
     path="promotion",
@@ -157,13 +159,26 @@ def _outlook(promotion: PromotionInfo) -> None:
     now = current_evaluation(promotion)
     if unmet(now.verdicts, overrides_of_promotion(promotion.id)):
         st.warning(
-            f"{literal(message_text(now.message))}.",
+            _unmet_text(now),
             title="The gates would not pass now",
             icon=":material/block:",
         )
         return
     version = workspace().registry.version(promotion.model, promotion.version)
     st.info(consequence(version, promotion.stage), title="If you accept", icon=":material/info:")
+
+
+def _unmet_text(decision: GateDecision) -> str:
+    """What stands in the way: the words of a few gates, of more their names by verdict."""
+    unmet = [verdict for verdict in decision.verdicts if not verdict.passed]
+    if len(unmet) <= SPELLED_OUT:
+        return f"{literal(message_text(decision.message))}."
+    parts = []
+    for outcome in ORDER[:-1]:
+        titles = [gate_title(verdict.gate) for verdict in unmet if verdict.outcome == outcome]
+        if titles:
+            parts.append(f"**{outcome.capitalize()}**: {literal(', '.join(titles))}.")
+    return "  \n".join(parts)
 
 
 def _evidence(promotion: PromotionInfo) -> None:
@@ -222,10 +237,10 @@ def _gates(promotion: PromotionInfo) -> None:
     if later is not None:
         same = later == promotion.verdicts
         section(when_said, verdict_summary(later) + (", same as when requested" if same else ""))
-        verdict_table(later)
         if promotion.status == "pending":
             version = workspace().registry.version(promotion.model, promotion.version)
             measure_line(version, promotion.stage, key="promotion_measure")
+        verdict_table(later)
         if same:
             return
     section("Gate results when requested", verdict_summary(promotion.verdicts))

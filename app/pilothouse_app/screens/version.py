@@ -253,8 +253,8 @@ def _status(version: VersionInfo, evaluations: pd.DataFrame) -> None:
         evidence = waiting.evidence.get("comparison") if waiting else None
         decision = registry.assess(version.model, version.version, "production", evidence)
         section("Gates for production", verdict_summary(decision.verdicts))
-        verdict_table(decision.verdicts)
         measure_line(version, "production", key="version_measure")
+        verdict_table(decision.verdicts)
 
     evaluations_section(version, evaluations)
     moves = registry.history(version.model)

@@ -490,6 +490,8 @@ def _verdicts_text(info: PromotionInfo) -> str:
 def _assess(ws: Workspace, model: str, version: int, stage: str, evidence: Path | None) -> Output:
     decision = ws.registry.assess(model, version, stage, _evidence(evidence))
     lines = [f"{item.gate}: {item.outcome}. {item.message}" for item in decision.verdicts]
+    if ws.registry.unmeasured(model, version, stage):
+        lines.append(f"Measure it: pilothouse models measure {model} {version} --wait")
     value = {"accepted": decision.accepted, "verdicts": decision.verdicts}
     return Output(value, "\n".join(lines) or "No gates are configured for this stage.")
 

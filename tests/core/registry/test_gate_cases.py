@@ -222,7 +222,7 @@ def test_there_are_twenty_one_kinds_of_gates() -> None:
 def test_a_gate_without_its_measurement_says_how_to_get_it() -> None:
     verdict = GateRule("latency").evaluate(evidence())
     assert verdict.outcome == "inconclusive"
-    assert "pilothouse models measure m 2" in verdict.message
+    assert verdict.message == "not measured yet: measure the version"
 
 
 def test_a_measurement_that_could_not_be_made_says_why() -> None:

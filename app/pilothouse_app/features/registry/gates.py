@@ -225,7 +225,11 @@ def verdict_summary(verdicts: Sequence[Verdict]) -> str:
 
 def _with_unit(name: str, value: float | None) -> str:
     unit = gates.get(name).unit if name in gates.names() else ""
-    return f"{gate_number(value)} {unit}".strip() if value is not None else DASH
+    if value is None:
+        return DASH
+    if unit and value != int(value):  # of a measured amount, more digits say nothing
+        return f"{number(value, 1 if abs(value) >= 10 else 3)} {unit}"
+    return f"{gate_number(value)} {unit}".strip()
 
 
 def gate_number(value: float | None) -> str:

@@ -76,8 +76,8 @@ def promote(model: str, version: int) -> None:
         + affected_text(model, version, "promote", str(stage))
     )
     st.markdown(f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)}]")
-    verdict_table(decision.verdicts)
     measure_line(model_version, str(stage), key=f"promote_measure_{stage}", is_live=False)
+    verdict_table(decision.verdicts)
     reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
     nameless, sign = signature("promote")
     ready = bool(reason) and typed and not nameless

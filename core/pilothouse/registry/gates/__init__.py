@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pilothouse.registry.evidence import Evidence, MeasurementFact
 
 Outcome = Literal["passed", "failed", "inconclusive"]
+UNMEASURED = "not measured yet: measure the version"
 CHAMPION_DIFFERENCE = "champion_difference"  # the measurement that compares with the champion
 
 
@@ -90,9 +91,7 @@ class Uses:
         fact = None if need is None else evidence.measured(need.kind, need.params)
         if fact is not None and not fact.message:
             return fact
-        ref = f"{evidence.model} {evidence.version}"
-        unmeasured = f"it is not measured yet: choose Measure, or `pilothouse models measure {ref}`"
-        message = unmeasured if fact is None else fact.message
+        message = UNMEASURED if fact is None else fact.message
         return Verdict(gate, "inconclusive", None, None, message)
 
 

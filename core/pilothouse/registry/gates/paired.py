@@ -48,9 +48,10 @@ def paired_interval(
     interval = evidence.comparison.interval if evidence.comparison else None
     if not interval:
         measured = uses.find(gate, evidence, params)
-        message = "" if not isinstance(measured, Verdict) else f": {measured.message}"
-        text = f"there is no interval of the difference on the same rows{message}"
-        return Verdict(gate, "inconclusive", None, None, text)
+        if isinstance(measured, Verdict):
+            return measured
+        message = "the same rows allow no interval of the difference: they are too few"
+        return Verdict(gate, "inconclusive", None, None, message)
     kind = evidence.kind(str(interval["metric"]))
     if kind.direction == "unknown":
         message = f"whether more {kind.title} is better or worse is not known"

@@ -36,8 +36,7 @@ class WatchedMetrics:
             return Verdict(GATE, "inconclusive", None, None, message)
         if not evidence.same_rows:
             measured = WatchedMetrics.uses.find(GATE, evidence, params)
-            message = measured.message or OTHER_ROWS
-            return Verdict(GATE, "inconclusive", None, None, f"{OTHER_ROWS}: {message}")
+            return Verdict(GATE, "inconclusive", None, None, measured.message or OTHER_ROWS)
 
         compared, worse = 0, []
         for metric in evidence.task.metrics:
