@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pilothouse.jobs.tables import Job
 from pilothouse.workspace import Workspace
@@ -210,3 +215,65 @@ def test_the_datasheet_of_a_version_is_a_view_of_its_page(visit, flights, worksp
     assert "Nobody has written in this datasheet yet" in texts
     assert "Composition" in texts
     assert "Edit datasheet" in [each.label for each in page.button]
+
+
+@pytest.fixture
+def shop(workspace: Workspace, tmp_path: Path) -> Path:
+    """A database whose table of towns is a dataset."""
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("create table towns as select 1 as size, 'Bonn' as town")
+        database.commit()
+    workspace.data.register_sql("towns", f"sqlite:///{file}", table="towns")
+    return file
+
+
+def sql_dialog() -> None:
+    """The dialog open at every run, as a browser keeps it open."""
+    from pilothouse_app.features.data.register_sql import register_sql_dialog
+
+    register_sql_dialog()
+
+
+def test_rows_of_a_database_are_looked_at_before_they_are_registered(visit, shop):
+    assert "From a database" in [each.label for each in visit("data").button]
+    page = AppTest.from_function(sql_dialog, default_timeout=30).run()
+    assert page.button(key="sql_go").disabled
+    page.text_input(key="sql_url").input(f"sqlite:///{shop}").run()
+    page.text_input(key="sql_table").input("towns").run()
+    page.button(key="sql_preview").click().run()
+    assert not page.exception
+    assert page.dataframe[0].value["town"].tolist() == ["Bonn"]
+    page.text_input(key="sql_table").input("nothing").run()
+    page.button(key="sql_preview").click().run()
+    assert "no such table" in str(page.error[0].value)
+
+
+def refresh_dialog() -> None:
+    """The dialog of a refresh, open at every run."""
+    from pilothouse_app.features.data.refresh import refresh_dialog
+
+    refresh_dialog("towns")
+
+
+def test_a_refresh_is_compared_before_it_becomes_the_newest(visit, workspace, shop):
+    page = visit("dataset", ref="towns@1")
+    assert "Refresh" in [each.label for each in page.button]
+    page = AppTest.from_function(refresh_dialog, default_timeout=30).run()
+    assert "The rows did not change" in "\n".join(str(each.value) for each in page.markdown)
+    assert page.button(key="refresh_go").disabled
+    page.button(key="refresh_schedule").click().run()
+    assert workspace.jobs.schedules()["name"].tolist() == ["Refresh towns"]
+
+    with closing(sqlite3.connect(shop)) as database:
+        database.execute("insert into towns values (1, 'Bonn')")
+        database.commit()
+    page = AppTest.from_function(refresh_dialog, default_timeout=30).run()
+    assert not page.exception
+    assert "keeps the contract" in "\n".join(str(each.value) for each in page.markdown)
+    assert not page.button(key="refresh_go").disabled
+
+
+def test_a_dataset_from_a_file_is_not_refreshed(visit, flights):
+    page = visit("dataset", ref=flights)
+    assert "Refresh" not in [each.label for each in page.button]

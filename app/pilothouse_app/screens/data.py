@@ -20,6 +20,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.profile import PROFILE_COLUMNS, matching_rows, profile_rows
 from pilothouse_app.features.data.register_dataset import register_data_button
+from pilothouse_app.features.data.register_sql import register_sql_button
 from pilothouse_app.features.pipelines.start import demo_button
 
 SCREEN = Screen(
@@ -39,6 +40,7 @@ def render() -> None:
     ws = workspace()
     datasets = ws.data.datasets()
     with header("Data", note=plural(len(datasets), "dataset")):
+        register_sql_button()
         register_data_button()
 
     if datasets.empty:

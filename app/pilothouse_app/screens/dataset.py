@@ -42,6 +42,7 @@ from pilothouse_app.features.data.profile import (
     quantile_values,
 )
 from pilothouse_app.features.data.reading_options import reading_report
+from pilothouse_app.features.data.refresh import refresh_button
 from pilothouse_app.features.data.register_dataset import register_data_button
 from pilothouse_app.features.data.version_actions import state_notice, version_menu
 from pilothouse_app.features.experiments.formatting import display_frame
@@ -76,6 +77,7 @@ def render() -> None:
         version.dataset, note=f"version {version.version}", status=_status(version), back=back
     ):
         _choose_version(version)
+        refresh_button(version.dataset)
         register_data_button(version.dataset, primary=False)
         training_button(version.ref)
         version_menu(version)

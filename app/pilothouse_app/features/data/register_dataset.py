@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -83,7 +84,7 @@ def _register(dataset: str) -> None:
     if not dialog_buttons(verb, "data", missing=missing):
         return
 
-    about = {
+    about: dict[str, Any] = {
         "origin": origin,
         "licence": licence,
         "tags": tags,
@@ -97,7 +98,10 @@ def _register(dataset: str) -> None:
     if file is not None:
         about["filename"] = file.name
     options = choice.options if choice else ReadOptions()
-    remedy = _submit_and_wait(name, path if file is None else file.getvalue(), options, about)
+    source = path if file is None else file.getvalue()
+    remedy = submit_and_wait(
+        lambda: workspace().data.submit(name, source, options=options, **about)
+    )
     if remedy and remedy.get("kind") == "breach":
         st.session_state[BREACH] = (content, remedy["ref"], list(remedy["lines"]))
         st.rerun(scope="fragment")
@@ -175,13 +179,11 @@ def _parent(dataset: str) -> str | None:
     return workspace().data.version(dataset).ref if dataset else None
 
 
-def _submit_and_wait(
-    name: str, source: Any, options: ReadOptions, about: dict[str, Any]
-) -> dict[str, Any] | None:
-    """Submit the registration and open its result; return the remedy of a failure, if any."""
+def submit_and_wait(submit: Callable[[], str]) -> dict[str, Any] | None:
+    """Submit a registration and open its result; return the remedy of a failure, if any."""
     jobs = workspace().jobs
     try:
-        job_id = workspace().data.submit(name, source, options=options, **about)
+        job_id = submit()
     except PilothouseError as refusal:
         error_box(refusal)
         return None

@@ -1,0 +1,142 @@
+"""Refreshing a dataset from its database: what would change, the contract's verdict, a clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
+from pilothouse_app.components.formats import count
+from pilothouse_app.components.header import facts, section
+from pilothouse_app.components.links import link, screen
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.data.register_dataset import submit_and_wait
+
+if TYPE_CHECKING:
+    from pilothouse.data.sql.sql_sources import RefreshCheck, SqlSourceInfo
+
+CHECK = "_refresh_check"
+MAX_COLUMNS, MAX_LINES = 6, 8
+CLOCKS = {"Every day at 04:00 UTC": "0 4 * * *", "Every Monday at 04:00 UTC": "0 4 * * 1"}
+
+
+def refresh_button(dataset: str) -> None:
+    """The button that opens the dialog; nothing for a dataset that is not from a database."""
+    if workspace().data.sql_source(dataset) is None:
+        return
+    if st.button("Refresh", icon=":material/sync:", key="dataset_refresh"):
+        st.session_state.pop(CHECK, None)
+        refresh_dialog(dataset)
+
+
+@st.dialog("Refresh from the database", width="large", icon=":material/sync:")
+def refresh_dialog(dataset: str) -> None:
+    """What a refresh would change, before it becomes the newest version."""
+    source = workspace().data.sql_source(dataset)
+    if source is None:
+        return
+    _source(source)
+    check = _checked(dataset)
+    accepted = False
+    if check is not None:
+        _changes(check)
+        accepted = _verdict(check)
+    _schedule(dataset)
+    if dialog_buttons("Make it the newest", "refresh", missing=_missing(check, accepted)):
+        on_breach = "accept" if accepted else "refuse"
+        submit_and_wait(lambda: workspace().data.submit_refresh(dataset, on_breach=on_breach))
+
+
+def _source(source: SqlSourceInfo) -> None:
+    facts(
+        {
+            "Database": literal(source.place),
+            "Most rows": count(source.query.max_rows),
+            "Password": literal(source.query.secret or "none"),
+        }
+    )
+    st.code(source.query.statement, language="sql", wrap_lines=True)
+
+
+def _checked(dataset: str) -> RefreshCheck | None:
+    """The rows of now against the newest version; read once while the dialog is open."""
+    name, check = st.session_state.get(CHECK) or ("", None)
+    if name == dataset:
+        return check
+
+    def read() -> None:
+        st.session_state[CHECK] = (dataset, workspace().data.check_refresh(dataset))
+
+    with st.spinner("The rows are read and compared"):
+        if not run_or_show_error(read):
+            return None
+    return st.session_state[CHECK][1]  # type: ignore[no-any-return]  # kept above
+
+
+def _changes(check: RefreshCheck) -> None:
+    section(f"Against {literal(check.newest)}", f"{count(check.rows)} rows now")
+    if check.unchanged:
+        st.markdown(":green[:material/check_circle: The rows did not change.]")
+        return
+    st.markdown(literal(check.diff.message))
+    for row in check.diff.schema.itertuples():
+        st.markdown(f":orange[:material/view_column: {literal(f'{row.column}: {row.change}')}]")
+    moved = check.diff.columns[["column", "type", "shift", "message"]].head(MAX_COLUMNS)
+    shift = moved["shift"].map(lambda value: "" if pd.isna(value) else f"{value:.3f}")
+    frame = moved.assign(shift=shift).set_axis(["Column", "Type", "Shift", "Change"], axis=1)
+    st.table(frame.map(literal), border="horizontal", hide_index=True, alt="Most shifted columns")
+
+
+def _verdict(check: RefreshCheck) -> bool:
+    """The contract's verdict; whether a breach is accepted."""
+    if check.report.ok:
+        st.markdown(f":green[:material/rule: It keeps the contract of {literal(check.newest)}.]")
+        return False
+    lines = "\n".join(f"- {literal(line)}" for line in check.report.lines[:MAX_LINES])
+    title = literal(f"This breaks the contract of {check.newest}")
+    st.warning(lines, title=title, icon=":material/rule:")
+    return st.checkbox(
+        "The data is correct: register it and widen the contract to include it",
+        key="refresh_accept",
+    )
+
+
+def _missing(check: RefreshCheck | None, accepted: bool) -> str:
+    if check is None:
+        return "The rows could not be read"
+    if check.unchanged:
+        return "Nothing changed"
+    if not check.report.ok and not accepted:
+        return "It breaks the contract: decide to register it all the same"
+    return ""
+
+
+def _schedule(dataset: str) -> None:
+    name, jobs = f"Refresh {dataset}", workspace().jobs
+    schedules = jobs.schedules()
+    existing = schedules[schedules["name"] == name]
+    if not existing.empty:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            clock = literal(str(existing["cron"].iloc[0]))
+            st.markdown(f":gray[Refreshed by the schedule {clock} (UTC)]", width="content")
+            link(screen("pipelines"), "Schedules", icon=":material/schedule:")
+        return
+    with st.expander("Refresh on a schedule", icon=":material/schedule:"):
+        st.markdown(":gray[Rows that break the contract are never registered by a schedule.]")
+        clock = st.selectbox("When", list(CLOCKS), key="refresh_clock")
+        if st.button("Add schedule", key="refresh_schedule") and run_or_show_error(
+            lambda: jobs.add_schedule(
+                name,
+                CLOCKS[str(clock)],
+                "refresh_dataset",
+                {"name": dataset},
+                title=name,
+                subject=("dataset", dataset),
+            )
+        ):
+            toast_next(f"{dataset} is refreshed on a schedule")
+            st.rerun()
