@@ -159,7 +159,7 @@ def test_a_trainer_is_offered_with_its_parameters_and_trains(
     field = page.number_input(key="train_naive_bayes_smoothing")
     assert (field.label, field.help) == ("Smoothing", "Share of variance to add.")
 
-    spec = TrainingSpec(payments, "outcome", trainer="naive_bayes", folds=2)
+    spec = TrainingSpec(payments, "outcome", trainer="naive_bayes", folds=2, evaluation="held_out")
     run = workspace.experiments.run(workspace.training.train_now(spec))
     assert run.status == "finished"
     plugin = next(info for info in workspace.training.trainers() if info.name == "naive_bayes")

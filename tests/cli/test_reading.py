@@ -70,7 +70,9 @@ def populated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Populated]:
 
 
 def _train(ws: Workspace, trainer: str) -> str:
-    spec = TrainingSpec("sales@1", "late", trainer=trainer, folds=0, name=trainer)
+    spec = TrainingSpec(
+        "sales@1", "late", trainer=trainer, folds=0, evaluation="held_out", name=trainer
+    )
     return ws.training.train_now(spec)
 
 

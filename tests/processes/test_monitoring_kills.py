@@ -37,7 +37,9 @@ def prepare(workspace: Workspace) -> None:
     """A monitored deployment of a model that is wrong in all of four weeks, which wait."""
     at = pd.date_range("2026-01-01", periods=400, freq="h", tz="UTC")
     workspace.data.register("listings", homes(1, 400, 3.0).assign(at=at), event_time="at")
-    spec = TrainingSpec("listings@1", "price", features=("x",), trainer="ridge", folds=2)
+    spec = TrainingSpec(
+        "listings@1", "price", features=("x",), trainer="ridge", folds=2, evaluation="held_out"
+    )
     workspace.registry.register(NAME, workspace.training.train_now(spec))
     workspace.deployments.launch(NAME, NAME, 1, "to be watched")
     workspace.monitoring.monitor(NAME, min_rows=100, min_labelled=100)

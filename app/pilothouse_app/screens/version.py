@@ -39,6 +39,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_title,
     metric_value,
 )
+from pilothouse_app.features.experiments.how_measured import how_measured
 from pilothouse_app.features.governance.outcomes import outcome_line
 from pilothouse_app.features.registry.affected import affected_text
 from pilothouse_app.features.registry.card import card_view
@@ -181,6 +182,7 @@ def _origin(version: VersionInfo, audit: AuditInfo | None) -> None:
             "Imported from": literal(version.import_source),
             "Artifact": f"`{version.digest[:12]}`",
             **_answer_facts(version.signature),
+            "Measured": how_measured(version.run_id),
             "Note": literal(version.note),
         }
     )

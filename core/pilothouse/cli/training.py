@@ -54,6 +54,7 @@ def _show(ws: Workspace, trainer: str) -> Any:
     Training.leaks,
     Training.submit_all,
     Training.try_all_now,
+    Training.how_measured,
     name="train",
     writes=True,
     example=(
@@ -80,6 +81,12 @@ def _show(ws: Workspace, trainer: str) -> Any:
 )
 @click.option("--time-column", default=None, help="The column that orders a split by time.")
 @click.option("--test-share", type=float, default=0.2, show_default=True, help="Rows held out.")
+@click.option(
+    "--evaluation",
+    default="auto",
+    show_default=True,
+    help="held_out, folds, or auto: by folds where the held-out rows would be too few.",
+)
 @click.option("--param", "params", type=PAIR, multiple=True, help="A hyperparameter; repeatable.")
 @click.option("--folds", type=int, default=3, show_default=True, help="Of cross-validation.")
 @click.option("--trials", default=0, show_default=True, help="Trials of the search; 0 for none.")
@@ -143,6 +150,10 @@ def _train_now(
     value: dict[str, Any] = {"plan": lines}
     if minutes is None:
         value["run"] = ws.training.train_now(spec)
+        measured = ws.training.how_measured(value["run"])
+        if measured is not None:
+            value["measured"] = measured.to_json()
+            lines += filter(None, [f"measured {measured.text}", measured.interval_text])
         return Output(value, "\n".join([*lines, f"run {value['run']}"]))
     board = ws.training.try_all_now(spec, minutes=minutes)
     value["leaderboard"] = board.to_json()

@@ -28,6 +28,7 @@ DIGEST_LENGTH = 12
 TARGET = {"target": "the target", "positive": "the positive class"}
 SPLIT = {
     "split": "the split",
+    "evaluation": "the way of evaluation",
     "test_share": "the held-out share",
     "time_column": "the column that orders time",
     "seed": "the seed of the split",
@@ -66,6 +67,8 @@ class RecordedSettings:
         values = {name: str(source[name]) for name in names if source.get(name) not in (None, "")}
         if source.get("split") == "time":  # the clock cuts, whatever the seed
             values.pop("seed", None)
+        if source.get("evaluation") == "folds":  # no share of the rows is held out
+            values.pop("test_share", None)
         return values
 
     def release(self, run: RunInfo) -> str:

@@ -32,6 +32,7 @@ from pilothouse.pipelines.retraining_policy import ALERT, RetrainingPolicy, poli
 from pilothouse.pipelines.retraining_proposal import EVENT_TIME, newest_share
 from pilothouse.pipelines.triggers import JudgedWindow, TriggerFacts, triggers
 from pilothouse.storage import Store
+from pilothouse.training.spec import HELD_OUT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from pilothouse.models.answers import Outputs
     from pilothouse.monitoring.reference_profile import ReferenceProfile
-    from pilothouse.training.candidate import FittedModel
+    from pilothouse.training.fitting import FittedModel
 
     Integers = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
@@ -271,7 +272,7 @@ class Replay:
         return challenger > champion if higher else challenger < champion
 
     def _fit(self, policy: RetrainingPolicy, rows: Integers) -> FittedModel:
-        from pilothouse.training.candidate import fit_model
+        from pilothouse.training.fitting import fit_model
         from pilothouse.training.training_data import build, table_of_frame
 
         signature = self.history.first.signature
@@ -283,6 +284,7 @@ class Replay:
             features=tuple(signature.names),
             groups=None,
             split="time",
+            evaluation=HELD_OUT,
             time_column=EVENT_TIME,
             test_share=newest_share(frame[EVENT_TIME], policy.held_out_days),
             half_life_days=policy.half_life_days,

@@ -33,6 +33,7 @@ from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 from pilothouse.training import TrainingSpec
+from pilothouse.training.spec import HELD_OUT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +98,7 @@ def _spec_snapshot(
         features=tuple(_inputs(champion)),
         groups=None,  # the log holds no other columns than the inputs
         split="time",
+        evaluation=HELD_OUT,  # the champion has not seen these days, but may have seen the others
         time_column=EVENT_TIME,
         test_share=newest_share(rows[EVENT_TIME], policy.held_out_days),
         half_life_days=policy.half_life_days,

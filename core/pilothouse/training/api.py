@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from pilothouse.data import versions
+from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress, submit
-from pilothouse.kit.errors import Invalid
+from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.ids import run_id
 from pilothouse.models.tasks import Estimator, tasks
 from pilothouse.storage.service import Service
@@ -26,6 +28,7 @@ from pilothouse.training.trainers import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.training.evaluation import HowMeasured
     from pilothouse.training.features import ColumnUse
     from pilothouse.training.leaks import LeakWarning
     from pilothouse.training.preview import TargetInfo, TrainingPreview
@@ -117,6 +120,19 @@ class Training(Service):
             checked = _resolve(session, spec)
             version = versions.require(session, checked.dataset)
         return leaks(self._store, version, checked)
+
+    def how_measured(self, run: str) -> HowMeasured | None:
+        """On which rows the metrics of a training's run were measured, and how certain they are.
+
+        None of a run that was not trained here, or by a release that did not record it.
+        """
+        from pilothouse.training.evaluation import MEASURED_PATH, HowMeasured
+
+        try:
+            content = Experiments(self._store).artifact(run, MEASURED_PATH)
+        except NotFound:
+            return None
+        return HowMeasured.from_json(json.loads(content))
 
     def submit(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
         """Submit a training and return its job's id; a `job_id` that exists submits nothing.

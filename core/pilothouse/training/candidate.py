@@ -1,4 +1,4 @@
-"""One model: cross-validated, fitted on all rows but the held-out ones, evaluated on those.
+"""One model: fitted, and evaluated on rows that it, or the models of its folds, have not seen.
 
 It runs in child processes only.
 """
@@ -7,42 +7,29 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-import time
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
-from pilothouse.kit.errors import Invalid
 from pilothouse.models.answers import REFERENCE_PATH, REFERENCE_ROWS, SIGNATURE_PATH, reference_file
-from pilothouse.models.metrics.class_metrics import best_threshold
 from pilothouse.models.signature import Signature
-from pilothouse.models.tasks import SCORE, ranking_metrics
-from pilothouse.training.answers import Floats, Outputs, output_columns, predict_raw
+from pilothouse.training.answers import Outputs, output_columns
 from pilothouse.training.encoding import LabelledPipeline
-from pilothouse.training.importance import importance
-from pilothouse.training.progress import Step, evaluation_phase, fitting_phases
-from pilothouse.training.spec import BALANCED, TrainingSpec
+from pilothouse.training.evaluation import MEASURED_PATH, HowMeasured, interval_of
+from pilothouse.training.fitting import FittedModel, fit_model, fold_metrics, required_metric
+from pilothouse.training.importance import AnsweredRows, importance
+from pilothouse.training.progress import Step, evaluation_phase
+from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.splits import Split, thin
-from pilothouse.training.trainers import Value, trainers
+from pilothouse.training.trainers import Value
 from pilothouse.training.training_data import TrainingData
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MODEL_PATH = "model/model.joblib"
 EXAMPLE_ROWS = 3
-DEFAULT_THRESHOLD = 0.5
-MS_PER_DAY = 86_400_000
-FOLD_METRICS = 4  # of the task's metrics, the first so many are computed on each fold
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,73 +47,30 @@ class Candidate:
     files: Mapping[str, bytes]
 
 
-@dataclass(frozen=True)
-class FittedModel:
-    """The fit on all rows but the held-out ones, and its raw answers for those.
-
-    `fold_answers` are the answers of the folds' models for the rows that these held out.
-    """
-
-    data: TrainingData
-    params: Mapping[str, Value]
-    pipeline: Pipeline
-    signature: Signature
-    raw: Floats
-    seconds: float
-    fold_answers: list[Outputs]
-
-    @property
-    def truth(self) -> Floats:
-        """The labels of the held-out rows as numbers."""
-        return self.data.truth[self.data.split.test]
-
-    def answer(self, rows: pd.DataFrame) -> Outputs:
-        """The output columns for rows with its features."""
-        return output_columns(self.signature, predict_raw(self.pipeline, self.signature, rows))
-
-
 def fit_candidate(
-    training_data: TrainingData, params: Mapping[str, Value], step: Step
+    training_data: TrainingData, params: Mapping[str, Value], step: Step, *, trials: int = 0
 ) -> Candidate:
     """Fit and evaluate one set of parameters.
 
-    `step` is called at the start of each phase and may raise Cancelled.
+    `step` is called at the start of each phase and may raise Cancelled. `trials` is as in
+    `fit_model`.
     """
-    fit = fit_model(training_data, params, step)
-    step(evaluation_phase(len(training_data.split.test)))
+    fit = fit_model(training_data, params, step, trials=trials)
+    rows = len(training_data.split.test)
+    step(evaluation_phase(rows, by_folds=training_data.by_folds))
     return _evaluate(fit)
-
-
-def fit_model(training_data: TrainingData, params: Mapping[str, Value], step: Step) -> FittedModel:
-    """Fit one set of parameters, on the folds and on all rows but the held-out ones."""
-    fold_answers = []
-    sizes = [len(fold.train) for fold in training_data.folds]
-    *fold_phases, final = fitting_phases(sizes, len(training_data.split.train))
-
-    for fold, phase in zip(training_data.folds, fold_phases, strict=True):
-        step(phase)
-        _, raw = _fit(training_data, params, fold)
-        fold_answers.append(output_columns(training_data.target.signature, raw))
-
-    step(final)
-    threshold = _threshold(training_data, fold_answers)
-    started = time.perf_counter()
-    pipeline, raw = _fit(training_data, params, training_data.split)
-    seconds = time.perf_counter() - started
-    signature = training_data.signature(pipeline[0], threshold)
-    return FittedModel(training_data, params, pipeline, signature, raw, seconds, fold_answers)
 
 
 def _evaluate(fit: FittedModel) -> Candidate:
     """The candidate's metrics, and the files of its run."""
-    data, spec = fit.data, fit.data.spec
+    data = fit.data
     columns = output_columns(fit.signature, fit.raw)
     metrics = data.task.compute_metrics(fit.signature, columns, fit.truth)
-    key = _required_metric(spec, metrics)
+    key = required_metric(data.spec.metric or "", metrics)
 
-    folds = _fold_metrics(data, fit.fold_answers)
+    folds = fold_metrics(data, fit.fold_answers)
     settled = _resolved_spec(data, fit.params)
-    documents = _documents(fit, columns, folds) | {"spec.json": settled.to_json()}
+    documents = _documents(fit, columns, metrics, folds) | {"spec.json": settled.to_json()}
     files = {path: _json(document) for path, document in documents.items()} | {
         MODEL_PATH: _dump(_labelled(fit.pipeline, fit.signature)),
         REFERENCE_PATH: held_out_file(fit, columns),
@@ -137,100 +81,11 @@ def _evaluate(fit: FittedModel) -> Candidate:
     return Candidate(data.dataset, settled, data.held_out, measured, values, files)
 
 
-def _required_metric(spec: TrainingSpec, metrics: Mapping[str, float]) -> str:
-    """The metric that decides. Raises Invalid when the held-out rows do not allow it."""
-    key = spec.metric or ""
-    if key not in metrics:
-        raise Invalid(
-            f"the metric {key} cannot be computed on the held-out rows.",
-            hint=f"Rank by another one: {', '.join(metrics)}.",
-            fields={"metric": "cannot be computed on the held-out rows"},
-        )
-    return key
-
-
 def _labelled(pipeline: Pipeline, signature: Signature) -> Pipeline:
     """The pipeline with its class labels; that of a number as it is."""
     if not signature.classes:
         return pipeline
     return LabelledPipeline.of(pipeline, signature.classes)
-
-
-def _fit(
-    training_data: TrainingData, params: Mapping[str, Value], split: Split
-) -> tuple[Pipeline, Floats]:
-    """A pipeline fitted on one side of a split, and its raw answers for the other side."""
-    spec, task = training_data.spec, training_data.task
-    pipeline = trainers.get(spec.trainer).build(
-        training_data.columns, params, spec.seed, task.estimator, spec.levels
-    )
-    y = training_data.y[split.train]
-    with _log_convergence_warnings():
-        weights = row_weights(training_data, split)
-        name = f"{pipeline.steps[-1][0]}__sample_weight"
-        arguments = {} if weights is None else {name: weights}
-        pipeline.fit(training_data.frame.iloc[split.train], y, **arguments)
-    rows = training_data.frame.iloc[split.test]
-    return pipeline, predict_raw(pipeline, training_data.target.signature, rows)
-
-
-def row_weights(training_data: TrainingData, split: Split) -> Floats | None:
-    """How much each row fitted on counts; None when all count the same.
-
-    "balanced" is the inverse of its class's share, a half-life 0.5 ** (age / half-life), where the
-    newest row fitted on has the age 0. Raises Invalid for a half-life of rows without a time.
-    """
-    spec, weights = training_data.spec, None
-    if spec.class_weight == BALANCED:
-        from sklearn.utils.class_weight import compute_sample_weight
-
-        weights = compute_sample_weight(BALANCED, training_data.y[split.train])
-    if spec.half_life_days is None:
-        return weights
-    if training_data.at is None:
-        raise Invalid(
-            "rows cannot be weighed by their age: not every row has an event time.",
-            fields={"half_life_days": "needs an event time"},
-        )
-    at = training_data.at[split.train]
-    age = (at.max() - at) / MS_PER_DAY
-    recency: Floats = 0.5 ** (age / spec.half_life_days)
-    return recency if weights is None else weights * recency
-
-
-@contextmanager
-def _log_convergence_warnings() -> Iterator[None]:
-    """Write convergence warnings of solvers to the job's log instead of to stderr."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        yield
-    for warning in caught:
-        log.warning("%s", str(warning.message).splitlines()[0])
-
-
-def _threshold(training_data: TrainingData, fold_answers: list[Outputs]) -> float:
-    """The spec's, or the one with the best Youden index on rows that no fold was fitted on."""
-    if training_data.spec.threshold is not None:
-        return training_data.spec.threshold
-    if not fold_answers or not training_data.task.has_threshold:
-        return DEFAULT_THRESHOLD
-    score = np.concatenate([columns[SCORE] for columns in fold_answers])
-    truth = np.concatenate([training_data.truth[fold.test] for fold in training_data.folds])
-    return min(max(best_threshold(truth == 1, score), 0.01), 0.99)
-
-
-def _fold_metrics(
-    training_data: TrainingData, fold_answers: list[Outputs]
-) -> dict[str, list[float]]:
-    """The first metrics of the task and the one that decides, where every fold has them."""
-    signature, task = training_data.target.signature, training_data.task
-    rows = [
-        task.compute_metrics(signature, columns, training_data.truth[fold.test])
-        for fold, columns in zip(training_data.folds, fold_answers, strict=True)
-    ]
-    first = [metric.key for metric in ranking_metrics(task)[:FOLD_METRICS]]
-    keys = dict.fromkeys([*first, training_data.spec.metric or ""])
-    return {key: [row[key] for row in rows] for key in keys if all(key in row for row in rows)}
 
 
 def _spread(metric: str, values: list[float]) -> dict[str, float]:
@@ -241,22 +96,51 @@ def _spread(metric: str, values: list[float]) -> dict[str, float]:
 
 
 def _documents(
-    fit: FittedModel, columns: Outputs, folds: Mapping[str, list[float]]
+    fit: FittedModel,
+    columns: Outputs,
+    metrics: Mapping[str, float],
+    folds: Mapping[str, list[float]],
 ) -> dict[str, Any]:
     data, test = fit.data, fit.data.split.test
     at = None if data.at is None else data.at[test].tolist()
-    rows, seed = data.frame.iloc[test], data.spec.seed
     return {
         **data.task.documents(fit.signature, columns, fit.truth, at),
         "importance.json": importance(
-            fit.pipeline, data.columns, rows, fit.truth, fit.signature, seed
+            [
+                AnsweredRows(pipeline, data.frame.iloc[rows], data.truth[rows])
+                for pipeline, rows in fit.answered_by
+            ],
+            data.columns,
+            fit.signature,
+            data.spec.seed,
         ),
         "folds.json": _fold_table(data.folds, folds),
         "rows.json": _rows(data),
+        MEASURED_PATH: _how_measured(fit, columns, metrics).to_json(),
         "columns.json": [use.to_json() for use in data.uses],
         SIGNATURE_PATH: fit.signature.to_json(),
         "model/input_example.json": _example(data),
     }
+
+
+def _how_measured(fit: FittedModel, columns: Outputs, metrics: Mapping[str, float]) -> HowMeasured:
+    """How the metrics were measured, and how certain the one is that decides."""
+    data = fit.data
+    groups = None if data.groups is None else data.groups[data.split.test]
+    interval = interval_of(
+        data.spec.metric or "", metrics, fit.signature, columns, fit.truth, groups, data.spec.seed
+    )
+    labels, counts = fit.signature.classes, None
+    if data.target.codes is not None:
+        counts = np.bincount(data.target.codes[data.split.test], minlength=len(labels))
+    return HowMeasured(
+        folds=len(data.folds) if data.by_folds else 0,
+        rows=len(fit.truth),
+        rarest=None if counts is None else int(counts.min()),
+        rarest_class=None if counts is None else str(labels[int(counts.argmin())]),
+        interval=interval,
+        searched=fit.searched,
+    )
 
 
 def _fold_table(splits: tuple[Split, ...], folds: Mapping[str, list[float]]) -> dict[str, Any]:
@@ -308,6 +192,7 @@ def _resolved_spec(training_data: TrainingData, params: Mapping[str, Value]) -> 
         features=training_data.columns.names,
         params=dict(params),
         split=training_data.kind,
+        evaluation=training_data.evaluation,
         trials=0,
     )
 

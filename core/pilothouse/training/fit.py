@@ -16,7 +16,7 @@ from pilothouse.training.candidate import fit_candidate
 from pilothouse.training.progress import Report, TrainingProgress, reading_phase
 from pilothouse.training.search import Search
 from pilothouse.training.spec import TrainingSpec
-from pilothouse.training.trainers import trainers
+from pilothouse.training.trainers import Value, trainers
 from pilothouse.training.training_data import TrainingData, build, read_training_table
 
 TRAINING_DATA_FIELDS = (
@@ -35,6 +35,7 @@ TRAINING_DATA_FIELDS = (
     "unit",
     "threshold",
     "groups",
+    "evaluation",
 )
 
 
@@ -100,39 +101,55 @@ class TrainingContext:
         return spec.metric or self._load_data(spec).spec.metric or ""
 
     def _fit_run(
-        self, spec: TrainingSpec, location: runs.RunLocation
+        self,
+        spec: TrainingSpec,
+        location: runs.RunLocation,
+        chosen: Mapping[str, Value] | None = None,
     ) -> tuple[str, Mapping[str, float]]:
+        """One run; with `chosen` that of the parameters that the spec's search chose."""
         self.progress.begin_fit(_title(spec, location.slot))
         ticket = runs.resume_or_start(self.store, spec, location)
         if ticket.metrics is not None:
             return ticket.run, ticket.metrics
         with runs.finish_run_on_exit(self.store, ticket.run):
-            params = {**spec.params}
+            params = {**(spec.params if chosen is None else chosen)}
+            trials = 0 if chosen is None else spec.trials
             self.progress(reading_phase(spec.dataset))
-            candidate = fit_candidate(self._load_data(spec), params, self.progress)
+            data = self._load_data(spec)
+            candidate = fit_candidate(data, params, self.progress, trials=trials)
             runs.write_candidate(self.store, ticket.run, spec, params, candidate)
         return ticket.run, candidate.metrics
 
     def _search(self, spec: TrainingSpec, location: runs.RunLocation) -> dict[str, Any]:
         parent = runs.resume_or_start(self.store, spec, location)
         with runs.finish_run_on_exit(self.store, parent.run):
-            trials, values, best = self._trials(spec, location, parent.run)
+            data = self._load_data(spec)
+            if data.by_folds:
+                self.progress.add_fit()
+            trials, values, best, params = self._trials(spec, location, parent.run)
+            if data.by_folds:
+                # The best of many is the best partly by chance: it is measured without its choice.
+                last = _best_location(spec, location, parent.run)
+                trials.append(self._fit_run(spec, last, params))
+                best = -1
             run, metrics = trials[best]
             if parent.metrics is None:
-                data = self._load_data(spec)
-                runs.write_search(self.store, parent.run, data.spec, data.dataset, values, run)
+                settled = replace(data.spec, evaluation=data.evaluation)
+                runs.write_search(self.store, parent.run, settled, data.dataset, values, run)
         return _result(self._metric(spec), run, parent.run, [trial for trial, _ in trials], metrics)
 
     def _trials(
         self, spec: TrainingSpec, location: runs.RunLocation, parent: str
-    ) -> tuple[list[tuple[str, Mapping[str, float]]], list[float], int]:
+    ) -> tuple[list[tuple[str, Mapping[str, float]]], list[float], int, Mapping[str, Value]]:
+        """The trials' runs with their metrics and values, the best one's number and parameters."""
         metric = self._metric(spec)
         direction = metric_kind(metric).direction
         search = Search(trainers.get(spec.trainer), spec.params, direction, spec.seed)
 
-        trials, values = [], []
+        trials, values, suggested = [], [], []
         for number in range(spec.trials):
-            trial_spec = replace(spec, params=search.suggest())
+            suggested.append(search.suggest())
+            trial_spec = replace(spec, params=suggested[-1])
             name = f"{spec.name or spec.trainer}-{number + 1}"
             slot = f"{location.slot}/{number}"
             trials.append(
@@ -141,7 +158,7 @@ class TrainingContext:
             values.append(_value(metric, trials[-1][1]))
             search.report(values[-1])
 
-        return trials, values, search.best
+        return trials, values, search.best, suggested[search.best]
 
     def _load_data(self, spec: TrainingSpec) -> TrainingData:
         value = spec.to_json()
@@ -153,10 +170,18 @@ class TrainingContext:
         return self.training_data[key].with_spec(spec)
 
 
+def _best_location(spec: TrainingSpec, location: runs.RunLocation, parent: str) -> runs.RunLocation:
+    """Where the run of a search's best parameters belongs: after the trials."""
+    name = f"{spec.name or spec.trainer}-best"
+    return replace(location, slot=f"{location.slot}/{spec.trials}", name=name, parent=parent)
+
+
 def _title(spec: TrainingSpec, slot: str) -> str:
     """The trainer's title, and of a search which trial of it."""
     title = trainers.get(spec.trainer).title
     number = int(slot.partition("/")[2] or 0) + 1
+    if number > max(spec.trials, 1):
+        return f"{title}, the best parameters with a search in each fold"
     return f"{title}, trial {number} of {spec.trials}" if spec.trials else title
 
 

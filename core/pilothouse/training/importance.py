@@ -7,7 +7,7 @@ come from one feature are shuffled together. It runs in child processes only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,28 +25,32 @@ ROWS = 2_000
 REPEATS = 3
 
 
+@dataclass(frozen=True)
+class AnsweredRows:
+    """A fitted pipeline with rows that it has not seen and their labels as numbers."""
+
+    pipeline: Pipeline
+    rows: Any
+    truth: Floats
+
+
 def importance(
-    pipeline: Pipeline,
-    columns: FeatureColumns,
-    rows: Any,
-    truth: Floats,
-    signature: Signature,
-    seed: int,
+    parts: Sequence[AnsweredRows], columns: FeatureColumns, signature: Signature, seed: int
 ) -> dict[str, Any]:
     """Mean and deviation of the loss in the primary metric per feature, the largest first.
 
-    `pipeline` is a fitted one whose first step makes the matrix whose columns `columns` describes.
-    `metric` is the key of the metric; "" where it cannot be computed on these rows and the loss is
-    that of the mean cost of a row.
+    The first step of each pipeline makes the matrix whose columns `columns` describes. With several
+    parts, each shuffles its own rows, and the answers of all are measured together. `metric` is the
+    key of the metric; "" where it cannot be computed on these rows and the loss is that of the mean
+    cost of a row.
     """
-    sample = thin(len(truth), ROWS, seed)
-    matrix = pipeline[0].transform(rows.iloc[sample])
-    scorer = _Scorer.of(pipeline[1:], signature, matrix, truth[sample])
+    matrices = [_Matrix.of(part, ROWS // len(parts), seed) for part in parts]
+    scorer = _Scorer.of(matrices, signature)
 
     rng = np.random.default_rng(seed)
     sources = np.array(columns.sources, dtype=object)
     groups = [np.flatnonzero(sources == name) for name in columns.names]
-    losses = np.array([_losses(scorer, matrix, group, rng) for group in groups])
+    losses = np.array([_losses(scorer, matrices, group, rng) for group in groups])
 
     order = np.argsort(-losses.mean(axis=1), kind="stable")
     return {
@@ -58,22 +62,38 @@ def importance(
 
 
 @dataclass(frozen=True)
-class _Scorer:
-    """How well a model answers for a matrix: higher is better."""
+class _Matrix:
+    """Encoded rows, their labels, and the model that answers them."""
 
     model: Pipeline
+    rows: Floats
+    truth: Floats
+
+    @classmethod
+    def of(cls, part: AnsweredRows, most: int, seed: int) -> _Matrix:
+        sample = thin(len(part.truth), most, seed)
+        encoded = part.pipeline[0].transform(part.rows.iloc[sample])
+        return cls(part.pipeline[1:], encoded, part.truth[sample])
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """How well models answer for their rows together: higher is better."""
+
     signature: Signature
     truth: Floats
     metric: str = ""
     whole: float = 0.0
 
     @classmethod
-    def of(cls, model: Pipeline, signature: Signature, matrix: Floats, truth: Floats) -> _Scorer:
+    def of(cls, matrices: Sequence[_Matrix], signature: Signature) -> _Scorer:
         """The scorer by the primary metric, or by the cost of a row when there is none."""
         task, key = task_of(signature), primary_metric(task_of(signature))
-        columns = output_columns(signature, predict_raw(model, signature, matrix))
+        raw = [predict_raw(matrix.model, signature, matrix.rows) for matrix in matrices]
+        columns = output_columns(signature, np.concatenate(raw))
+        truth = np.concatenate([matrix.truth for matrix in matrices])
         metrics = task.compute_metrics(signature, columns, truth)
-        scorer = cls(model, signature, truth, key if key in metrics else "")
+        scorer = cls(signature, truth, key if key in metrics else "")
         return replace(scorer, whole=scorer._value(columns, metrics))
 
     def score(self, raw: Floats) -> float:
@@ -93,11 +113,22 @@ class _Scorer:
 
 
 def _losses(
-    scorer: _Scorer, matrix: Floats, group: npt.NDArray[np.intp], rng: np.random.Generator
+    scorer: _Scorer,
+    matrices: Sequence[_Matrix],
+    group: npt.NDArray[np.intp],
+    rng: np.random.Generator,
 ) -> Floats:
-    """What each shuffle of one feature's columns loses; one call predicts them all."""
-    trials = np.tile(matrix, (REPEATS, 1))
-    shuffles = [rng.permutation(matrix[:, group]) for _ in range(REPEATS)]
+    """What each shuffle of one feature's columns loses."""
+    answers = [_shuffled_answers(matrix, group, scorer.signature, rng) for matrix in matrices]
+    repeats = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+    return np.array([scorer.whole - scorer.score(raw) for raw in repeats])
+
+
+def _shuffled_answers(
+    matrix: _Matrix, group: npt.NDArray[np.intp], signature: Signature, rng: np.random.Generator
+) -> list[Floats]:
+    """The raw answers for each shuffle of some columns; one call predicts them all."""
+    trials = np.tile(matrix.rows, (REPEATS, 1))
+    shuffles = [rng.permutation(matrix.rows[:, group]) for _ in range(REPEATS)]
     trials[:, group] = np.concatenate(shuffles)
-    raw = predict_raw(scorer.model, scorer.signature, trials)
-    return np.array([scorer.whole - scorer.score(part) for part in np.split(raw, REPEATS)])
+    return np.split(predict_raw(matrix.model, signature, trials), REPEATS)

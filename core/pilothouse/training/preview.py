@@ -14,7 +14,7 @@ from pilothouse.models.signature import Label
 from pilothouse.models.tasks import task_of, tasks, trainable_tasks
 from pilothouse.storage import Store
 from pilothouse.training.features import ColumnUse, column_uses, features
-from pilothouse.training.spec import AUTO, TrainingSpec
+from pilothouse.training.spec import AUTO, FOLDS, TrainingSpec
 from pilothouse.training.target import TargetColumn, read_target
 from pilothouse.training.training_data import TrainingTable, read_training_table, split_data
 
@@ -27,7 +27,8 @@ class TrainingPreview:
 
     `spec` is the training's with every automatic choice settled but the features; `classes` are the
     rows of each class and `positive` the class whose probability is predicted, where there are any.
-    `summary` describes the labels of all rows, by title.
+    `summary` describes the labels of all rows, by title. `folds` is how many folds answer the
+    `held_out` rows; of 0, the model itself does, which is not fitted on them.
     """
 
     spec: TrainingSpec
@@ -43,6 +44,7 @@ class TrainingPreview:
     held_out: int
     without_label: int
     columns: tuple[ColumnUse, ...]
+    folds: int = 0
 
     @property
     def lines(self) -> list[str]:
@@ -54,10 +56,11 @@ class TrainingPreview:
             if not use.used and use.column != self.target
         ]
         without = f", {self.without_label:,} without a label" if self.without_label else ""
+        by_folds = f"out of fold by {self.folds} folds " if self.folds else ""
         return [
             f"{self.task_title.lower()} of {self.target}: {self._labels()}",
-            f"fitted on {self.fitted:,} rows, evaluated on {self.held_out:,} (split: {self.split})"
-            f"{without}",
+            f"fitted on {self.fitted:,} rows, evaluated on {self.held_out:,} {by_folds}"
+            f"(split: {self.split}){without}",
             f"features: {', '.join(used)}",
             *left_out,
         ]
@@ -110,6 +113,7 @@ def preview(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Tr
         held_out=len(data_split.split.test),
         without_label=version.rows - len(target.rows),
         columns=uses,
+        folds=len(data_split.folds) if data_split.evaluation == FOLDS else 0,
     )
 
 

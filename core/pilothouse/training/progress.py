@@ -47,23 +47,47 @@ def fitting_phases(folds: Sequence[int], rows: int) -> list[Phase]:
 
     The time of a fit grows about as its rows do, so the phases share the bar by their rows.
     """
-    messages = [
-        f"fold {number} of {len(folds)}: fitting on {size:,} rows"
+    steps = [
+        (f"fold {number} of {len(folds)}: fitting on {size:,} rows", size)
         for number, size in enumerate(folds, start=1)
     ]
-    sizes = [*folds, rows]
+    return _phases([*steps, _final(rows)])
+
+
+def out_of_fold_phases(folds: Sequence[Sequence[int]], rows: int) -> list[Phase]:
+    """The phases of an evaluation by folds: those of each fold's training, and the final fit.
+
+    Each fold has the sizes of its own folds, and the rows that it fits on as the last one.
+    """
+    steps = [
+        (f"fold {number} of {len(folds)}: {_inner(position, len(sizes) - 1)} {size:,} rows", size)
+        for number, sizes in enumerate(folds, start=1)
+        for position, size in enumerate(sizes, start=1)
+    ]
+    return _phases([*steps, _final(rows)])
+
+
+def _inner(position: int, inner: int) -> str:
+    return "fitting on" if position > inner else f"part {position} of {inner}, fitting on"
+
+
+def _final(rows: int) -> tuple[str, int]:
+    return f"fitting the final model on {rows:,} rows", rows
+
+
+def _phases(steps: Sequence[tuple[str, int]]) -> list[Phase]:
+    sizes = [size for _, size in steps]
     phases, done = [], 0
-    for message, size in zip(
-        [*messages, f"fitting the final model on {rows:,} rows"], sizes, strict=True
-    ):
+    for message, size in steps:
         phases.append(Phase(message, _fit_share(done, sizes), _fit_share(done + size, sizes), size))
         done += size
     return phases
 
 
-def evaluation_phase(rows: int) -> Phase:
-    """The last phase of a fit: metrics, importance and files from the held-out rows."""
-    return Phase(f"evaluating on {rows:,} held-out rows", FITTING_END, 1.0)
+def evaluation_phase(rows: int, *, by_folds: bool = False) -> Phase:
+    """The last phase of a fit: metrics, importance and files from rows that it has not seen."""
+    kind = "rows out of fold" if by_folds else "held-out rows"
+    return Phase(f"evaluating on {rows:,} {kind}", FITTING_END, 1.0)
 
 
 class TrainingProgress:
@@ -98,6 +122,11 @@ class TrainingProgress:
             self._done += 1
             self._title = title
             self._phase = None
+
+    def add_fit(self) -> None:
+        """One more fit than was expected."""
+        with self._lock:
+            self._fits += 1
 
     def __call__(self, phase: Phase) -> None:
         """Start a phase, which ends the one before it. Raises Cancelled."""

@@ -176,6 +176,7 @@ def _settings(spec: TrainingSpec, settled: TrainingSpec | None = None) -> dict[s
         "target": spec.target,
         **({} if settled.positive is None else {"positive": settled.positive}),
         "split": settled.split,
+        "evaluation": settled.evaluation,
         "test_share": spec.test_share,
         "folds": spec.folds,
         "cv_rows": spec.cv_rows,

@@ -18,8 +18,14 @@ from pilothouse.training.trainers import (
 
 AUTO = "auto"
 SPLITS = (AUTO, "random", "stratified", "time")
+HELD_OUT, FOLDS = "held_out", "folds"
+EVALUATIONS = (AUTO, HELD_OUT, FOLDS)
 BALANCED = "balanced"
 CLASS_WEIGHTS = ("none", BALANCED)
+# Specs that were stored before `evaluation` existed have all of these; they held rows out.
+STORED_FIELDS = frozenset(
+    ("split", "test_share", "time_column", "trainer", "params", "folds", "trials", "metric", "seed")
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,9 @@ class TrainingSpec:
     class, and else the same share of each class, or at random. `groups` is a column whose rows of
     one value are never on both sides. `cv_rows` bounds the rows that folds use (0: all).
     `time_column` None means the dataset's own event time. With `half_life_days`, a row that is so
-    much older than the newest one fitted on weighs half as much.
+    much older than the newest one fitted on weighs half as much. `evaluation` is on "held_out" rows
+    or by "folds", which answer every row and leave all of them to be fitted on; "auto" is by folds
+    where the held-out rows would be too few to judge by.
     """
 
     dataset: str
@@ -63,6 +71,7 @@ class TrainingSpec:
     class_weight: str = "none"
     groups: str | None = None
     half_life_days: float | None = None
+    evaluation: str = AUTO
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, which `from_json` reads back to an equal spec."""
@@ -77,6 +86,8 @@ class TrainingSpec:
                 f"a training has no field {', '.join(unknown)}.",
                 fields=dict.fromkeys(unknown, "unknown"),
             )
+        if set(value) >= STORED_FIELDS and "evaluation" not in value:
+            value = {**value, "evaluation": HELD_OUT}
         wrong = {name: "needed" for name in ("dataset", "target") if not value.get(name)}
         if wrong:
             raise Invalid("a training needs a dataset and a target.", fields=wrong)
@@ -103,7 +114,8 @@ class TrainingSpec:
 
     def _wrong(self) -> list[tuple[str, str]]:
         return [
-            ("split", "" if self.split in SPLITS else f"must be one of {', '.join(SPLITS)}"),
+            ("split", _wrong_choice(self.split, SPLITS)),
+            ("evaluation", _wrong_choice(self.evaluation, EVALUATIONS)),
             ("test_share", "" if 0.05 <= self.test_share <= 0.5 else "must be 0.05 to 0.5"),
             ("folds", "" if self.folds == 0 or 2 <= self.folds <= 20 else "must be 0, or 2 to 20"),
             ("trials", "" if 0 <= self.trials <= 500 else "must be 0 to 500"),
@@ -114,10 +126,7 @@ class TrainingSpec:
             ("threshold", "" if _is_share(self.threshold) else "must be within 0 and 1"),
             ("levels", "" if all(map(_is_share, self.levels)) else "must be within 0 and 1"),
             ("half_life_days", "" if _is_positive(self.half_life_days) else "must be above 0"),
-            (
-                "class_weight",
-                "" if self.class_weight in CLASS_WEIGHTS else f"must be {_any_of(CLASS_WEIGHTS)}",
-            ),
+            ("class_weight", _wrong_choice(self.class_weight, CLASS_WEIGHTS)),
         ]
 
     def _wrong_metric(self) -> str:
@@ -135,6 +144,10 @@ def _is_share(value: float | None) -> bool:
 
 def _is_positive(value: float | None) -> bool:
     return value is None or 0 < value < math.inf
+
+
+def _wrong_choice(value: str, choices: tuple[str, ...]) -> str:
+    return "" if value in choices else f"must be {_any_of(choices)}"
 
 
 def _any_of(choices: tuple[str, ...]) -> str:

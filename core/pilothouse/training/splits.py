@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,12 +18,18 @@ Rows = npt.NDArray[np.intp]
 Codes = npt.NDArray[np.int64]  # the position of each row's class
 Instants = npt.NDArray[np.int64]
 Groups = npt.NDArray[np.int64]
+HINT = "Give it more rows, fewer folds, or another split."
 STEPS = 1_000_000  # parts that a share is rounded to
+FIRST_BLOCK = 0.5  # of the rows in time: only fitted on when the later ones are evaluated by folds
 
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of the rows to fit on and of the rows to evaluate on; no row is in both."""
+    """Positions of the rows to fit on and of the rows to evaluate on; no row is in both.
+
+    When a training is evaluated by folds, its own split fits on all rows: no model of the folds
+    answers a row that it was fitted on.
+    """
 
     train: Rows
     test: Rows
@@ -73,6 +80,45 @@ def folds(
         part = _parts(kind, codes, rows, count, seed, groups)
         splits = [_where(part == number, None) for number in range(count)]
     return [_checked(split, codes, "folds") for split in splits]
+
+
+def evaluation_folds(
+    kind: Kind,
+    codes: Codes | None,
+    at: Instants | None,
+    *,
+    rows: int,
+    count: int,
+    seed: int,
+    groups: Groups | None = None,
+) -> list[Split]:
+    """At most `count` splits to evaluate all rows by, each row being in one of the tests.
+
+    By time, the first half of the rows is in none of them, and each split fits on all rows older
+    than its test rows. A test may lack a class, as the tests are measured together. Raises Invalid
+    when a class is missing among the rows that a split fits on, or among all that are tested.
+    """
+    if kind == "time":
+        instants = _instants(at)
+        ordered = np.sort(instants)
+        starts = (FIRST_BLOCK + (1 - FIRST_BLOCK) * np.arange(count) / count) * rows
+        cuts = [int(ordered[int(start)]) for start in starts]
+        walk = _blocks(instants, [*cuts, int(ordered[-1]) + 1])
+        made = [_without_groups_of_test(split, groups) for split in walk]
+    else:
+        part = _parts(kind, codes, rows, count, seed, groups)
+        made = [_where(part == number, None) for number in range(count)]
+    made = [split for split in made if len(split.test)]
+    for split in made:
+        _check_fitted(split, codes, "evaluation")
+    tested = np.concatenate([split.test for split in made])
+    if len(made) < 2 or (codes is not None and len(np.unique(codes[tested])) < 2):
+        raise Invalid(
+            "the rows cannot be evaluated by folds: they make fewer than two, or hold one class.",
+            hint="Give it more rows, another split, or hold rows out.",
+            fields={"evaluation": "leaves too few rows"},
+        )
+    return made
 
 
 def thin(rows: int, most: int, seed: int) -> Rows:
@@ -132,11 +178,14 @@ def _newest(at: Instants, share: float) -> Split:
 def _walk_forward(at: Instants, count: int) -> list[Split]:
     """Expanding windows, as scikit-learn's TimeSeriesSplit, but cut between instants."""
     ordered = np.sort(at)
-    cuts = [ordered[len(at) * block // (count + 1)] for block in range(1, count + 1)]
-    ends = [*cuts[1:], ordered[-1] + 1]
+    cuts = [int(ordered[len(at) * block // (count + 1)]) for block in range(1, count + 1)]
+    return _blocks(at, [*cuts, int(ordered[-1]) + 1])
+
+
+def _blocks(at: Instants, cuts: Sequence[int]) -> list[Split]:
+    """A split for each block between two cuts, which fits on all rows before the block."""
     return [
-        _where((at >= start) & (at < end), at < start)
-        for start, end in zip(cuts, ends, strict=True)
+        _where((at >= start) & (at < end), at < start) for start, end in itertools.pairwise(cuts)
     ]
 
 
@@ -152,20 +201,29 @@ def _instants(at: Instants | None) -> Instants:
 
 def _checked(split: Split, codes: Codes | None, field: str) -> Split:
     """Raises Invalid when a side is too small to fit on or to evaluate on."""
-    hint = "Give it more rows, fewer folds, or another split."
-    for name, rows in (("fitted on", split.train), ("held out", split.test)):
-        present = len(rows) if codes is None else len(np.unique(codes[rows]))
-        if present < 2:
-            lack = "are too few" if codes is None else "hold fewer than two classes"
-            raise Invalid(
-                f"the {len(rows)} rows {name} {lack}.",
-                hint=hint,
-                fields={field: "leaves too few rows"},
-            )
+    _check_side("fitted on", split.train, codes, field)
+    _check_side("held out", split.test, codes, field)
+    return _check_fitted(split, codes, field)
+
+
+def _check_side(name: str, rows: Rows, codes: Codes | None, field: str) -> None:
+    present = len(rows) if codes is None else len(np.unique(codes[rows]))
+    if present < 2:
+        lack = "are too few" if codes is None else "hold fewer than two classes"
+        raise Invalid(
+            f"the {len(rows)} rows {name} {lack}.",
+            hint=HINT,
+            fields={field: "leaves too few rows"},
+        )
+
+
+def _check_fitted(split: Split, codes: Codes | None, field: str) -> Split:
+    """Raises Invalid unless there are rows of every class to fit on."""
+    _check_side("fitted on", split.train, codes, field)
     if codes is not None and len(np.unique(codes[split.train])) < len(np.unique(codes)):
         raise Invalid(
             f"the {len(split.train)} rows fitted on hold no row of a rare class.",
-            hint=hint,
+            hint=HINT,
             fields={field: "leaves no row of a class to fit on"},
         )
     return split

@@ -18,19 +18,11 @@ from pilothouse.models.signature import FieldType, Signature, SignatureField
 from pilothouse.models.tasks import Task
 from pilothouse.storage import Store
 from pilothouse.training.columns import FeatureColumns
+from pilothouse.training.evaluation import EVALUATION_FOLDS, are_too_few
 from pilothouse.training.features import ColumnUse, column_uses, features
-from pilothouse.training.spec import AUTO, TrainingSpec
-from pilothouse.training.splits import (
-    Codes,
-    Groups,
-    Instants,
-    Kind,
-    Rows,
-    Split,
-    folds,
-    hold_out,
-    thin,
-)
+from pilothouse.training.labelled_rows import LabelledRows, of_positions
+from pilothouse.training.spec import AUTO, FOLDS, HELD_OUT, TrainingSpec
+from pilothouse.training.splits import Groups, Instants, Kind, Rows, Split, thin
 from pilothouse.training.target import BooleanWords, Floats, TargetColumn, read_target
 from pilothouse.training.task_options import resolve_task
 
@@ -60,8 +52,8 @@ class TrainingData:
     """Labelled rows with their features, which of them are held out, and the folds of the others.
 
     `target` has the labels, its rows being those of the frame. `at` are the rows' event times in
-    milliseconds, None where the data has none. `groups` numbers the group of each row, where the
-    spec names a column of groups. `rows` is the number of rows of the dataset version.
+    milliseconds, None where the data has none. `rows` is the number of rows of the dataset version.
+    Evaluated by folds, all rows are fitted on, and the folds answer those of the split's test.
     """
 
     dataset: str
@@ -72,9 +64,10 @@ class TrainingData:
     boolean_words: Mapping[str, BooleanWords]
     uses: tuple[ColumnUse, ...]
     at: Instants | None
-    groups: Groups | None
+    labelled: LabelledRows
     rows: int
     kind: Kind
+    evaluation: str
     split: Split
     folds: tuple[Split, ...]
 
@@ -113,10 +106,33 @@ class TrainingData:
         return self.target.rows
 
     @property
+    def groups(self) -> Groups | None:
+        """The number of each row's group, where the spec names a column of groups."""
+        return self.labelled.groups
+
+    @property
+    def by_folds(self) -> bool:
+        """Whether the folds answer the rows that it is evaluated on."""
+        return self.evaluation == FOLDS
+
+    @property
     def held_out(self) -> str:
-        """A digest that two trainings share exactly when they hold out the same rows."""
-        rows = self.origin[self.split.test].astype("<i8").tobytes()
-        return hashlib.sha256(f"{self.dataset}\n".encode() + rows).hexdigest()
+        """A digest that two trainings share exactly when they are evaluated on the same rows.
+
+        By folds, these are also the same folds: the models of both saw the same rows.
+        """
+        digest = hashlib.sha256(f"{self.dataset}\n".encode())
+        for part in self.folds if self.by_folds else (self.split,):
+            digest.update((b"fold\n" if self.by_folds else b"") + self._positions(part.test))
+        return digest.hexdigest()
+
+    def _positions(self, rows: Rows) -> bytes:
+        return self.origin[rows].astype("<i8").tobytes()
+
+    def within(self, fold: Split) -> TrainingData:
+        """The training of one fold: what it answers is held out, its folds are of the others."""
+        inner = _folds_within(self.spec, self.kind, fold, self.labelled)
+        return replace(self, evaluation=HELD_OUT, split=fold, folds=inner)
 
     def signature(self, encoder: Encoder, threshold: float) -> Signature:
         """What the model takes and answers, with what the fitted rows showed of each column."""
@@ -207,9 +223,10 @@ def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
         boolean_words=table.boolean_words,
         uses=uses,
         at=_event_times(table, spec, target.rows),
-        groups=data_split.groups,
+        labelled=data_split.labelled,
         rows=len(table.frame),
         kind=data_split.kind,
+        evaluation=data_split.evaluation,
         split=data_split.split,
         folds=tuple(data_split.folds),
     )
@@ -217,11 +234,15 @@ def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
 
 @dataclass(frozen=True)
 class DataSplit:
-    """The labelled rows, which of them are held out and in which way, the folds of the others."""
+    """The labelled rows, and which of them are fitted on and evaluated on in which way.
+
+    `folds` are those of the fitted rows; evaluated by folds, those that answer the rows.
+    """
 
     target: TargetColumn
-    groups: Groups | None
+    labelled: LabelledRows
     kind: Kind
+    evaluation: str
     split: Split
     folds: list[Split]
 
@@ -249,60 +270,58 @@ def _split_by(table: TrainingTable, target: TargetColumn, kind: Kind) -> DataSpl
     spec = target.spec
     at = _instants(table, spec, target.rows) if kind == "time" else None
     groups = _groups(table, spec, target.rows)
-    rows = _LabelledRows(target.codes, at, groups, len(target.rows))
+    rows = LabelledRows(target.codes, at, groups, len(target.rows))
+    if spec.evaluation == FOLDS:
+        return _by_folds(target, kind, rows)
+
     split = rows.hold_out(kind, spec.test_share, spec.seed)
-    return DataSplit(target, groups, kind, split, _folds(spec, kind, split.train, rows))
+    held_out = DataSplit(
+        target, rows, kind, HELD_OUT, split, _inner_folds(spec, kind, split.train, rows)
+    )
+    if spec.evaluation == AUTO and are_too_few(split.test, target.codes, rows.count):
+        try:
+            return _by_folds(target, kind, rows)
+        except Invalid as refusal:  # a class that is missing among the rows that a fold fits on
+            log.info("not evaluated by folds: %s", refusal)
+    return held_out
 
 
-@dataclass(frozen=True)
-class _LabelledRows:
-    """What splits are made from: classes, instants and groups of rows."""
-
-    codes: Codes | None
-    at: Instants | None
-    groups: Groups | None
-    count: int
-
-    def take(self, rows: Rows) -> _LabelledRows:
-        codes, at, groups = (
-            None if part is None else part[rows] for part in (self.codes, self.at, self.groups)
-        )
-        return _LabelledRows(codes, at, groups, len(rows))
-
-    def hold_out(self, kind: Kind, share: float, seed: int) -> Split:
-        return hold_out(
-            kind,
-            self.codes,
-            self.at,
-            rows=self.count,
-            share=share,
-            seed=seed,
-            groups=self.groups,
-        )
-
-    def folds(self, kind: Kind, count: int, seed: int) -> list[Split]:
-        return folds(
-            kind,
-            self.codes,
-            self.at,
-            rows=self.count,
-            count=count,
-            seed=seed,
-            groups=self.groups,
-        )
+def _by_folds(target: TargetColumn, kind: Kind, rows: LabelledRows) -> DataSplit:
+    spec = target.spec
+    fewest = min(target.counts.values(), default=EVALUATION_FOLDS)
+    made = rows.evaluation_folds(kind, max(2, min(EVALUATION_FOLDS, fewest)), spec.seed)
+    for fold in made:
+        _folds_within(spec, kind, fold, rows)
+    split = Split(np.arange(rows.count), np.sort(np.concatenate([fold.test for fold in made])))
+    return DataSplit(target, rows, kind, FOLDS, split, made)
 
 
-def _folds(spec: TrainingSpec, kind: Kind, train: Rows, labelled: _LabelledRows) -> list[Split]:
+def _folds_within(
+    spec: TrainingSpec, kind: Kind, fold: Split, rows: LabelledRows
+) -> tuple[Split, ...]:
+    """Splits of the rows that a fold fits on, from which its threshold and parameters come.
+
+    Early in time a rare class may be missing in some of them. Then they are stratified: all of
+    these rows are older than those that the fold answers.
+    """
+    try:
+        return tuple(_inner_folds(spec, kind, fold.train, rows))
+    except Invalid:
+        if kind != "time":
+            raise
+    other: Kind = "random" if rows.codes is None else "stratified"
+    return tuple(_inner_folds(spec, other, fold.train, rows))
+
+
+def _inner_folds(spec: TrainingSpec, kind: Kind, train: Rows, rows: LabelledRows) -> list[Split]:
     """Splits of the fitted rows, as positions of the whole; a search without folds gets one."""
     drawn = train[thin(len(train), spec.cv_rows, spec.seed)]
-    rows = labelled.take(drawn)
     if spec.folds:
-        inner = rows.folds(kind, spec.folds, spec.seed)
-    elif spec.trials:
-        inner = [rows.hold_out(kind, VALIDATION_SHARE, spec.seed)]
-    else:
-        inner = []
-    return [Split(drawn[fold.train], drawn[fold.test]) for fold in inner]
+        return rows.folds(kind, spec.folds, spec.seed, drawn)
+    if spec.trials:
+        validation = rows.take(drawn).hold_out(kind, VALIDATION_SHARE, spec.seed)
+        return of_positions(drawn, [validation])
+    return []
 
 
 def _groups(table: TrainingTable, spec: TrainingSpec, labelled: Rows) -> Groups | None:

@@ -373,7 +373,13 @@ def test_a_training_with_groups_is_compared_by_groups(workspace: Workspace) -> N
     runs = [
         workspace.training.train_now(
             TrainingSpec(
-                "homes@1", "price", features=("size",), trainer=trainer, folds=2, groups="owner"
+                "homes@1",
+                "price",
+                features=("size",),
+                trainer=trainer,
+                folds=2,
+                groups="owner",
+                evaluation="held_out",
             )
         )
         for trainer in ("dummy", "hist_gradient_boosting")

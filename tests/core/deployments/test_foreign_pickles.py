@@ -121,7 +121,9 @@ def test_what_a_training_writes_is_recorded(workspace: Workspace) -> None:
     x = np.random.default_rng(0).normal(size=80)
     frame = pd.DataFrame({"x": x, "y": (x > 0.3).astype(int)})
     ref = workspace.data.register("plain", frame).ref
-    run = workspace.training.train_now(TrainingSpec(ref, "y", trainer="logistic_regression"))
+    run = workspace.training.train_now(
+        TrainingSpec(ref, "y", trainer="logistic_regression", evaluation="held_out")
+    )
     digests = {file.path: file.digest for file in workspace.experiments.run(run).artifacts}
     with workspace.store.read() as session:
         assert is_written(session, digests["model/model.joblib"])

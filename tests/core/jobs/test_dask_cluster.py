@@ -87,7 +87,9 @@ def test_a_training_has_the_same_result_as_in_a_child_process(
     frame = pd.DataFrame({"x": rng.normal(size=400), "area": rng.choice(["n", "s"], 400)})
     frame["price"] = frame["x"] + rng.normal(0, 1, 400)
     workspace.data.register("homes", frame)
-    spec = TrainingSpec("homes@1", "price", trainer="ridge", folds=2).to_json()
+    spec = TrainingSpec(
+        "homes@1", "price", trainer="ridge", folds=2, evaluation="held_out"
+    ).to_json()
     local = ChildProcesses(1)
     try:
         results = [

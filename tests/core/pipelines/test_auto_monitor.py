@@ -26,7 +26,9 @@ def rows(count: int = 600) -> pd.DataFrame:
 def deployed(workspace: Workspace) -> Workspace:
     """A workspace with one deployment of a trained version, that nobody watches yet."""
     workspace.data.register("flights", rows())
-    spec = TrainingSpec("flights@1", "late", trainer="logistic_regression", folds=0)
+    spec = TrainingSpec(
+        "flights@1", "late", trainer="logistic_regression", folds=0, evaluation="held_out"
+    )
     run = workspace.training.train_now(spec)
     workspace.registry.register(NAME, run)
     workspace.deployments.launch(NAME, NAME, 1, "to be watched")

@@ -44,7 +44,9 @@ def history(workspace: Workspace, clock: FixedClock, answering: None) -> pd.Data
         at=pd.date_range("2025-10-01", periods=400, freq="h", tz="UTC")
     )
     workspace.data.register("listings", listings, event_time="at")
-    spec = TrainingSpec("listings@1", "price", features=("x",), trainer="ridge", folds=0)
+    spec = TrainingSpec(
+        "listings@1", "price", features=("x",), trainer="ridge", folds=0, evaluation="held_out"
+    )
     workspace.registry.register(NAME, workspace.training.train_now(spec))
     workspace.registry.promote(NAME, 1, "production", "the first")
     workspace.deployments.launch(NAME, NAME, 1, "the first")

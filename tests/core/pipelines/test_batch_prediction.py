@@ -41,7 +41,9 @@ def train(workspace: Workspace, target: str, **choices: Any) -> str:
     fresh = homes(2).drop(columns=["price", "sold", "band"])
     fresh.loc[7, "x"] = None
     workspace.data.register("fresh", fresh, event_time="seen_at")
-    spec = TrainingSpec("homes@1", target, features=("x", "area"), folds=2, **choices)
+    spec = TrainingSpec(
+        "homes@1", target, features=("x", "area"), folds=2, evaluation="held_out", **choices
+    )
     return workspace.training.train_now(spec)
 
 
@@ -119,7 +121,7 @@ def test_a_model_that_learnt_words_gets_the_words_of_a_yes_no_column(workspace: 
     rent = pd.Series(words).map({"Yes": 5.0, "No": 1.0, "Unknown": 3.0})
     learnt = pd.DataFrame({"member": words, "rent": rent})
     workspace.data.register("homes", learnt)
-    spec = TrainingSpec("homes@1", "rent", features=("member",), folds=2)
+    spec = TrainingSpec("homes@1", "rent", features=("member",), folds=2, evaluation="held_out")
     workspace.registry.register("homes", workspace.training.train_now(spec))
     workspace.data.register("fresh", pd.DataFrame({"member": ["Yes", "No"] * 20}))
     assert workspace.data.version("fresh").schema[0].type == "boolean"

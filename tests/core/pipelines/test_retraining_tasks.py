@@ -54,7 +54,13 @@ def serve(workspace: Workspace, target: str, **choices: Any) -> None:
     """The champion homes@1, deployed."""
     data = workspace.data.register("listings", homes(1), event_time="at").ref
     spec = TrainingSpec(
-        data, target, trainer="random_forest", features=("x", "area"), folds=2, **choices
+        data,
+        target,
+        trainer="random_forest",
+        features=("x", "area"),
+        folds=2,
+        evaluation="held_out",
+        **choices,
     )
     workspace.registry.register(NAME, workspace.training.train_now(spec))
     workspace.registry.promote(NAME, 1, "production", "the first")
@@ -199,7 +205,9 @@ def test_a_run_that_answers_something_else_is_not_compared(
     workspace: Workspace, answering: None
 ) -> None:
     serve(workspace, "price")
-    spec = TrainingSpec("listings@1", "band", features=("x", "area"), folds=2)
+    spec = TrainingSpec(
+        "listings@1", "band", features=("x", "area"), folds=2, evaluation="held_out"
+    )
     run = workspace.training.train_now(spec)
     with pytest.raises(Invalid, match="answers something else than the run"):
         retraining.compare(workspace.store, PROGRESS, run=run, model=NAME, champion=1)

@@ -52,7 +52,9 @@ def trained(workspace: Workspace, target: str, **choices: Any) -> Signature:
     """The version homes@1, trained on some of the first dataset; the second one is new to it."""
     workspace.data.register("homes", homes(1), event_time="at")
     workspace.data.register("homes", homes(2), event_time="at")
-    spec = TrainingSpec("homes@1", target, features=("x", "area"), folds=2, **choices)
+    spec = TrainingSpec(
+        "homes@1", target, features=("x", "area"), folds=2, evaluation="held_out", **choices
+    )
     return workspace.registry.register("homes", workspace.training.train_now(spec)).signature
 
 

@@ -21,7 +21,7 @@ from pilothouse.training.features import column_uses, is_identifier_name
 from pilothouse.workspace import Workspace
 
 ROWS = 400
-QUICK: dict[str, Any] = {"trainer": "logistic_regression", "folds": 0}
+QUICK: dict[str, Any] = {"trainer": "logistic_regression", "folds": 0, "evaluation": "held_out"}
 
 
 def customers() -> pd.DataFrame:

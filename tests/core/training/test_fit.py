@@ -31,6 +31,7 @@ FILES = {
     "environment.json",
     "folds.json",
     "importance.json",
+    "measured.json",
     "model/input_example.json",
     "model/model.joblib",
     "model/signature.json",
@@ -80,6 +81,7 @@ def data(workspace: Workspace) -> str:
 
 def spec(data: str, **changes: Any) -> TrainingSpec:
     values = {"trainer": "random_forest", "params": QUICK, "experiment": "shop", **changes}
+    values.setdefault("evaluation", "held_out")
     return TrainingSpec(data, "bought", **values)
 
 

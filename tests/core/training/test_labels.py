@@ -25,7 +25,12 @@ from pilothouse.training.target import read_target
 from pilothouse.workspace import Workspace
 
 ROWS = 120
-QUICK: dict[str, Any] = {"trainer": "logistic_regression", "folds": 0, "split": "stratified"}
+QUICK: dict[str, Any] = {
+    "trainer": "logistic_regression",
+    "folds": 0,
+    "split": "stratified",
+    "evaluation": "held_out",
+}
 # A target as the data has it: the rarer class, the other one, and the rarer one's label.
 TARGETS: list[tuple[Any, Any]] = [
     ("Yes", "No"),

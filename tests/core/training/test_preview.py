@@ -36,7 +36,8 @@ def test_the_preview_tells_classes_split_and_columns(workspace: Workspace, data:
     preview = workspace.training.preview(TrainingSpec("payments", "outcome"))
     assert (preview.dataset, preview.positive, preview.split) == (data, "fraud", "time")
     assert dict(preview.classes) == {"fraud": 40, "legit": 360}
-    assert (preview.fitted, preview.held_out, preview.without_label) == (320, 80, 0)
+    assert (preview.fitted, preview.held_out, preview.without_label) == (400, 200, 0)
+    assert preview.folds == 5
     assert {use.column: use.used for use in preview.columns} == {
         "payment_id": False,
         "amount": True,

@@ -112,7 +112,7 @@ def data(workspace: Workspace) -> str:
 def test_one_long_fit_shows_progress_that_moves(
     workspace: Workspace, data: str, slow: Reports
 ) -> None:
-    spec = TrainingSpec(data, "bought", trainer="slow", folds=2).to_json()
+    spec = TrainingSpec(data, "bought", trainer="slow", folds=2, evaluation="held_out").to_json()
     train_job(workspace.store, slow, spec=spec, job_id="j")
     fractions = [fraction for fraction, _ in slow.items]
     assert fractions == sorted(fractions)
@@ -139,7 +139,7 @@ def test_the_bar_of_a_stored_job_moves_during_one_fit(
         stored.append(workspace.jobs.job(job).progress)
         slow(fraction, message)
 
-    spec = TrainingSpec(data, "bought", trainer="slow", folds=0).to_json()
+    spec = TrainingSpec(data, "bought", trainer="slow", folds=0, evaluation="held_out").to_json()
     train_job(workspace.store, report, spec=spec, job_id="j")
     assert stored == sorted(stored)
     assert len(set(stored)) >= 5

@@ -49,6 +49,7 @@ def test_a_row_of_the_age_of_a_half_life_weighs_half(
         folds=0,
         split="time",
         test_share=0.2,
+        evaluation="held_out",
         half_life_days=half_life,
     )
     run = workspace.training.train_now(spec)

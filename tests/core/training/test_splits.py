@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.training.splits import KINDS, Split, folds, hold_out, thin
+from pilothouse.training.splits import KINDS, Kind, Split, evaluation_folds, folds, hold_out, thin
 
 
 def both_classes(rows: int) -> np.ndarray:
@@ -104,3 +104,31 @@ def test_thinning_keeps_order_and_no_row_twice(rows: int, most: int) -> None:
     positions = thin(rows, most, 0).tolist()
     assert positions == sorted(set(positions))
     assert len(positions) == (rows if most == 0 else min(rows, most))
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    rows=st.integers(120, 400),
+    count=st.integers(2, 6),
+    seed=st.integers(0, 99),
+    size=st.sampled_from([None, 1, 4]),
+)
+def test_evaluated_by_folds_every_row_is_answered_once_by_what_has_not_seen_it(
+    kind: Kind, rows: int, count: int, seed: int, size: int | None
+) -> None:
+    """By time every row of the newer half, and nothing is fitted on that is as new."""
+    at = np.random.default_rng(seed).permutation(rows)
+    groups = None if size is None else np.arange(rows) // size
+    made = evaluation_folds(
+        kind, both_classes(rows), at, rows=rows, count=count, seed=seed, groups=groups
+    )
+    assert len(made) == count
+    answered = np.sort(np.concatenate([split.test for split in made]))
+    newer = np.flatnonzero(at >= rows // 2)
+    assert answered.tolist() == (newer if kind == "time" else np.arange(rows)).tolist()
+    for split in made:
+        assert not set(split.train) & set(split.test)
+        if kind == "time":
+            assert at[split.train].max() < at[split.test].min()
+        if groups is not None:
+            assert not set(groups[split.train]) & set(groups[split.test])

@@ -65,6 +65,7 @@ def trained(workspace: Workspace, frame: pd.DataFrame, target: str, **changes: A
     ref = workspace.data.register("homes", frame, event_time=event_time).ref
     features = ("x", "area")
     values: dict[str, Any] = {"features": features, "folds": 0, "split": "random", **changes}
+    values.setdefault("evaluation", "held_out")
     return workspace.training.train_now(TrainingSpec(ref, target, **values))
 
 

@@ -14,7 +14,7 @@ import pytest
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.models.signature import Signature
 from pilothouse.training.encoding import Encoder
-from pilothouse.training.importance import importance
+from pilothouse.training.importance import AnsweredRows, importance
 from pilothouse.training.search import Search
 from pilothouse.training.trainers import (
     FeatureColumns,
@@ -123,7 +123,8 @@ def test_a_column_that_is_all_missing_in_training_does_no_harm(trainer: Trainer)
 def test_importance_puts_the_columns_that_matter_first(trainer: Trainer) -> None:
     frame, y = rows(1500)
     model = trainer.build(COLUMNS, resolve_params(trainer, {}), 0).fit(frame, y)
-    ranking = importance(model, COLUMNS, frame, y.astype(float), TWO_CLASSES, 0)
+    part = AnsweredRows(model, frame, y.astype(float))
+    ranking = importance([part], COLUMNS, TWO_CLASSES, 0)
     assert set(ranking["column"][:2]) == {"size", "colour"} or ranking["column"][0] == "size"
     assert sorted(ranking["column"]) == sorted(COLUMNS.names)
     assert ranking["importance"] == sorted(ranking["importance"], reverse=True)

@@ -34,6 +34,7 @@ def data(workspace: Workspace) -> str:
 
 def spec(data: str, target: str, **changes: Any) -> TrainingSpec:
     values: dict[str, Any] = {"features": ("x", "area"), "folds": 2, **changes}
+    values.setdefault("evaluation", "held_out")
     return TrainingSpec(data, target, **values)
 
 

@@ -114,7 +114,7 @@ def _confusion(confusion: dict[str, Any]) -> None:
         charts.confusion(labels, confusion["matrix"], dark=dark()),
         key="run_confusion",
         height=charts.confusion_height(len(labels)),
-        alt="Confusion matrix of the held-out rows",
+        alt="Confusion matrix of rows that were not fitted on",
     )
 
 

@@ -14,6 +14,7 @@ from pilothouse_app.components.links import ICONS, address, link, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import table
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.how_measured import how_measured
 from pilothouse_app.features.training.column_list import COLUMN_USES
 from pilothouse_app.features.training.task_fields import SPLIT_TITLES
 
@@ -31,7 +32,7 @@ def training_summary(run: RunInfo) -> None:
     columns = _document(run, COLUMNS)
     uses = columns if isinstance(columns, list) else []
     with st.container(border=True, key="run_training"):
-        facts(_facts(spec, uses))
+        facts(_facts(spec, uses) | {"Measured": how_measured(run.id)})
         _columns(uses)
         if run.status == "finished":
             _next_step(run, str(spec.get("dataset", "")))

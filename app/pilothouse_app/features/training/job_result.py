@@ -19,6 +19,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_value,
     trainer_title,
 )
+from pilothouse_app.features.experiments.how_measured import how_measured
 from pilothouse_app.features.training.dialog import train_again_button
 from pilothouse_app.features.training.trainer_fields import DEFAULT_TRAINER
 
@@ -74,9 +75,8 @@ def _sentence(result: Mapping[str, Any], leaderboard: Leaderboard | None) -> str
         return "**No trainer is better than the baseline**: the features do not help."
     if metric not in metrics:
         return "The training has finished."
-    value = (
-        f"**{metric_title(metric)} {metric_value(metric, metrics[metric])}** on the held-out rows"
-    )
+    value = f"**{metric_title(metric)} {metric_value(metric, metrics[metric])}**"
+    value += f", {how_measured(str(result['run'])) or 'on the held-out rows'}"
     return value if best is None else f"**{trainer_title(best.trainer)}** is best: {value}"
 
 
@@ -104,7 +104,7 @@ def _ranking(leaderboard: Leaderboard) -> None:
         "trainer": name_column("Trainer", width=210),
         **({"value": number_column("Mean over the folds", 4, width=150)} if has_folds else {}),
         **({"spread": number_column("Standard deviation", 4, width=140)} if has_folds else {}),
-        "held_out": number_column("Held-out rows", 4, width=110),
+        "held_out": number_column("On unseen rows", 4, width=120),
         "seconds": number_column("Duration (s)", 1, width=100),
         "note": text_column("Note"),
     }

@@ -11,7 +11,14 @@ import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.tasks import Task, tasks
-from pilothouse.training.spec import AUTO, CLASS_WEIGHTS, SPLITS
+from pilothouse.training.spec import (
+    AUTO,
+    CLASS_WEIGHTS,
+    EVALUATIONS,
+    FOLDS,
+    HELD_OUT,
+    SPLITS,
+)
 from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.workspace import workspace
@@ -25,6 +32,11 @@ SPLIT_TITLES = {
     "stratified": "Random, stratified by class",
     "random": "Random",
     "time": "By time: newest rows for testing",
+}
+EVALUATION_TITLES = {
+    AUTO: "By folds if too few rows are held out",
+    HELD_OUT: "On held-out rows",
+    FOLDS: "By folds: every row is answered",
 }
 CLASS_WEIGHT_TITLES = {"none": "As in the data", "balanced": "Balanced"}
 LEVELS = ("0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95")
@@ -209,24 +221,27 @@ def _unit(before: Mapping[str, Any], key: str) -> str:
 def split_fields(
     version: DatasetVersionInfo, target: Target, preset: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Which rows are held out, as fields of a spec."""
+    """Which rows are evaluated on in which way, as fields of a spec."""
     names = [name for name in version.column_names if name != target.column]
     times = [c.name for c in version.schema if c.type == "time" and c.name != target.column]
-    cells = st.columns([3, 2, 2, 2])
+    cells = st.columns([3, 3, 2, 2, 2])
     with cells[0]:
         split = _split(target, bool(times), preset)
     with cells[1]:
+        evaluation = _evaluation(preset)
+    with cells[2]:
         share = st.slider(
             "Share held out",
             5,
             50,
             round(100 * preset.get("test_share", 0.2)),
             format="%d %%",
+            disabled=evaluation == FOLDS,
             key="train_share",
         )
-    with cells[2]:
-        time_column = _time_column(version, times, split, preset)
     with cells[3]:
+        time_column = _time_column(version, times, split, preset)
+    with cells[4]:
         groups = st.selectbox(
             "Groups",
             names,
@@ -238,6 +253,7 @@ def split_fields(
         )
     return {
         "split": split,
+        "evaluation": evaluation,
         "test_share": share / 100,
         "time_column": time_column,
         "groups": groups,
@@ -260,6 +276,20 @@ def _split(target: Target, has_times: bool, preset: Mapping[str, Any]) -> str:
         index=splits.index(start) if start in splits else 0,
         format_func=lambda split: SPLIT_TITLES.get(split, title(split)),
         key="train_split",
+    )
+
+
+def _evaluation(preset: Mapping[str, Any]) -> str:
+    """How the rows are evaluated on; specs from before there was a choice held rows out."""
+    start = preset.get("evaluation", HELD_OUT if "split" in preset else AUTO)
+    return st.selectbox(
+        "Evaluation",
+        EVALUATIONS,
+        index=EVALUATIONS.index(start) if start in EVALUATIONS else 0,
+        format_func=EVALUATION_TITLES.__getitem__,
+        help="By folds, each row is answered by a model that was not fitted on it, and the model "
+        "that is kept is fitted on all rows.",
+        key="train_evaluation",
     )
 
 
