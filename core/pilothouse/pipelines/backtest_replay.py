@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from pilothouse.models.answers import Outputs
     from pilothouse.monitoring.reference_profile import ReferenceProfile
-    from pilothouse.training.fitting import FittedModel
+    from pilothouse.training.fitted_model import FittedModel
 
     Integers = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
@@ -272,7 +272,7 @@ class Replay:
         return challenger > champion if higher else challenger < champion
 
     def _fit(self, policy: RetrainingPolicy, rows: Integers) -> FittedModel:
-        from pilothouse.training.fitting import fit_model
+        from pilothouse.training.fitted_model import fit_model
         from pilothouse.training.training_data import build, table_of_frame
 
         signature = self.history.first.signature

@@ -20,7 +20,7 @@ from pilothouse.models.signature import Signature
 from pilothouse.training.answers import Outputs, output_columns
 from pilothouse.training.encoding import LabelledPipeline
 from pilothouse.training.evaluation import MEASURED_PATH, HowMeasured, interval_of
-from pilothouse.training.fitting import FittedModel, fit_model, fold_metrics, required_metric
+from pilothouse.training.fitted_model import FittedModel, fit_model, fold_metrics, required_metric
 from pilothouse.training.importance import AnsweredRows, importance
 from pilothouse.training.progress import Step, evaluation_phase
 from pilothouse.training.spec import TrainingSpec

@@ -20,8 +20,8 @@ from pilothouse.storage import Store
 from pilothouse.training.columns import FeatureColumns
 from pilothouse.training.evaluation import EVALUATION_FOLDS, are_too_few
 from pilothouse.training.features import ColumnUse, column_uses, features
-from pilothouse.training.labelled_rows import LabelledRows, of_positions
 from pilothouse.training.spec import AUTO, FOLDS, HELD_OUT, TrainingSpec
+from pilothouse.training.split_rows import SplitRows, of_positions
 from pilothouse.training.splits import Groups, Instants, Kind, Rows, Split, thin
 from pilothouse.training.target import BooleanWords, Floats, TargetColumn, read_target
 from pilothouse.training.task_options import resolve_task
@@ -64,7 +64,7 @@ class TrainingData:
     boolean_words: Mapping[str, BooleanWords]
     uses: tuple[ColumnUse, ...]
     at: Instants | None
-    labelled: LabelledRows
+    labelled: SplitRows
     rows: int
     kind: Kind
     evaluation: str
@@ -240,7 +240,7 @@ class DataSplit:
     """
 
     target: TargetColumn
-    labelled: LabelledRows
+    labelled: SplitRows
     kind: Kind
     evaluation: str
     split: Split
@@ -270,7 +270,7 @@ def _split_by(table: TrainingTable, target: TargetColumn, kind: Kind) -> DataSpl
     spec = target.spec
     at = _instants(table, spec, target.rows) if kind == "time" else None
     groups = _groups(table, spec, target.rows)
-    rows = LabelledRows(target.codes, at, groups, len(target.rows))
+    rows = SplitRows(target.codes, at, groups, len(target.rows))
     if spec.evaluation == FOLDS:
         return _by_folds(target, kind, rows)
 
@@ -286,7 +286,7 @@ def _split_by(table: TrainingTable, target: TargetColumn, kind: Kind) -> DataSpl
     return held_out
 
 
-def _by_folds(target: TargetColumn, kind: Kind, rows: LabelledRows) -> DataSplit:
+def _by_folds(target: TargetColumn, kind: Kind, rows: SplitRows) -> DataSplit:
     spec = target.spec
     fewest = min(target.counts.values(), default=EVALUATION_FOLDS)
     made = rows.evaluation_folds(kind, max(2, min(EVALUATION_FOLDS, fewest)), spec.seed)
@@ -297,7 +297,7 @@ def _by_folds(target: TargetColumn, kind: Kind, rows: LabelledRows) -> DataSplit
 
 
 def _folds_within(
-    spec: TrainingSpec, kind: Kind, fold: Split, rows: LabelledRows
+    spec: TrainingSpec, kind: Kind, fold: Split, rows: SplitRows
 ) -> tuple[Split, ...]:
     """Splits of the rows that a fold fits on, from which its threshold and parameters come.
 
@@ -313,7 +313,7 @@ def _folds_within(
     return tuple(_inner_folds(spec, other, fold.train, rows))
 
 
-def _inner_folds(spec: TrainingSpec, kind: Kind, train: Rows, rows: LabelledRows) -> list[Split]:
+def _inner_folds(spec: TrainingSpec, kind: Kind, train: Rows, rows: SplitRows) -> list[Split]:
     """Splits of the fitted rows, as positions of the whole; a search without folds gets one."""
     drawn = train[thin(len(train), spec.cv_rows, spec.seed)]
     if spec.folds:

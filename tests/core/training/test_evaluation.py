@@ -146,10 +146,12 @@ def test_two_versions_of_the_same_folds_are_compared_row_by_row(
     runs = [workspace.training.train_now(spec(data, trainer=name)) for name in ("dummy", "ridge")]
     versions = [workspace.registry.register("rent", run) for run in runs]
     assert versions[0].held_out == versions[1].held_out != ""
-    report = workspace.comparison.significance(workspace.comparison.compare(runs))
-    tested = report.frame[(report.frame["metric"] == "mae") & (report.frame["n"] == ROWS - FIRST)]
-    assert len(tested) == 1
-    assert bool(tested["significant"].iloc[0])
+    comparison = workspace.comparison.compare(runs)
+    report = workspace.comparison.significance(comparison)
+    assert report.rows == ROWS - FIRST
+    findings = report.findings[report.findings["metric"] == "mae"].set_index("method")
+    assert findings.loc["bootstrap_blocks", "significant"]  # the same rows, in blocks of time
+    assert findings.loc["folds", "n"] == 5
 
 
 def test_a_search_is_measured_with_a_search_within_each_fold(

@@ -19,7 +19,7 @@ from pilothouse.training.splits import (
 
 
 @dataclass(frozen=True)
-class LabelledRows:
+class SplitRows:
     """The class, the instant and the group of each labelled row; None where there are none."""
 
     codes: Codes | None
@@ -27,12 +27,12 @@ class LabelledRows:
     groups: Groups | None
     count: int
 
-    def take(self, rows: Rows) -> LabelledRows:
+    def take(self, rows: Rows) -> SplitRows:
         """The same of some of the rows."""
         codes, at, groups = (
             None if part is None else part[rows] for part in (self.codes, self.at, self.groups)
         )
-        return LabelledRows(codes, at, groups, len(rows))
+        return SplitRows(codes, at, groups, len(rows))
 
     def hold_out(self, kind: Kind, share: float, seed: int) -> Split:
         """A share of the rows set aside. Raises Invalid as `splits.hold_out` does."""
