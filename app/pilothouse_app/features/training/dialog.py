@@ -139,7 +139,7 @@ def _preview_lines(spec: dict[str, Any]) -> list[str]:
     preview = workspace().training.preview(TrainingSpec.from_json(spec))
     without = f"; {count(preview.without_label)} have no label" if preview.without_label else ""
     split = SPLIT_TITLES[preview.split]
-    way = f" out of fold by {preview.folds} folds" if preview.folds else ""
+    way = f" rows out of fold, by {preview.folds} folds" if preview.folds else ""
     return [
         f"**{preview.task_title}** of **{literal(preview.target)}**: {_labels(preview)}.",
         f"Trained on {count(preview.fitted)} rows, evaluated on {count(preview.held_out)}"
