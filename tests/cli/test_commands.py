@@ -19,6 +19,7 @@ from pilothouse.activity.api import Activity
 from pilothouse.attention.api import Attention
 from pilothouse.cli.command import Command
 from pilothouse.cli.root import COMMANDS, root
+from pilothouse.comments.api import Comments
 from pilothouse.comparison.api import Comparisons
 from pilothouse.data.api import Data
 from pilothouse.deployments.api import Deployments
@@ -45,6 +46,7 @@ APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
     *(Training, Environments, Governance, People, Policies),
+    *(Comments,),
 )
 
 # Methods that no command calls, each with the reason.
@@ -123,6 +125,7 @@ NAMES_NOTHING = {
     *("people add", "people choose", "reviews start"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
+VALUES |= {"kind": "alert"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],

@@ -27,6 +27,8 @@ from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.status import badge_text
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.attention.assign import assignee_choice
+from pilothouse_app.features.comments.thread import comment_thread
 from pilothouse_app.features.monitoring.alerts import alert_buttons, alert_sentence, notified_as
 from pilothouse_app.features.monitoring.clocks import trend_of
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
@@ -86,6 +88,7 @@ def render() -> None:
         explanation_sentences(explanation)
     if alert.state != "resolved":
         notified_as(workspace().notifications.view(alert_id), alert.severity)
+    assignee_choice("alert", alert.id)
     _facts(alert)
     _links(alert, _windows(alert))
     _why(explanation)
@@ -96,6 +99,7 @@ def render() -> None:
     with right:
         _events(alert)
         deliveries_of_alert(alert.id)
+    comment_thread("alert", alert.id)
 
 
 def _status(alert: AlertInfo) -> str:

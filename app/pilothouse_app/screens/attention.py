@@ -24,7 +24,7 @@ from pilothouse_app.components.table import (
     when_column,
 )
 from pilothouse_app.components.table_height import table_height
-from pilothouse_app.components.workspace import workspace
+from pilothouse_app.components.workspace import chosen_name, workspace
 from pilothouse_app.features.attention.items import TABLE, dismiss_dialog, item_title, restore_items
 from pilothouse_app.features.experiments.formatting import message_text
 
@@ -41,13 +41,14 @@ SCREEN = Screen(
     section="",
     order=10,
 )
-KINDS = ("promotion", "retraining", "alert", "deployment", "job")
-VIEWS = ("waiting", "dismissed")
+KINDS = ("promotion", "retraining", "alert", "deployment", "job", "run", "version", "window")
+VIEWS = ("waiting", "for me", "dismissed")
 COLUMNS = {
     "title": name_column("What", width=290),
     "state": status_column("State", width=112),
     "kind": text_column("Kind", width=96),
     "at": when_column("Since", width=110),
+    "for": text_column("For", width=110),
     "message": text_column("Why"),
 }
 DISMISSED = {
@@ -71,10 +72,12 @@ def render() -> None:
     with commands:
         _command(dismissed)
     items = attention.items(dismissed=True) if dismissed else waiting
+    if view == "for me":
+        items = _mine(items)
 
     refresh_when_changed(_ids, key="attention_live")
     if not items:
-        _empty(dismissed)
+        _empty(view)
         return
 
     chosen = [item for item in items if not kinds or item.kind in kinds]
@@ -87,6 +90,12 @@ def render() -> None:
             _frame(chosen), DISMISSED if dismissed else COLUMNS, key=TABLE, alt="Needs a person",
             opens=("", "address"), select="many", height=height,
         )  # fmt: skip
+
+
+def _mine(items: Sequence[Item]) -> list[Item]:
+    """What waits for the person of this browser."""
+    name = chosen_name()
+    return [item for item in items if name and name in item.people]
 
 
 def _ids() -> list[str]:
@@ -112,9 +121,15 @@ def _command(dismissed: bool) -> None:
         dismiss_dialog(ids)
 
 
-def _empty(dismissed: bool) -> None:
+def _empty(view: str) -> None:
     untick(TABLE)
-    if dismissed:
+    if view == "for me":
+        reason = "No vote, no mention and no assigned item is open for you."
+        if not chosen_name():
+            reason = "Choose your name in the menu to see what waits for you."
+        empty("Nothing waits for you", reason, icon=":material/task_alt:")
+        return
+    if view == "dismissed":
         empty("Nothing has been dismissed", "Dismissed items are listed here and can be restored.")
         return
     empty(
@@ -134,6 +149,7 @@ def _frame(items: Sequence[Item]) -> pd.DataFrame:
             "state": item.state,
             "kind": title(item.kind),
             "at": item.at,
+            "for": ", ".join(item.people),
             "message": message_text(item.message),
             "by": item.dismissal.by if item.dismissal else "",
             "dismissed_at": item.dismissal.at if item.dismissal else None,

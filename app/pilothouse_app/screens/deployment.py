@@ -18,6 +18,7 @@ from pilothouse_app.components.live import live, refresh_when_changed
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.comments.thread import comment_thread
 from pilothouse_app.features.deployments.details import (
     CHANGING,
     last_failure,
@@ -85,6 +86,7 @@ def render() -> None:
             state=_state(deployment),
             idle_seconds=idle,
         )
+        comment_thread("deployment", name)
         return
 
     refresh_when_changed(
@@ -105,6 +107,7 @@ def render() -> None:
         retraining_view(name)
     else:
         revisions(deployment)
+    comment_thread("deployment", name)
 
 
 def _bar(deployment: DeploymentInfo) -> tuple[str, str]:

@@ -21,6 +21,8 @@ from pilothouse_app.components.live import refresh_when_changed
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.attention.assign import assignee_choice
+from pilothouse_app.features.comments.thread import comment_thread
 from pilothouse_app.features.deployments.launch import launch_button
 from pilothouse_app.features.experiments.formatting import (
     main_metrics,
@@ -37,7 +39,7 @@ from pilothouse_app.features.registry.overrides import (
     overrides_of_promotion,
 )
 from pilothouse_app.features.registry.promote import consequence, current_evaluation, decide_buttons
-from pilothouse_app.features.registry.votes import votes_section
+from pilothouse_app.features.registry.votes import vote_consequence, votes_section
 
 if TYPE_CHECKING:
     from pilothouse.registry.info import PromotionInfo
@@ -79,16 +81,19 @@ def render() -> None:
         )
 
     _links(promotion)
+    if promotion.status == "pending":
+        assignee_choice("promotion", promotion.id)
     _request(promotion)
     if (promotion.status, promotion.stage) == (ACCEPTED, PRODUCTION):
         outcome_section(promotion.id)
     left, right = st.columns([45, 55], gap="medium")
     with left:
         _evidence(promotion)
+        votes_section(promotion)
     with right:
         overrides_block(overrides_of_promotion(promotion.id))
-        votes_section(promotion)
         _gates(promotion)
+    comment_thread("promotion", promotion.id)
 
 
 def _commands(promotion: PromotionInfo) -> None:
@@ -165,7 +170,8 @@ def _outlook(promotion: PromotionInfo) -> None:
         )
         return
     version = workspace().registry.version(promotion.model, promotion.version)
-    st.info(consequence(version, promotion.stage), title="If you accept", icon=":material/info:")
+    effect = vote_consequence(promotion) or consequence(version, promotion.stage)
+    st.info(effect, title="If you accept", icon=":material/info:")
 
 
 def _unmet_text(decision: GateDecision) -> str:

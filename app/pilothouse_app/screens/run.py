@@ -23,6 +23,7 @@ from pilothouse_app.components.live import live
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.comments.thread import comment_thread
 from pilothouse_app.features.experiments.formatting import trainer_title
 from pilothouse_app.features.experiments.register_model import compare_button, register_button
 from pilothouse_app.features.run import (
@@ -88,6 +89,7 @@ def render() -> None:
     if run.status in ("running", "queued") and view != "curves":
         live(lambda: _live_line(run.id), key="run_live", busy=True, state=run.status)
     VIEWS[view](run)
+    comment_thread("run", run.id)
 
 
 def _facts(run: RunInfo) -> None:

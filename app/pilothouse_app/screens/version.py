@@ -29,6 +29,7 @@ from pilothouse_app.components.table import (
     when_column,
 )
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.comments.thread import comment_thread
 from pilothouse_app.features.deployments.launch import launch_button
 from pilothouse_app.features.evaluation.dialog import evaluate_button
 from pilothouse_app.features.evaluation.predict import predict_button
@@ -118,6 +119,7 @@ def render() -> None:
         _inputs(version, audit)
     with right:
         _status(version, evaluations)
+    comment_thread("version", version.ref)
 
 
 def _state(model: str, version: int) -> object:

@@ -24,6 +24,7 @@ from pilothouse_app.components.table import number_column, status_column, table,
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.comments.thread import comment_thread
 from pilothouse_app.features.monitoring.drift import (
     output_distributions,
     ranking_and_distributions,
@@ -121,6 +122,7 @@ def render() -> None:
         _results(workspace().monitoring.results(window.id), signal)
     else:
         _reports(window)
+    comment_thread("window", window.id)
 
 
 def _remove_button(window: WindowInfo, back: PageAddress) -> None:

@@ -13,7 +13,8 @@ MONITOR = "monitor"
 ALERT = "alert"
 RETRAINING = "retraining"
 DEMO = "demo"
-AUTOMATIC = (WORKER, CONTROLLER, SCHEDULE, MONITOR, ALERT, RETRAINING, DEMO)
+MLFLOW = "mlflow"  # a client, where the server acts for no person
+AUTOMATIC = (WORKER, CONTROLLER, SCHEDULE, MONITOR, ALERT, RETRAINING, DEMO, MLFLOW)
 
 
 def is_automatic(actor: str) -> bool:

@@ -18,7 +18,9 @@ from sqlmodel import Session, col, or_, select
 
 from pilothouse.activity.actors import AUTOMATIC
 from pilothouse.activity.tables import ActivityEntry
+from pilothouse.attention.assignments import assignees
 from pilothouse.attention.tables import Dismissed
+from pilothouse.comments.tables import Comment, CommentMention
 from pilothouse.deployments import commands
 from pilothouse.deployments.info import describe_status
 from pilothouse.deployments.replica_states import CRASH_LOOP, CRASH_LOOPED
@@ -32,8 +34,9 @@ from pilothouse.pipelines.tables import RetrainingDecision
 from pilothouse.registry.gates.not_worse_beyond_chance import GATE as DIFFERENCE_GATE
 from pilothouse.registry.overrides import overrides_of
 from pilothouse.registry.tables import PENDING, Promotion
+from pilothouse.registry.votes import waiting_for
 
-RECOVERED, EXPIRED = "recovered", "expired"
+RECOVERED, EXPIRED, MENTIONED = "recovered", "expired", "mentioned"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Dismissal:
 class Item:
     """One thing that needs a person.
 
+    `people` are those whom it waits for; empty when it is for anybody.
     `kind` and `ref` are the address of the object. `key` tells the item from others of its kind,
     and `occurrence` one occurrence of it from the next.
     """
@@ -62,6 +66,7 @@ class Item:
     message: str
     at: datetime
     count: int = 1
+    people: tuple[str, ...] = ()
     dismissal: Dismissal | None = None
 
     @property
@@ -82,9 +87,48 @@ def items(session: Session, now: datetime) -> list[Item]:
     )
     current = [item for source in sources for item in source(session)]
     current += _expired_overrides(session, now)
+    current += _mentions(session)
+    owners = assignees(session)
+    current = [_with_assignee(item, owners.get((item.kind, item.ref), "")) for item in current]
     dismissed = {(row.kind, row.key): row for row in session.exec(select(Dismissed))}
     marked = [_with_dismissal(item, dismissed.get((item.kind, item.key))) for item in current]
     return sorted(marked, key=lambda item: item.at, reverse=True)
+
+
+def _with_assignee(item: Item, person: str) -> Item:
+    if not person or person in item.people or item.state == MENTIONED:
+        return item
+    return replace(item, people=(*item.people, person))
+
+
+def _mentions(session: Session) -> Iterator[Item]:
+    """Comments that name a person who has not written on the same object since."""
+    query = (
+        select(Comment, CommentMention.person)
+        .join(CommentMention, col(CommentMention.comment_id) == col(Comment.id))
+        .where(col(Comment.removed_at).is_(None))
+    )
+    for row, person in session.exec(query):
+        answered = select(Comment.id).where(
+            Comment.kind == row.kind,
+            Comment.ref == row.ref,
+            Comment.author == person,
+            Comment.id != row.id,
+            col(Comment.created_at) >= row.created_at,
+        )
+        if person == row.author or session.exec(answered.limit(1)).first() is not None:
+            continue
+        yield Item(
+            kind=row.kind,
+            ref=row.ref,
+            key=f"{row.id}:{person}",
+            occurrence="",
+            title=f"{row.author} mentions {person}",
+            state=MENTIONED,
+            message=row.text,
+            at=row.created_at,
+            people=(person,),
+        )
 
 
 def _with_dismissal(item: Item, row: Dismissed | None) -> Item:
@@ -104,6 +148,7 @@ def _promotions(session: Session) -> Iterator[Item]:
             state=PENDING,
             message=_with_conclusion(row),
             at=row.requested_at,
+            people=waiting_for(session, row),
         )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from sqlmodel import Field
 
-from pilothouse.storage.tables import Table, Utc
+from pilothouse.storage.tables import Seal, Table, Utc
 
 
 class Dismissed(Table, table=True):
@@ -20,3 +21,16 @@ class Dismissed(Table, table=True):
     reason: str = ""
     at: datetime = Field(sa_type=Utc)
     by: str
+
+
+class Assignment(Table, table=True):
+    """Who looks after a promotion or an alert."""
+
+    __tablename__ = "attention_assignment"
+    seal: ClassVar[Seal | None] = Seal()
+
+    kind: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    person: str = Field(index=True)
+    assigned_at: datetime = Field(sa_type=Utc)
+    assigned_by: str

@@ -28,9 +28,31 @@ items_argument = click.argument("items", nargs=-1, required=True)
     own_help=True,
 )
 @click.option("--dismissed", is_flag=True, help="What was dismissed instead.")
-def _list(ws: Workspace, dismissed: bool) -> pd.DataFrame:
-    """Promotions and retrainings to decide, alerts, failed jobs, crashing deployments."""
-    return ws.attention.frame(dismissed=dismissed)
+@click.option("--for", "person", default="", help="What waits for this person only.")
+def _list(ws: Workspace, dismissed: bool, person: str) -> pd.DataFrame:
+    """Promotions and retrainings to decide, alerts, mentions, failed jobs, crashing deployments."""
+    return ws.attention.frame(dismissed=dismissed, person=person)
+
+
+@verb(
+    attention,
+    Attention.assign,
+    Attention.assignee,
+    writes=True,
+    reason=True,
+    example=(
+        'pilothouse attention assign alert ALERT Bo --reason "knows the data"',
+        "pilothouse attention assign alert ALERT ''",
+    ),
+)
+@click.argument("kind")
+@click.argument("ref")
+@click.argument("person")
+def _assign(ws: Workspace, kind: str, ref: str, person: str, reason: str) -> Output:
+    before = ws.attention.assignee(kind, ref)
+    ws.attention.assign(kind, ref, person, reason)
+    value = {"kind": kind, "ref": ref, "person": person, "before": before}
+    return Output(value, f"{kind} {ref} is assigned to {person or 'nobody'}")
 
 
 @verb(

@@ -46,6 +46,7 @@ COMMANDS = {
     "schedules": ("pilothouse.cli.schedules", "schedules", "Jobs by a clock."),
     "people": ("pilothouse.cli.people", "people", "People and their rights."),
     "reviews": ("pilothouse.cli.reviews", "reviews", "Decisions in a meeting, and minutes."),
+    "comments": ("pilothouse.cli.comments", "comments", "What people wrote about objects."),
     "attention": ("pilothouse.cli.attention", "attention", "What needs a person."),
     "activity": ("pilothouse.cli.activity", "activity", "The audit log."),
     "completion": ("pilothouse.cli.completion", "completion", "Completion for a shell."),

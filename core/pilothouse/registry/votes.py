@@ -238,3 +238,12 @@ def objection(session: Session, promotion: Promotion, person: str) -> str:
     if not who.active:  # whoever decides first is added with every right
         return ""
     return who.objection(person, policy.approvals.four_eyes)
+
+
+def waiting_for(session: Session, promotion: Promotion) -> tuple[str, ...]:
+    """The people whose approval would count and who have not voted yet, by name."""
+    policy = applicable_policy(session, promotion.model, promotion.stage)
+    who = electorate(session, promotion)
+    voted = {vote.person for vote in of(session, promotion).votes}
+    four_eyes = policy.approvals.four_eyes
+    return tuple(sorted(name for name in who.active - voted if not who.objection(name, four_eyes)))

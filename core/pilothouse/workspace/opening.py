@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from pilothouse.attention import Attention
+    from pilothouse.comments import Comments
     from pilothouse.comparison import Comparisons
     from pilothouse.data import Data
     from pilothouse.data.lifecycle import Use
@@ -94,6 +95,13 @@ class Workspace:
         from pilothouse.registry.fields import MODELS
 
         return Experiments(self.store, (MODELS, DEPLOYMENTS))
+
+    @cached_property
+    def comments(self) -> Comments:
+        """What people wrote about runs, versions, promotions, alerts, windows and deployments."""
+        from pilothouse.comments import Comments
+
+        return Comments(self.store)
 
     @cached_property
     def comparison(self) -> Comparisons:

@@ -2,6 +2,7 @@
 
 import pilothouse.activity.tables
 import pilothouse.attention.tables
+import pilothouse.comments.tables
 import pilothouse.data.tables
 import pilothouse.deployments.tables
 import pilothouse.environments.tables
@@ -18,6 +19,8 @@ import pilothouse.reviews.tables  # noqa: F401
 # What people call the rows of a table, where they are named one by one.
 TABLE_NOUNS = {
     "activity_entry": "entry",
+    "attention_assignment": "assignment of",
+    "comments_comment": "comment",
     "data_dataset": "dataset",
     "data_dataset_version": "dataset version",
     "data_datasheet_revision": "datasheet revision",

@@ -158,6 +158,24 @@ class TestDeciding:
         promoted = team.activity.entries(verb="promoted").iloc[0]
         assert promoted["after"]["approvals"] == "2 of 2 approvals: bo, cy"
 
+    def test_it_waits_for_those_whose_vote_is_missing(self, team: Workspace) -> None:
+        policy(team, Approvals(2, four_eyes=True))
+        asked = ask(team)
+
+        def waiting(person: str) -> list[str]:
+            return [item.ref for item in team.attention.items(person=person)]
+
+        assert (waiting("ada"), waiting("bo"), waiting("cy")) == ([], [asked], [asked])
+        team.acting_as("bo").registry.decide(asked, True, "fine")
+        assert (waiting("bo"), waiting("cy")) == ([], [asked])
+        team.attention.assign("promotion", asked, "di", "knows the data")
+        assert (team.attention.assignee("promotion", asked), waiting("di")) == ("di", [asked])
+        team.attention.assign("promotion", asked, "")
+        assert waiting("di") == []
+        team.people.change("di", active=False)
+        with pytest.raises(Conflict, match="no longer active"):
+            team.attention.assign("promotion", asked, "di")
+
     def test_a_rejection_ends_it(self, team: Workspace) -> None:
         policy(team, Approvals(3))
         asked = ask(team)

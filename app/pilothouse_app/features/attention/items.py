@@ -70,7 +70,8 @@ def dismiss_dialog(ids: Sequence[str]) -> None:
         "Nothing else changes: no decision is made, no alert is resolved."
     )
     reason = reason_input("dismiss_reason")
-    if dialog_buttons("Dismiss", "dismiss_items") and run_or_show_error(
+    missing = "" if reason else "Give a reason first"
+    if dialog_buttons("Dismiss", "dismiss_items", missing=missing) and run_or_show_error(
         lambda: workspace().attention.dismiss(ids, reason)
     ):
         untick(TABLE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.people.rights import OVERRIDE
+from pilothouse.registry.gates import gates
 from pilothouse.registry.overrides import SAFETY_GATES
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.formats import plural, title, when
@@ -25,6 +26,11 @@ DAYS, MAX_DAYS = 30, 365
 NO_RIGHT = "Needs the right to override a gate"
 
 
+def gate_title(gate: str) -> str:
+    """The title of a gate; of one that is not installed any more its name."""
+    return gates.get(gate).title if gate in gates.names() else title(gate)
+
+
 def overrides_of_promotion(promotion_id: str) -> list[OverrideInfo]:
     """The overrides of a promotion, the newest of each gate."""
     return workspace().registry.overrides(promotion=promotion_id)
@@ -37,7 +43,7 @@ def overrides_block(overrides: Sequence[OverrideInfo]) -> None:
         st.error(
             f"{literal(item.message)}.  \nOverridden by **{literal(item.by)}**, {end} "
             f"{when(item.expires_at)}: {literal(item.reason)}",
-            title=f"{title(item.gate)}: overridden"
+            title=f"{gate_title(item.gate)}: overridden"
             + ("" if item.in_force else ", and the override has expired"),
             icon=":material/gavel:",
         )
@@ -53,7 +59,7 @@ def overridden_line(model: str, version: int | None = None) -> None:
     label = f"{plural(len(standing), 'gate')} overridden"
     label += f", {expired} expired" if expired else ""
     names = "; ".join(
-        f"{item.model} {item.version}: {title(item.gate)} until {when(item.expires_at)}"
+        f"{item.model} {item.version}: {gate_title(item.gate)} until {when(item.expires_at)}"
         for item in standing
     )
     st.badge(label, icon=":material/gavel:", color="red", help=names)
@@ -61,12 +67,12 @@ def overridden_line(model: str, version: int | None = None) -> None:
 
 def override_button(promotion: PromotionInfo, verdicts: Sequence[Verdict]) -> None:
     """The button that overrides one of the gates that do not pass; nothing without such a gate."""
-    gates = [
+    names = [
         verdict.gate
         for verdict in verdicts
         if not verdict.passed and verdict.gate not in SAFETY_GATES
     ]
-    if not gates:
+    if not names:
         return
     may = workspace().people.may(OVERRIDE) or not workspace().store.is_person
     if st.button(
@@ -76,16 +82,16 @@ def override_button(promotion: PromotionInfo, verdicts: Sequence[Verdict]) -> No
         disabled=not may,
         help=None if may else NO_RIGHT,
     ):
-        _override_dialog(promotion.id, list(dict.fromkeys(gates)))
+        _override_dialog(promotion.id, list(dict.fromkeys(names)))
 
 
 @st.dialog("Override a gate", width="small", icon=":material/gavel:", on_dismiss="rerun")
-def _override_dialog(promotion_id: str, gates: Sequence[str]) -> None:
+def _override_dialog(promotion_id: str, names: Sequence[str]) -> None:
     st.markdown(
         "This promotion may pass although the gate does not, until a day that you choose. The "
         "override is shown in red and counted. After its end the version needs a person again."
     )
-    gate = st.selectbox("Gate", gates, format_func=title, key="override_gate")
+    gate = st.selectbox("Gate", names, format_func=gate_title, key="override_gate")
     today = workspace().store.now().astimezone(UTC).date()
     end = st.date_input(
         "Until the end of",
@@ -101,5 +107,5 @@ def _override_dialog(promotion_id: str, gates: Sequence[str]) -> None:
             promotion_id, str(gate), reason, datetime.combine(end, time(23, 59, 59), UTC)
         )
     ):
-        toast_next(f"{title(str(gate))} is overridden for this promotion")
+        toast_next(f"{gate_title(str(gate))} is overridden for this promotion")
         st.rerun()

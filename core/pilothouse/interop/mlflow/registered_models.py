@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from pilothouse.activity.actors import MLFLOW
 from pilothouse.deployments.tables import Deployment
 from pilothouse.interop.limits import (
     MAX_KEY_LENGTH,
@@ -211,7 +212,9 @@ def promote(call: Call, version: ModelVersion, stage: str) -> None:
     request = PromotionRequest(version.model, version.version, stage, REASON, origin="mlflow")
     candidate = registry_versions.find(call.session, version.model, version.version)
     integrity.require_sound(call.store, candidate)
-    result = promotion.promote(call.session, call.store, request)
+    # The account that the server runs as decides nothing: without a person, it was a client.
+    store = call.store if call.store.is_person else call.store.acting_as(MLFLOW)
+    result = promotion.promote(call.session, store, request)
     if result.status == REFUSED:
         raise _refusal(version, stage, result.newest_verdicts)
     if result.status == PENDING:
