@@ -116,8 +116,8 @@ def test_the_sampling_error_of_a_part_is_the_published_one() -> None:
 def test_the_sampling_error_of_f1_is_that_of_resampling_not_the_published_one() -> None:
     """The published one is 1.9 times what resampling gives; ours is within 5 % of resampling.
 
-    NannyML takes F1 for the mean of a value per row among the rows that F1 counts, each of which
-    it would weigh alike: a correct one and a wrong one do not, so that its values vary too much.
+    NannyML takes F1 for a mean over the rows that it counts. There each row counts once, and in F1
+    a correct one counts twice.
     """
     reference = rows("reference")
     truth = reference["repaid"].to_numpy(np.int64)

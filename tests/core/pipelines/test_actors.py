@@ -20,6 +20,7 @@ from pilothouse.workspace import Workspace
         ("retrain", {"deployment": "late"}, "retraining"),
         ("evaluate_windows", {"deployment": "late"}, "monitor"),
         ("drift_report", {"report": "r"}, "worker"),
+        ("export_evidently", {"export": "e"}, "worker"),
         ("train", {"spec": {}}, "ada"),  # a person asked for this run by name
     ],
 )
