@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from pilothouse.monitoring.checks import Check
 from pilothouse.monitoring.chosen_inputs import ChosenInputs, chosen_inputs, with_inputs
 from pilothouse.monitoring.custom_checks.evaluation import custom_checks, specs_of
 from pilothouse.monitoring.custom_checks.spec import CustomCheckSpec
+from pilothouse.monitoring.digest_text import differing, digest_text
 from pilothouse.monitoring.domain_classifier import domain_check
 from pilothouse.monitoring.evaluated_settings import SETTINGS, SOURCE, settings_json
 from pilothouse.monitoring.group_signals import group_checks
@@ -141,7 +142,8 @@ def evaluate_window(
         profile = sent_columns(profile, frame, before)
         rows = with_columns(rows, profile)
     own_checks = specs_of(store, deployment)
-    content = _content(frame, rows, digest, config, traffic, own_checks)
+    decides = _Inputs(frame, rows, digest, config, traffic, tuple(own_checks))
+    content = _content(store, (deployment, model, version), span, decides)
     unexpected = window_data.unexpected_columns(frame, signature)
     assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
 
@@ -165,22 +167,49 @@ def evaluate_window(
     )  # fmt: skip
 
 
-def _content(
-    frame: pd.DataFrame,
-    rows: WindowRows,
-    reference: str,
-    config: MonitorConfig,
-    traffic: Traffic | None,
-    own_checks: Sequence[CustomCheckSpec],
-) -> str:
-    """The digest of all that decides on a window's results.
+@dataclass(frozen=True)
+class _Inputs:
+    """All that decides on a window's results; `reference` is the digest of what it is held against.
 
     What was sent before belongs to it: volume and silence are judged against earlier windows.
     """
-    settings = json.dumps(config.judging, sort_keys=True)
-    return window_data.content_digest(
-        frame, rows, reference, settings, repr(traffic), *map(repr, own_checks)
-    )
+
+    frame: pd.DataFrame
+    rows: WindowRows
+    reference: str
+    config: MonitorConfig
+    traffic: Traffic | None
+    own_checks: tuple[CustomCheckSpec, ...]
+
+    def digest(self) -> str:
+        """Their digest, which a new setting does not change while it has its default."""
+        settings = differing(self.config.judging, MonitorConfig().judging)
+        texts = (settings, self.traffic, *self.own_checks)
+        return window_data.content_digest(
+            self.frame, self.rows, self.reference, *map(digest_text, texts)
+        )
+
+    def former_digest(self, names: Collection[str]) -> str:
+        """The same as windows have it that were evaluated when defaults were written too.
+
+        `names` are the settings that there were then.
+        """
+        judging = {name: value for name, value in self.config.judging.items() if name in names}
+        settings = json.dumps(judging, sort_keys=True)
+        texts = (settings, repr(self.traffic), *map(repr, self.own_checks))
+        return window_data.content_digest(self.frame, self.rows, self.reference, *texts)
+
+
+def _content(store: Store, answered: tuple[str, str, int], span: Span, inputs: _Inputs) -> str:
+    """The digest of what decides on a window; the stored one where that says the same."""
+    content = inputs.digest()
+    with store.read() as session:
+        stored = window_store.stored_content(session, answered, span)
+    if stored is None or stored[0] == content:
+        return content
+    names = json.loads(store.artifacts.read(stored[1])).get(SETTINGS, ())
+    is_same = stored[0] == inputs.former_digest(names)
+    return stored[0] if is_same else content  # an upgrade alone is no new revision
 
 
 def _columns_together(

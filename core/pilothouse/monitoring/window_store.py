@@ -38,6 +38,21 @@ class EvaluatedWindow:
     zone: str | None = None
 
 
+def stored_content(
+    session: Session, answered: tuple[str, str, int], span: Span
+) -> tuple[str, str] | None:
+    """The digests of the inputs and of the profile of a window, as it was evaluated last."""
+    deployment, model, version = answered
+    query = select(Window.content, Window.profile).where(
+        Window.deployment == deployment,
+        Window.model == model,
+        Window.version == version,
+        Window.start == span.start,
+        Window.end == span.end,
+    )
+    return session.exec(query).first()
+
+
 def stored_window(session: Session, evaluated: EvaluatedWindow) -> Window | None:
     """The window's row, if it was evaluated before."""
     query = select(Window).where(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,11 @@ from sklearn.metrics import roc_auc_score
 
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.monitoring import evaluate
+from pilothouse.monitoring.digest_text import digest_text
 from pilothouse.monitoring.evaluate import due_job
 from pilothouse.monitoring.evaluated_settings import evaluated_config, reference_source
+from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.windows import WindowScheme
@@ -299,3 +303,37 @@ def test_a_feature_with_the_name_of_a_fact_keeps_apart_from_it(desk: Any) -> Non
     rows = rows_of(frame, signature, ["score"])
     assert rows.features["score"].tolist() == [42.0]
     assert rows.outputs["score"].tolist() == [0.1]
+
+
+def test_a_new_field_with_its_default_changes_no_digest() -> None:
+    @dataclass(frozen=True)
+    class Before:
+        rows: int
+        names: tuple[str, ...] = ()
+
+    @dataclass(frozen=True)
+    class After:
+        added: float | None
+        rows: int
+        names: tuple[str, ...] = ()
+        limit: float = 0.5
+        more: dict[str, Any] = field(default_factory=dict)
+
+    assert digest_text(Before(3)) == "{'rows': 3}"
+    assert digest_text(After(None, 3)) == "{'added': None, 'rows': 3}"
+    assert digest_text([Before(3, ("a",))]) == "[{'names': ['a'], 'rows': 3}]"
+    assert digest_text(After(None, 3, limit=0.6)) != digest_text(After(None, 3))
+
+
+def test_an_upgrade_alone_makes_no_revision(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.log(desk.draw(400, seed=1), desk.week(0))
+    with monkeypatch.context() as before:
+        inputs = evaluate._Inputs
+        every = MonitorConfig().judging
+        before.setattr(inputs, "digest", lambda self: self.former_digest(every))
+        window = desk.evaluate(desk.week(0))["window"]
+    assert desk.evaluate(desk.week(0))["revision"] == 1
+    desk.monitoring.monitor("late", min_rows=201)
+    assert desk.evaluate(desk.week(0))["revision"] == 2
+    assert desk.evaluate(desk.week(0))["revision"] == 2
+    assert desk.monitoring.window(window).revision == 2
