@@ -89,6 +89,7 @@ def earlier_metrics(
             Window.deployment == deployment,
             Window.model == model,
             Window.version == version,
+            Window.start < window.span.start,
             Window.end <= window.span.start,
             col(Window.removed_at).is_(None),
             CheckResult.signal == PERFORMANCE,
@@ -100,7 +101,7 @@ def earlier_metrics(
             CheckResult.n_current >= config.min_labelled,
             CheckResult.n_current >= config.min_coverage * Window.rows,
         )
-        .order_by(col(Window.end).desc())
+        .order_by(col(Window.start).desc())
         .limit(LOOKED_AT * MAX_WINDOWS)
     )
     return [

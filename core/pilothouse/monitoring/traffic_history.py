@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session, col, func, select
 
 from pilothouse.deployments.prediction_log import log
-from pilothouse.monitoring.checks import OF_GROUPS, PREDICTION_DRIFT
+from pilothouse.monitoring.checks import DATA_QUALITY, OF_GROUPS, PREDICTION_DRIFT
 from pilothouse.monitoring.service_history import read_service
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
 from pilothouse.monitoring.traffic import MAX_EARLIER, MIN_EARLIER, Traffic
@@ -100,6 +100,7 @@ def _silence(
         .join(Window, of_newest_revision())
         .where(
             Window.deployment == deployment,
+            CheckResult.signal == DATA_QUALITY,
             CheckResult.check == FRESHNESS,
             col(Window.removed_at).is_(None),
             col(Window.start).in_([at for at, _ in earlier]),

@@ -14,6 +14,7 @@ from pilothouse.monitoring.checks import (
     PERFORMANCE,
     PRIMARY,
     RECENT_PERFORMANCE,
+    SIGNALS,
 )
 from pilothouse.monitoring.frames import as_frame
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
@@ -167,9 +168,10 @@ def trend(
         query = query.where(CheckResult.check == check)
     if column is not None:
         query = query.where(CheckResult.column == column)
-    if signal is None:
+    if signal is None:  # PERF: signals that are named are found by the index
         others = (ESTIMATED_PERFORMANCE, RECENT_PERFORMANCE, *OF_GROUPS)
-        query = query.where(col(CheckResult.signal).not_in(others))
+        signals = [name for name in SIGNALS if name not in others]
+        query = query.where(col(CheckResult.signal).in_(signals))
     else:
         query = query.where(CheckResult.signal == signal)
 
