@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pilothouse.storage.store import Store
 
-HEAD = "0049"
+HEAD = "0050"
 SCRIPTS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 60
 
