@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 from sqlalchemy import text
+from uv import find_uv_bin
 
 from harness.evaluated_runs import log_evaluated
 from harness.policies import set_gates
@@ -247,3 +251,31 @@ def test_lists_that_people_write_are_lists_on_the_page() -> None:
     assert written_html("Not for:\n- minors\n- loans\n\nAsk.") == (
         "<p>Not for:</p><ul><li>• minors</li><li>• loans</li></ul><p>Ask.</p>"
     )
+
+
+HUB_READER = """
+import json, sys
+from huggingface_hub import ModelCard
+data = ModelCard(open(sys.argv[1], encoding="utf-8").read()).data
+results = [[r.task_type, r.dataset_name, r.metric_type, r.metric_value] for r in data.eval_results]
+print(json.dumps([data.license, data.library_name, data.model_name, data.datasets, results]))
+"""
+
+
+@pytest.mark.proof
+def test_huggingface_hub_reads_the_card(late: Workspace, tmp_path: Path) -> None:
+    """The library itself, in an environment of its own."""
+    uv, folder = find_uv_bin(), tmp_path / "hub"
+    subprocess.run([uv, "venv", "-q", folder], check=True)
+    python = folder / "bin" / "python"
+    install = [uv, "pip", "install", "-q", "--python", python, "huggingface_hub"]
+    subprocess.run(install, check=True)
+    card = tmp_path / "README.md"
+    card.write_text(late.registry.edit_card("late", 1, {"licence": "mit"}).markdown())
+    answer = subprocess.run(
+        [python, "-c", HUB_READER, card], check=True, capture_output=True, text=True
+    )
+    licence, library, model, datasets, results = json.loads(answer.stdout)
+    assert (licence, library, model, datasets) == ("mit", "sklearn", "late", ["rows"])
+    auc = late.registry.version("late", 1).metrics["roc_auc"]
+    assert results[0] == ["tabular-classification", "rows@1", "roc_auc", pytest.approx(auc)]

@@ -14,12 +14,11 @@ from pilothouse.kit.fact_sheets.fact_sheet import (
 from pilothouse.kit.pages.markup import Html, clip, decimal, join, tag
 from pilothouse.kit.pages.page_layout import (
     TableColumn,
-    Tile,
     document,
+    named_values,
     paragraph,
     section,
     table,
-    tiles,
 )
 from pilothouse.kit.pages.svg_axes import Scale, chart, horizontal_grid, ticks
 
@@ -27,6 +26,7 @@ MAX_NAMED = 6  # missing entries that the page names at its top
 ROW, NAMES, ENDS, WIDTH = 24.0, 150.0, 400.0, 480.0
 LINES_WIDTH, LINES_HEIGHT = 340.0, 260.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 330.0, 8.0, 215.0
+SPACE = "margin-top:14px"
 STROKES = ("#1F5FD1", "#B85C00", "#11784A", "#8A4FBF", "#C5303B")
 
 
@@ -54,25 +54,20 @@ def _completeness(sheet: FactSheet) -> Html:
 
 
 def _section(part: FactSection) -> Html:
-    # Short values of evidence are tiles; what people wrote is text.
-    short = [entry for entry in part.entries if entry.asked_of == "evidence" and _is_short(entry)]
-    rest = [entry for entry in part.entries if entry not in short]
-    blocks = [tiles(Tile(entry.title, entry.text) for entry in short)] if short else []
-    blocks += map(_entry, rest)
+    evidence = [entry for entry in part.entries if entry.asked_of == "evidence"]
+    pairs = {entry.title: entry.text or entry.absence for entry in evidence}
+    blocks = [named_values(pairs)] if pairs else []
+    blocks += [_entry(entry) for entry in part.entries if entry.asked_of == "people"]
     blocks += map(_table, part.tables)
     if part.charts:
-        blocks.append(tag("div", *map(_chart, part.charts), class_="charts"))
+        blocks.append(tag("div", *map(_chart, part.charts), class_="charts", style=SPACE))
     return section(part.title, *blocks)
-
-
-def _is_short(entry: FactEntry) -> bool:
-    return 0 < len(entry.text) <= 24
 
 
 def _entry(entry: FactEntry) -> Html:
     text = entry.text.strip()
     body = written_html(text) if text else paragraph(entry.absence, "muted")
-    return tag("div", tag("h3", entry.title), body)
+    return tag("div", tag("h3", entry.title), body, style=SPACE)
 
 
 def written_html(text: str) -> Html:
@@ -95,7 +90,7 @@ def written_html(text: str) -> Html:
 def _table(part: FactTable) -> Html:
     first, *others = part.columns
     columns = [TableColumn(first), *(TableColumn(name, number=True) for name in others)]
-    return join(tag("h3", part.title), table(columns, part.rows))
+    return tag("div", tag("h3", part.title), table(columns, part.rows), style=SPACE)
 
 
 def _chart(part: FactChart) -> Html:
