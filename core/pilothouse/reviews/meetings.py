@@ -73,7 +73,7 @@ class ReviewInfo:
 
     def item(self, item_id: str) -> AgendaItem:
         """An item of the agenda. Raises NotFound."""
-        item = next((each for each in self.agenda if each.id == item_id), None)
+        item = next((item for item in self.agenda if item.id == item_id), None)
         if item is None:
             raise NotFound(f"the agenda has no item {item_id!r}.")
         return item

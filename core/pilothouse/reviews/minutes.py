@@ -24,7 +24,7 @@ from pilothouse.reviews.meetings import AgendaItem, ReviewInfo
 
 OPEN = "left open"
 # Entries that say where something was spoken of, and not what was decided.
-_NO_DECISIONS = ("noted", "commented")
+_NO_DECISIONS = ("noted", "commented", "proposed")
 
 
 @dataclass(frozen=True)
