@@ -8,6 +8,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKSPACE ?= workspace
 WORKS ?= start predict drift ingest mlflow client single tracking_start search histories table limits cbpe domain hours trend history
+# Tests wait for processes for a third of their time: one more of them than a small machine has cores.
+TESTERS ?= 3
 WHOLE := tests/journeys tests/processes# these run whole instances: not beside the others
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -23,8 +25,8 @@ up: $(BIN)/.installed ## Install what is missing and open the app; on first star
 # Beside one another, several threads each would spend most of their time waiting.
 test: export OMP_NUM_THREADS = 1
 test: $(BIN)/.ready chromium ## Install what is missing and run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(WHOLE:%=--ignore=%)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(WHOLE)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(WHOLE:%=--ignore=%)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(WHOLE)
 
 check: $(BIN)/.ready ## Check lint, format, types and layers
 	$(BIN)/ruff check .

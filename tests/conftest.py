@@ -24,6 +24,7 @@ os.environ.setdefault("PILOTHOUSE_ACTOR", "ada")
 
 VOYAGE_S = 480.0
 SAIL = ("tests/journeys/", "tests/processes/test_voyage.py")
+OWN_INSTANCE = ("tests/journeys/test_frames.py", "tests/journeys/test_model_from_a_client.py")
 
 
 class WholeFiles(LoadFileScheduling):  # type: ignore[misc]
@@ -33,7 +34,8 @@ class WholeFiles(LoadFileScheduling):  # type: ignore[misc]
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "the voyage" if nodeid.startswith(SAIL) else str(super()._split_scope(nodeid))
+        sails = nodeid.startswith(SAIL) and not nodeid.startswith(OWN_INSTANCE)
+        return "the voyage" if sails else str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
