@@ -6,6 +6,7 @@ Each file is put into a folder on the path of its package, and nothing else is e
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from streamlit.testing.v1 import AppTest
 
 from harness.policies import set_gates
 from harness.reference_pages import ALL_KINDS, pages
 from pilothouse.cli.options import PluginName
+from pilothouse.cli.root import root
 from pilothouse.jobs import JobContext, Progress, workflows
 from pilothouse.jobs.functions import resolve_function
 from pilothouse.kit.errors import Invalid, Refused
@@ -71,14 +74,15 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             delattr(package, name)
 
 
-def gates_dialog() -> None:
+def policy_dialog() -> None:
     import streamlit as st
 
-    from pilothouse_app.features.registry.gates import begin_draft, edit_gates
+    from pilothouse_app.components.workspace import workspace
+    from pilothouse_app.features.policies.editor import DRAFT, begin_draft, edit_policy
 
-    if "gates_draft_production" not in st.session_state:
-        begin_draft("production")
-    edit_gates("production")
+    if DRAFT not in st.session_state:
+        begin_draft(workspace().policies.policy("production").policy)
+    edit_policy()
 
 
 def rule_dialog() -> None:
@@ -116,27 +120,43 @@ def test_one_file_is_a_plugin_with_its_docs_that_keeps_the_contract(file: str) -
         assert f"`{parameter.name}`" in row or file == "drift"
 
 
-def test_a_gate_is_chosen_in_the_form_and_judges_promotions(tour: Tour, served: Workspace) -> None:
-    page = tour("registry")
-    page.button(key="gates_edit_production").click().run()
-    assert "A version must pass all of these before **production**" in text(page)
-
-    page = dialog(gates_dialog)
-    page.selectbox(key="gates_new_production").select("enough_inputs")
-    page.button(key="gates_add_production").click().run()
+def test_a_gate_is_on_the_policy_screen_in_the_command_line_and_judges_promotions(
+    tour: Tour, served: Workspace, tmp_path: Path
+) -> None:
+    page = dialog(policy_dialog)
+    page.selectbox(key="policy_new_gate").select("enough_inputs")
+    page.button(key="policy_add_gate").click().run()
     assert "The candidate has at least `count` inputs." in text(page)
     field = next(field for field in page.number_input if field.label == "Count")
     assert (field.value, field.min, field.max) == (2, 1, 500)
 
     field.set_value(9)
-    page.text_input(key="gates_reason_production").set_value("few columns fit by luck").run()
-    page.button(key="gates_production_go").click().run()
-    assert not page.exception
+    page.button(key="policy_try").click().run()
+    assert "Enough inputs" in page.table[0].value.columns
+    page.text_input(key="policy_reason").set_value("few columns fit by luck").run()
+    page.button(key="policy_go").click().run()
     rules = served.policies.applicable("late", "production").gates
     assert [rule.gate for rule in rules] == ["beats_champion", "enough_inputs"]
     assert rules[1].params == {"count": 9}
     with pytest.raises(Refused, match="it has 4 inputs, and 9 are needed"):
         served.registry.promote("late", 2, "production", "try")
+
+    shown = tour("policy", name="production")
+    assert not shown.exception
+    assert "Enough inputs" in shown.table[0].value["Gate"].tolist()
+    file = tmp_path / "policies.yaml"
+    file.write_text(served.policies.export())
+    judged = json.loads(command(served, "policies", "test", str(file)))
+    assert "enough_inputs" in [verdict["gate"] for verdict in judged[0]["verdicts"]]
+    assert "enough_inputs count=9" in command(served, "policies", "show", "production")
+
+
+def command(served: Workspace, *words: str) -> str:
+    options = ["--workspace", str(served.folder)]
+    options += ["--json"] if "test" in words else []
+    result = CliRunner().invoke(root, [*words, *options])
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def test_a_gate_refuses_parameters_outside_of_its_limits(served: Workspace) -> None:

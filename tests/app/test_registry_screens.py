@@ -53,7 +53,7 @@ def test_models_stand_with_their_champion_and_promotions(tour):
     models, promotions = page.dataframe[0].value, page.dataframe[1].value
     assert list(models["champion"]) == [1]
     assert list(promotions["version"]) == ["late 1"]
-    assert "Before production" in shown(page)
+    assert "gates and approvals before each stage" in shown(page)
 
 
 def test_models_have_an_owner_a_metric_and_their_deployments(tour, served):

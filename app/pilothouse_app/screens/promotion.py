@@ -130,6 +130,9 @@ def _links(promotion: PromotionInfo) -> None:
             link(address("version", ref), f"Champion then: {ref}", icon=":material/trophy:")
         if len(runs) == 2:
             link(compare(runs, runs[0]), "Compare the runs", icon=":material/compare_arrows:")
+        policy = promotion.newest_policy
+        if policy is not None and policy["version"]:
+            link(address("policy", policy["name"]), policy["name"], icon=":material/rule:")
         if candidate.get("dataset"):
             data = str(candidate["dataset"])
             link(address("dataset", data), data, icon=":material/table_view:")
@@ -147,6 +150,7 @@ def _request(promotion: PromotionInfo) -> None:
             "Requested": f"{ago(promotion.requested_at)} by {literal(origin)}",
             "Reason": literal(message_text(promotion.reason)),
             "Evidence": f"`{promotion.evidence_hash[:12]}`",
+            "Policy": _policy(promotion),
         }
     )
 
@@ -157,6 +161,15 @@ def _request(promotion: PromotionInfo) -> None:
     decision = f"{when(promotion.decided_at)} by {literal(promotion.decided_by)}"
     reason = f"  \n{literal(promotion.decision_reason)}" if promotion.decision_reason else ""
     st.markdown(f"**{promotion.status.capitalize()}** :gray[{decision}]{reason}")
+
+
+def _policy(promotion: PromotionInfo) -> str:
+    """Which policy judged, with its version and the digest of its content."""
+    policy = promotion.newest_policy
+    if policy is None:
+        return DASH
+    version = f" version {policy['version']}" if policy["version"] else " (built-in)"
+    return f"{literal(policy['name'])}{version} `{policy['digest'][:12]}`"
 
 
 def _outlook(promotion: PromotionInfo) -> None:

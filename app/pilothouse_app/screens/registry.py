@@ -34,8 +34,9 @@ from pilothouse_app.features.experiments.formatting import (
     metric_value,
 )
 from pilothouse_app.features.governance.outcomes import champion_outcomes
+from pilothouse_app.features.policies.overview import policies_in_short
 from pilothouse_app.features.registry.add_files import add_files_button
-from pilothouse_app.features.registry.gates import gate_overview, verdict_summary
+from pilothouse_app.features.registry.gates import verdict_summary
 from pilothouse_app.features.registry.promote import decide_buttons
 from pilothouse_app.features.registry.stages import stage_overview
 
@@ -104,7 +105,7 @@ def render() -> None:
     if total == 1 and len(models) == 1:
         _ladder(str(models["name"].iloc[0]))
     _promotions()
-    gate_overview()
+    policies_in_short()
 
 
 def _waiting() -> list[str]:

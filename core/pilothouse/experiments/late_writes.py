@@ -252,7 +252,7 @@ def _digests(session: Session, table: Any, owner: Any, paths: Sequence[str]) -> 
     for start in range(0, len(paths), CHUNK):
         part = col(table.path).in_(paths[start : start + CHUNK])
         query = select(col(table.path), col(table.digest)).where(owner, part)
-        digests |= dict(session.execute(query).tuples().all())
+        digests.update((row[0], row[1]) for row in session.execute(query))
     return digests
 
 

@@ -103,6 +103,7 @@ def _lists(app: FastAPI, workspace: Workspace) -> None:
     listing("experiments", "Every experiment.", lambda _: workspace.experiments.experiments())
     listing("runs", "Runs, newest first.", lambda limit: workspace.experiments.runs(size=limit))
     listing("models", "Every model.", lambda _: workspace.registry.models())
+    listing("policies", "Every policy.", lambda _: workspace.policies.policies())
     listing("promotions", "Promotions, newest first.", lambda _: workspace.registry.promotions())
     listing("deployments", "Every deployment.", lambda _: workspace.deployments.deployments())
     listing("attention", "What needs a person.", lambda _: workspace.attention.frame())

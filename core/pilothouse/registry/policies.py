@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlmodel import Session
@@ -131,7 +132,8 @@ class Policies(Service):
         It reads stored evidence and changes nothing; archived versions are left out. Raises
         Invalid with each field that is wrong.
         """
-        draft = checked(draft)
+        content = checked(replace(draft, name="draft"))  # the built-in one is judged too
+        draft = replace(content, name=draft.name)
         with self._store.read() as session:
             return judge_versions(session, self._store, draft, model, size)
 

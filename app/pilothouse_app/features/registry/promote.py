@@ -23,7 +23,7 @@ from pilothouse_app.features.registry.votes import vote_consequence
 
 if TYPE_CHECKING:
     from pilothouse.registry.info import PromotionInfo, VersionInfo
-    from pilothouse.registry.policy import GateDecision
+    from pilothouse.registry.policy import GateDecision, PolicyInfo
 
 
 def promote_button(
@@ -75,7 +75,11 @@ def promote(model: str, version: int) -> None:
         consequence(model_version, str(stage))
         + affected_text(model, version, "promote", str(stage))
     )
-    st.markdown(f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)}]")
+    policy = ws.policies.applicable(model, str(stage))
+    st.markdown(
+        f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)} · policy "
+        f"{literal(policy.ref)}, because {literal(policy.why(model))}]"
+    )
     measure_line(model_version, str(stage), key=f"promote_measure_{stage}", is_live=False)
     verdict_table(decision.verdicts)
     reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
@@ -95,8 +99,11 @@ def promote(model: str, version: int) -> None:
         pressed = st.button(
             "Promote",
             type="primary",
-            disabled=not (ready and decision.accepted),
-            help=_missing(decision.accepted, bool(reason), typed) or nameless or None,
+            disabled=not (ready and decision.accepted) or bool(_others(policy)),
+            help=_others(policy)
+            or _missing(decision.accepted, bool(reason), typed)
+            or nameless
+            or None,
             on_click=sign,
             key="promote_go",
         )
@@ -147,6 +154,14 @@ def _reason_and_name(name: str) -> tuple[str, bool]:
         f"Type {literal(name)} to confirm", placeholder=name, live=True, key="promote_typed"
     )
     return reason, (typed or "").strip() == name
+
+
+def _others(policy: PolicyInfo) -> str:
+    """Why whoever opens the dialog cannot promote alone; empty when they can."""
+    alone = len(workspace().people.people()) <= 1
+    if policy.approvals.by_author or alone:
+        return ""
+    return "Its policy needs others: request a decision"
 
 
 def _missing(accepted: bool, reason: bool, typed: bool) -> str | None:

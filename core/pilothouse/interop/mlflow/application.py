@@ -48,7 +48,7 @@ from pilothouse.interop.mlflow.routing import Call, GatedMove, Route
 from pilothouse.interop.mlflow.trials import Trials
 from pilothouse.interop.mlflow.webhooks import endpoints
 from pilothouse.kit.asgi import BodyBudget, Receive, Response, Scope, Send, read_body, respond
-from pilothouse.kit.errors import PilothouseError, TooLarge
+from pilothouse.kit.errors import PilothouseError, Refused, TooLarge
 from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
@@ -186,6 +186,8 @@ class MlflowApplication:
             lambda s: route.handler(Call(s, self.store, fields, prepared)), points
         )
         response = await asyncio.wrap_future(work)
+        if isinstance(response, Refused):
+            raise response
         if path == "runs/update" and response["run_info"]["status"] in run_serialisation.ENDED:
             self._compactor.add(response["run_info"]["run_id"])
         return Response(200, orjson.dumps(response), NOSNIFF) if response else EMPTY

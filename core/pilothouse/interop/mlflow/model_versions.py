@@ -25,7 +25,7 @@ from pilothouse.interop.mlflow.registered_models import (
     to_try,
 )
 from pilothouse.interop.mlflow.request_fields import Fields
-from pilothouse.interop.mlflow.routing import Call, Route, read_route, write_route
+from pilothouse.interop.mlflow.routing import Answer, Call, Route, read_route, write_route
 from pilothouse.interop.mlflow.sources import resolve
 from pilothouse.interop.mlflow.version_serialisation import (
     STAGE,
@@ -127,7 +127,7 @@ def _delete_tag(call: Call) -> Json:
     return {}
 
 
-def _transition(call: Call) -> Json:
+def _transition(call: Call) -> Answer:
     fields, session = call.fields, call.session
     fields.required("name")
     fields.required("version")
@@ -139,7 +139,8 @@ def _transition(call: Call) -> Json:
             f"'{STAGE[stage]}' is not an Active stage. Valid stages are ['Staging', 'Production']"
         )
     if stage in GATED:
-        promote(call, version, stage)
+        if (refusal := promote(call, version, stage)) is not None:
+            return refusal
     elif version.stage != stage:
         external_changes.move(session, call.store, version, stage, REASON)
     if archives:  # after the gates, which compare the version with the champion

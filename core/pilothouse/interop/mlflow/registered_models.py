@@ -19,7 +19,7 @@ from pilothouse.interop.limits import (
 )
 from pilothouse.interop.mlflow.errors import exists, invalid, too_long
 from pilothouse.interop.mlflow.request_fields import Fields
-from pilothouse.interop.mlflow.routing import Call, Route, read_route, write_route
+from pilothouse.interop.mlflow.routing import Answer, Call, Route, read_route, write_route
 from pilothouse.interop.mlflow.version_serialisation import (
     find_model,
     find_version,
@@ -29,10 +29,12 @@ from pilothouse.interop.mlflow.version_serialisation import (
     versions,
 )
 from pilothouse.kit.errors import Conflict, Refused
+from pilothouse.people.persons import active_people
 from pilothouse.registry import deletion, external_changes, integrity, promotion, stages, tags
 from pilothouse.registry import versions as registry_versions
 from pilothouse.registry.gates import Verdict
 from pilothouse.registry.info import VersionInfo
+from pilothouse.registry.policy import Approvals
 from pilothouse.registry.promotion import PromotionRequest
 from pilothouse.registry.tables import (
     CHAMPION,
@@ -144,14 +146,14 @@ def _latest(call: Call) -> Json:
     return {"model_versions": versions(call.session, rows)} if rows else {}
 
 
-def _set_alias(call: Call) -> Json:
+def _set_alias(call: Call) -> Answer:
     fields, session = call.fields, call.session
     name, alias = fields.required("name"), _alias(fields)
     version = find_version(session, name, fields.required("version"))
     if alias != CHAMPION:
         stages.set_alias(session, call.store, name, alias, version.version, REASON)
     elif version.stage != PRODUCTION:
-        promote(call, version, PRODUCTION)
+        return promote(call, version, PRODUCTION) or {}
     else:
         _point_champion(call, version)
     return {}
@@ -165,8 +167,9 @@ def _point_champion(call: Call, version: ModelVersion) -> None:
     decision = promotion.evaluate_gates(session, call.store, name, version.version, PRODUCTION)
     if not decision.accepted:
         raise _refusal(version, PRODUCTION, decision.verdicts)
-    if decision.policy is not None and not decision.policy.approvals.by_author:
-        raise _waiting(version, PRODUCTION)
+    approvals = decision.policy.approvals if decision.policy is not None else Approvals()
+    if not approvals.by_author and len(active_people(session)) > 1:
+        raise _waiting(version, PRODUCTION, "archive the champion, and request a decision on it")
     stages.move_champion(session, call.store, name, version.version, REASON)
 
 
@@ -205,10 +208,13 @@ def _alias(fields: Fields) -> str:
     return alias
 
 
-def promote(call: Call, version: ModelVersion, stage: str) -> None:
-    """Promote a version as the screen does. Raises Refused with what its gates say."""
+def promote(call: Call, version: ModelVersion, stage: str) -> Refused | None:
+    """Promote a version as the screen does; the refusal to return when others must accept it.
+
+    The promotion waits for them then. Raises Refused with what the gates say.
+    """
     if version.stage == stage:
-        return
+        return None
     request = PromotionRequest(version.model, version.version, stage, REASON, origin="mlflow")
     candidate = registry_versions.find(call.session, version.model, version.version)
     integrity.require_sound(call.store, candidate)
@@ -218,7 +224,8 @@ def promote(call: Call, version: ModelVersion, stage: str) -> None:
     if result.status == REFUSED:
         raise _refusal(version, stage, result.newest_verdicts)
     if result.status == PENDING:
-        raise _waiting(version, stage)
+        return _waiting(version, stage, f"the promotion {result.id} waits for them")
+    return None
 
 
 def _refusal(version: ModelVersion, stage: str, verdicts: Sequence[Verdict]) -> Refused:
@@ -231,13 +238,9 @@ def _refusal(version: ModelVersion, stage: str, verdicts: Sequence[Verdict]) -> 
     )
 
 
-def _waiting(version: ModelVersion, stage: str) -> Refused:
+def _waiting(version: ModelVersion, stage: str, next_step: str) -> Refused:
     ref = f"{version.model}@{version.version}"
-    return Refused(
-        f"the policy before {stage} asks for other people to accept {ref}: request a decision on "
-        f"the version's page in Pilothouse, or with `pilothouse models propose {version.model} "
-        f"{version.version} {stage}`."
-    )
+    return Refused(f"the policy before {stage} asks others to accept {ref}: {next_step}.")
 
 
 def _delete_alias(call: Call) -> Json:

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from pilothouse.interop.mlflow.ingest import RunPoints
 from pilothouse.interop.mlflow.request_fields import Fields
+from pilothouse.kit.errors import Refused
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
@@ -24,7 +25,9 @@ class Call:
     prepared: Any = None
 
 
-Handler = Callable[[Call], dict[str, Any]]
+# A refusal that a handler returns, in place of raising it, leaves what it has recorded.
+Answer = dict[str, Any] | Refused
+Handler = Callable[[Call], Answer]
 Prepare = Callable[[Store, Fields], Any]
 PointReader = Callable[[Fields], RunPoints | None]
 GatedMove = Callable[[Session, Fields], VersionInfo | None]

@@ -1,0 +1,1 @@
+"""Policies: the list, the editor, what a draft would say, and files."""
