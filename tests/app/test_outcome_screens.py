@@ -67,3 +67,11 @@ def test_a_dialog_says_what_the_command_touches(visit, contradicted: str):
     assert not page.exception
     assert "It touches:" in shown(page)
     assert "alias champion" in shown(page)
+
+
+def test_a_version_offers_a_file_for_a_ci_system(visit, contradicted: str):
+    page = visit("version", ref="shop@2")
+    assert not page.exception
+    assert "pilothouse validate" in page.code[0].value
+    page.selectbox(key="ci_program").select("jenkins").run()
+    assert page.code[0].value.startswith("// Version 2 of shop")

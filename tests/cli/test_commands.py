@@ -125,8 +125,8 @@ NAMES_NOTHING = {
     *("people add", "people choose", "reviews start"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
+VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
 VALUES |= {"kind": "alert"}
-VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],
     "deployments add-external": ["--model", "absent", "--version", "1"],

@@ -41,6 +41,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_value,
 )
 from pilothouse_app.features.experiments.how_measured import how_measured
+from pilothouse_app.features.governance.ci_files import ci_file_popover
 from pilothouse_app.features.governance.outcomes import outcome_line
 from pilothouse_app.features.registry.affected import affected_text
 from pilothouse_app.features.registry.card import card_view
@@ -178,6 +179,7 @@ def _origin(version: VersionInfo, audit: AuditInfo | None) -> None:
         if version.dataset:
             link(address("dataset", version.dataset), version.dataset, icon=":material/table_view:")
         link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
+        ci_file_popover(version)
     facts(
         {
             "Registered": f"{ago(version.created_at)} by {literal(version.created_by)}",

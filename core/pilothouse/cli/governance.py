@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.options import INSTANT
+from pilothouse.cli.options import INSTANT, NEW_FILE
 from pilothouse.cli.output import Output, text_of
 from pilothouse.governance.affected import ACTIONS
 from pilothouse.governance.api import Governance
 from pilothouse.governance.event_sources import KINDS
+from pilothouse.governance.release_files import PROGRAMS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,6 +157,32 @@ def _keep(ws: Workspace, promotion: str, reason: str) -> Output:
 @click.option("--stage", default="production", show_default=True, help="To promote to.")
 def _affected(ws: Workspace, model: str, version: int, action: str, stage: str) -> Output:
     return affected_output(ws.governance.affected(model, version, action, stage))
+
+
+@verb(
+    governance,
+    Governance.release_file,
+    name="export",
+    example=(
+        "pilothouse governance export churn 3 github-actions",
+        "pilothouse governance export churn 3 jenkins --output Jenkinsfile",
+    ),
+)
+@click.argument("model")
+@click.argument("version", type=int)
+@click.argument("system", type=click.Choice(list(PROGRAMS)))
+@click.option("--stage", default="production", show_default=True, help="Whose gates are asked.")
+@click.option("--deployment", default="", help="In staging  [default: MODEL-staging].")
+@click.option("--runner", default="", help="The label of the runners.")
+@click.option("--output", type=NEW_FILE, default=None, help="Write it here.")
+def _export(
+    ws: Workspace, model: str, version: int, system: str, output: Path | None, **options: str
+) -> Output:
+    file = ws.governance.release_file(model, version, system, **options)
+    if output is None:
+        return Output(file, file.text)
+    output.write_text(file.text, encoding="utf-8")
+    return Output({"output": str(output)}, f"{output} is written")
 
 
 def affected_output(objects: Sequence[AffectedObject]) -> Output:

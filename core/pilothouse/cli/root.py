@@ -24,6 +24,7 @@ COMMANDS = {
     "trainers": ("pilothouse.cli.training", "trainers", "The kinds of model to train."),
     "models": ("pilothouse.cli.model_cards", "models", "Registered models and promotions."),
     "policies": ("pilothouse.cli.policies", "policies", "Gates and approvals before a stage."),
+    "validate": ("pilothouse.cli.validation", "validate", "Ask the gates, for pipelines outside."),
     "evaluate": ("pilothouse.cli.scoring", "evaluate", "Evaluate a version on labelled rows."),
     "predict": ("pilothouse.cli.scoring", "predict", "Predict the rows of a dataset."),
     "deployments": ("pilothouse.cli.deployments", "deployments", "Served model versions."),

@@ -95,7 +95,8 @@ def _deployment(row: Deployment, version: ModelVersion, action: str) -> Affected
         answers = f"keeps serving version {row.version} until it is switched"
         effect = "serves it already" if _has(row, version.version) else answers
     elif action == ARCHIVE:
-        effect = f"{role}, and goes on; no deployment can be switched to it any more"
+        goes_on = ", and goes on" if role.startswith("serves") else ""
+        effect = f"{role}{goes_on}; no deployment can be switched to it any more"
     else:
         effect = f"{role}, and its revisions name a version that is gone"
     return AffectedObject("deployment", row.name, row.name, effect)

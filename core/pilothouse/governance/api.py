@@ -7,12 +7,14 @@ from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pilothouse.governance import affected, outcomes, production, timeline
+from pilothouse.governance import affected, outcomes, production, release_files, timeline
 from pilothouse.governance.affected import AffectedObject
 from pilothouse.governance.event_sources import TimelineEvent
 from pilothouse.governance.outcomes import PromotionOutcome
 from pilothouse.governance.production import ProductionVersion
+from pilothouse.governance.release_files import ReleaseFile
 from pilothouse.governance.timeline import TimelineFilter
+from pilothouse.registry import versions
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
@@ -144,6 +146,26 @@ class Governance(Service):
         """What rolling back a deployment would touch; nothing where it cannot. Raises NotFound."""
         with self._store.read() as session:
             return affected.affected_by_roll_back(session, deployment)
+
+    def release_file(
+        self,
+        model: str,
+        version: int,
+        program: str,
+        *,
+        stage: str = "production",
+        deployment: str = "",
+        runner: str = "",
+    ) -> ReleaseFile:
+        """A CI system's file that validates a version, deploys it to staging and tries it.
+
+        `program` is github-actions, gitlab-ci, circleci or jenkins; `deployment` is by default the
+        model's name with "-staging". Raises NotFound, Invalid for another program and for a version
+        without an input example.
+        """
+        with self._store.read() as session:
+            info = versions.find(session, model, version)
+        return release_files.release_file(info, program, stage, deployment, runner)
 
 
 def _row(version: ProductionVersion) -> tuple[object, ...]:

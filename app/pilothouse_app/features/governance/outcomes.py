@@ -79,14 +79,14 @@ def _gain(figure: float, champion: float | None, key: str) -> str:
 
 
 def _decision_buttons(outcome: PromotionOutcome) -> None:
-    ws, what = workspace(), f"{outcome.model} {outcome.version}"
+    what = f"{outcome.model} {outcome.version}"
     if st.button("Keep it", icon=":material/check:", key="outcome_keep"):
         confirm(
             f"Keep {what} in production",
             f"**{literal(what)}** stays in production although it is worse than promised. "
             "Your reason is kept with the promotion.",
             verb="Keep it",
-            command=lambda reason: ws.governance.keep(outcome.promotion, reason),
+            command=lambda reason: workspace().governance.keep(outcome.promotion, reason),
             done=f"{what} stays in production",
         )
     if st.button("Archive it", icon=":material/archive:", key="outcome_archive"):
@@ -95,7 +95,9 @@ def _decision_buttons(outcome: PromotionOutcome) -> None:
             f"**{literal(what)}** leaves production. Deployments that serve it keep running until "
             "they are rolled back or switched.",
             verb="Archive",
-            command=lambda reason: ws.registry.archive(outcome.model, outcome.version, reason),
+            command=lambda reason: workspace().registry.archive(
+                outcome.model, outcome.version, reason
+            ),
             done=f"{what} is archived",
             type_to_confirm=outcome.model,
         )
