@@ -117,6 +117,7 @@ def compare_evaluations(
         Answers(other, other_judged.outputs, other_judged.truth),
         Answers(own, judged.outputs, judged.truth),
         event_times(store, dataset, rows),
+        rows[GROUP].to_numpy() if GROUP in rows else None,
     )
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Cancelled, PilothouseError
-from pilothouse.registry import measurements, promotion
+from pilothouse.registry import evidence_gathering, measurements
 from pilothouse.registry.evidence import MeasurementFact
 from pilothouse.registry.gates import Need
 from pilothouse.registry.info import VersionInfo
@@ -26,7 +26,9 @@ def unmeasured(session: Session, version: VersionInfo, stage: str = "") -> tuple
     """What the gates before a stage, or before every stage, need of a version and do not have."""
     result: dict[str, Need] = {}
     for name in (stage,) if stage else GATED:
-        lacks = promotion.missing_measurements(session, version.model, version.version, name)
+        lacks = evidence_gathering.missing_measurements(
+            session, version.model, version.version, name
+        )
         result |= {repr(need): need for need in lacks}
     return tuple(result.values())
 

@@ -16,6 +16,7 @@ from pilothouse.registry import (
     code_audit,
     description,
     evaluations,
+    evidence_gathering,
     external_versions,
     frames,
     inspections,
@@ -337,7 +338,7 @@ class Registry(Service):
         Raises NotFound, Invalid for a stage without gates.
         """
         with self._store.read() as session:
-            return promotion.missing_measurements(session, model, version, stage)
+            return evidence_gathering.missing_measurements(session, model, version, stage)
 
     def propose(
         self,

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from pilothouse.registry.evidence import ChampionComparison
+from pilothouse.registry.evidence_gathering import gather
 from pilothouse.registry.gates import Verdict
 from pilothouse.registry.policy import Policy, PolicyInfo, names_model
 from pilothouse.registry.policy_rows import applicable_policy
-from pilothouse.registry.promotion import gather, judge
+from pilothouse.registry.promotion import judge
 from pilothouse.registry.tables import ARCHIVED, ModelVersion, Promotion
 from pilothouse.storage import Store
 

@@ -6,7 +6,6 @@ the API raises Refused after the transaction is committed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,36 +14,25 @@ from sqlmodel import Session, select
 
 from pilothouse.activity import record
 from pilothouse.activity.actors import is_automatic
-from pilothouse.data import versions as data_versions
-from pilothouse.experiments.metrics.directions import described_directions
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
-from pilothouse.models.tasks import task_of
 from pilothouse.people import require_person, require_right
 from pilothouse.people.rights import APPROVE
 from pilothouse.registry import (
-    evaluations,
-    load_trials,
-    measurements,
     overrides,
     stages,
-    version_facts,
     versions,
     votes,
 )
-from pilothouse.registry.cards.model_card import card_fact
 from pilothouse.registry.evidence import (
     ChampionComparison,
-    ContractFact,
     Evidence,
-    MeasurementFact,
-    Side,
-    TaskFacts,
     evidence_hash,
 )
-from pilothouse.registry.gates import CHAMPION_DIFFERENCE, Need, Verdict
-from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
+from pilothouse.registry.evidence_gathering import gather
+from pilothouse.registry.gates import Verdict
+from pilothouse.registry.info import PromotionInfo, promotion_info
 from pilothouse.registry.policy import GateDecision, GateRule, PolicyInfo, assess
 from pilothouse.registry.policy_rows import applicable_policy
 from pilothouse.registry.tables import ACCEPTED, PENDING, REFUSED, REJECTED, Promotion
@@ -96,19 +84,6 @@ def judge(evidence: Evidence, policy: PolicyInfo) -> GateDecision:
     if all(rule.gate != EXAMPLE_GATE for rule in rules):
         rules = (GateRule(EXAMPLE_GATE), *rules)
     return assess(evidence, rules, policy)
-
-
-def missing_measurements(
-    session: Session, model: str, version: int, stage: str
-) -> tuple[Need, ...]:
-    """What the gates of the policy that applies judge of a version and is not measured yet.
-
-    Raises NotFound.
-    """
-    champion = _rival(session, model, version)
-    rules = applicable_policy(session, model, stage).gates
-    needed = measurements.needs(rules, champion.ref if champion else "")
-    return measurements.missing(session, versions.find(session, model, version), needed)
 
 
 def propose(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
@@ -260,114 +235,6 @@ def require(session: Session, promotion_id: str) -> Promotion:
     return row
 
 
-def _rival(session: Session, model: str, version: int) -> VersionInfo | None:
-    """The champion, unless it is the version itself."""
-    champion = versions.champion(session, model)
-    return None if champion is not None and champion.version == version else champion
-
-
-def gather(
-    session: Session,
-    store: Store,
-    model: str,
-    version: int,
-    stage: str,
-    comparison: ChampionComparison | None,
-    rules: Sequence[GateRule],
-) -> Evidence:
-    """The evidence on a version as it is stored now, for these gates; nothing is measured."""
-    candidate, champion = versions.find(session, model, version), _rival(session, model, version)
-    if comparison is not None and (champion is None or comparison.against != champion.ref):
-        comparison = None
-
-    needed = measurements.needs(rules, champion.ref if champion else "")
-    measured = measurements.find(session, candidate, needed)
-    comparison = comparison or _measured_comparison(measured)
-    side = _side(session, candidate)
-    rival = None if champion is None else _side(session, champion)
-    if champion is not None and rival is not None and comparison is None:
-        measured_alike = side.held_out != "" and side.held_out == rival.held_out
-        comparison = None if measured_alike else _evaluated_alike(session, candidate, champion)
-
-    return Evidence(
-        model=model,
-        version=version,
-        stage=stage,
-        candidate=side,
-        champion=rival,
-        contract=_contract(session, candidate, side.dataset),
-        comparison=comparison,
-        inputs=candidate.signature.names,
-        directions=described_directions(session),
-        trial=load_trials.find(session, candidate),
-        task=TaskFacts.of(candidate.signature),
-        incomparable="" if champion is None else why_incomparable(candidate, champion),
-        card=card_fact(session, model, version),
-        measurements=measured,
-        artifact=version_facts.artifact(session, store, candidate),
-        age=version_facts.age(session, candidate, store.now()),
-        candidates=version_facts.candidates(session, candidate, champion),
-    )
-
-
-def _measured_comparison(measured: Sequence[MeasurementFact]) -> ChampionComparison | None:
-    """The comparison with the champion on the same rows that was measured for a gate."""
-    for fact in measured:
-        if fact.kind == CHAMPION_DIFFERENCE and not fact.message:
-            return ChampionComparison.from_json({**fact.figures, "rows": fact.rows})
-    return None
-
-
-def why_incomparable(candidate: VersionInfo, champion: VersionInfo) -> str:
-    """Why the metrics of two versions mean different things; empty when they can be compared."""
-    own, other = candidate.signature, champion.signature
-    if own.task != other.task:
-        kinds = f"{task_of(own).title} and {task_of(other).title}"
-        reason = f"are of different kinds ({kinds})"
-    elif set(map(str, own.classes)) != set(map(str, other.classes)):
-        reason = "do not have the same classes"
-    elif own.unit and other.unit and own.unit != other.unit:
-        reason = f"predict in different units ({own.unit} and {other.unit})"
-    else:
-        return ""
-    return (
-        f"{candidate.ref} and {champion.ref} {reason} and are not compared: "
-        "register it as another model, or archive the champion"
-    )
-
-
-def _side(session: Session, version: VersionInfo) -> Side:
-    """A version with the metrics of its training; without one, of its newest evaluation."""
-    evaluated = None
-    if not version.held_out:
-        evaluated = evaluations.newest_measured(session, version.model, version.version)
-    source = evaluated or version
-    return Side(
-        version=version.ref,
-        digest=version.digest,
-        metrics=dict(source.metrics),
-        run=source.run_id or "",
-        dataset=source.dataset,
-        held_out=source.held_out,
-    )
-
-
-def _evaluated_alike(
-    session: Session, candidate: VersionInfo, champion: VersionInfo
-) -> ChampionComparison | None:
-    """The metrics of both on rows that both were evaluated on, where there are such rows."""
-    pair = evaluations.on_same_rows(
-        session,
-        (candidate.model, candidate.version),
-        (champion.model, champion.version),
-    )
-    if pair is None:
-        return None
-    own, other = pair
-    rows = f"{own.rows:,} labelled rows of {own.dataset}"
-    return ChampionComparison(champion.ref, dict(own.metrics), dict(other.metrics), rows)
-
-
 def _create(session: Session, store: Store, request: PromotionRequest, status: str) -> Promotion:
     _require_reason(request.reason)
     version = versions.require(session, request.model, request.version)
@@ -486,21 +353,6 @@ def _refuse_duplicate(session: Session, request: PromotionRequest) -> None:
             f"a promotion of {request.model}@{request.version} waits for a decision.",
             hint="Accept or reject that one first.",
         )
-
-
-def _contract(session: Session, candidate: VersionInfo, evaluated_on: str) -> ContractFact | None:
-    """The contract of the candidate's data, or of the data that it was evaluated on where its own
-    is not known; None without one."""
-    dataset = candidate.dataset or evaluated_on
-    try:
-        version = data_versions.row(session, dataset)
-    except NotFound:
-        return None
-    columns = tuple(version.contract_json.get("columns", ()))
-    if not columns:
-        return None
-    uncovered = tuple(name for name in candidate.signature.names if name not in columns)
-    return ContractFact(dataset, columns, uncovered)
 
 
 def _require_reason(reason: str) -> None:

@@ -33,10 +33,12 @@ class BaselineMeasurement:
 
 
 def _baselines(version: MeasuredVersion, key: str) -> Iterator[dict[str, Any]]:
-    from pilothouse.training.candidate import fit_model
+    from pilothouse.training.answers import output_columns
+    from pilothouse.training.fitted_model import fit_model
     from pilothouse.training.trainers import trainers
 
-    spec, data = version.spec, replace(version.training, folds=())
+    spec, data = version.spec, version.training
+    data = data if data.by_folds else replace(data, folds=())  # folds answer, or decide nothing
     for name in SIMPLE:
         trainer = trainers.get(name)
         if name == spec.trainer or version.task.estimator not in trainer.estimators:
@@ -49,7 +51,7 @@ def _baselines(version: MeasuredVersion, key: str) -> Iterator[dict[str, Any]]:
             )  # fmt: skip
         except PilothouseError:
             continue  # a model that these rows do not allow is none that the version must beat
-        outputs = fit.answer(data.frame.iloc[data.split.test])
+        outputs = output_columns(fit.signature, fit.raw)
         metrics = version.task.compute_metrics(fit.signature, outputs, fit.truth)
         if key in metrics:
             yield {"name": name, "title": trainer.title.lower(), "value": metrics[key]}

@@ -10,6 +10,7 @@ from pilothouse.pipelines.measured_version import MeasuredVersion
 from pilothouse.pipelines.measurements import MeasurementResult, measurement_kinds
 
 if TYPE_CHECKING:
+    from pilothouse.training.splits import Split
     from pilothouse.training.training_data import TrainingData
 
 
@@ -41,6 +42,11 @@ class LeakageMeasurement:
         return MeasurementResult(figures, f"{rows}of {data.dataset}")
 
 
+def sides(data: TrainingData) -> tuple[Split, ...]:
+    """The rows that were fitted on and those that were held out: once, or once for each fold."""
+    return data.folds if data.by_folds else (data.split,)
+
+
 def shared_rows(data: TrainingData) -> float:
     """The share of the held-out rows that equal a fitted one in every input and in the label."""
     import numpy as np
@@ -48,23 +54,31 @@ def shared_rows(data: TrainingData) -> float:
 
     labels = data.y.reshape(len(data.frame), -1)[:, 0]
     rows = data.frame.reset_index(drop=True).assign(__label=labels)
-
     plain = rows.astype({name: str for name in rows if rows[name].dtype.kind not in "fiub"})
     digests = pd.util.hash_pandas_object(plain, index=False).to_numpy()
-    return float(np.isin(digests[data.split.test], digests[data.split.train]).mean())
+    shared = [np.isin(digests[side.test], digests[side.train]) for side in sides(data)]
+    return float(np.concatenate(shared).mean())
 
 
 def _entity_share(version: MeasuredVersion, data: TrainingData, entity: str) -> float:
     """The share of the held-out rows whose entity has fitted rows too; 0 without an entity."""
+    import numpy as np
+
     if not entity:
         return 0.0
     column = Data(version.store).frame(data.dataset, [entity])[entity].iloc[data.origin]
-    held_out, fitted = column.iloc[data.split.test], column.iloc[data.split.train]
-    return float((held_out.isin(fitted.dropna())).mean())
+    shared = [
+        column.iloc[side.test].isin(column.iloc[side.train].dropna()).to_numpy()
+        for side in sides(data)
+    ]
+    return float(np.concatenate(shared).mean())
 
 
 def later_share(data: TrainingData) -> float | None:
     """The share of the fitted rows that are later than the first held-out one; None untimed."""
+    import numpy as np
+
     if data.at is None:
         return None
-    return float((data.at[data.split.train] > data.at[data.split.test].min()).mean())
+    later = [data.at[side.train] > data.at[side.test].min() for side in sides(data)]
+    return float(np.concatenate(later).mean())
