@@ -24,7 +24,9 @@ from pilothouse.reviews.meetings import AgendaItem, ReviewInfo
 
 OPEN = "left open"
 # Entries that say where something was spoken of, and not what was decided.
-_NO_DECISIONS = ("noted", "commented", "proposed")
+_NO_DECISIONS = (
+    *("noted", "commented", "edited comment", "removed comment", "assigned", "proposed"),
+)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import text
 
@@ -32,6 +32,7 @@ def cast(*votes: tuple[str, bool]) -> list[CastVote]:
 
 
 class TestCounting:
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         votes=st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=12),
         active=PEOPLE,
