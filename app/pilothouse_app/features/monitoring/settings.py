@@ -187,10 +187,10 @@ def _windows(config: MonitorConfig) -> dict[str, Any]:
         )
         or config.zone,
     }
-    left, right = st.columns(2)
     if changes["period"] == PREDICTION:
         changes["window_length"] = _size(config)
-    else:
+    left, right = st.columns(2)
+    if changes["period"] != PREDICTION:
         changes |= _length(config, left, right)
     changes["evaluate_after"] = float(
         left.number_input(
