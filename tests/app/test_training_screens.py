@@ -56,8 +56,15 @@ def test_the_form_shows_the_positive_class_and_lets_it_be_chosen(
     assert "probability of **fraud**" in text(page)
     assert any("2 features, 2 columns left out" in e.label for e in page.expander)
     assert not page.button(key="train_go").disabled
-    chosen = {"train_target": "outcome", f"train_positive_{data}_outcome_binary": "legit"}
-    assert "probability of **legit**" in text(opened(visit, data, **chosen))
+    assert "Trained on 300 rows, evaluated on 300 rows out of fold, by 5 folds" in text(page)
+    chosen = {
+        "train_target": "outcome",
+        f"train_positive_{data}_outcome_binary": "legit",
+        "train_evaluation": "held_out",
+    }
+    page = opened(visit, data, **chosen)
+    assert "probability of **legit**" in text(page)
+    assert "Trained on 239 rows, evaluated on 61 (" in text(page)
 
 
 def test_the_form_says_what_is_wrong_before_there_is_a_job(
@@ -184,6 +191,7 @@ def test_a_finished_training_leads_to_its_run_with_its_figure(
     page = visit("job", id=ended(workspace, data, status="succeeded", result=result))
     assert not page.exception
     assert "ROC AUC 0.8123" in text(page)
+    assert "out of fold, 5 folds, 300 rows" in text(page)
 
 
 def test_a_runs_overview_says_what_it_predicts_from_what_and_what_to_do_next(
@@ -194,6 +202,8 @@ def test_a_runs_overview_says_what_it_predicts_from_what_and_what_to_do_next(
     said = text(page)
     for part in ("outcome", "fraud", "payments@1", "x, kind", "register it as a model version"):
         assert part in said
+    assert "out of fold, 5 folds, 300 rows" in said
+    assert "95% interval" in said
     assert any("1 column left out" in e.label for e in page.expander)
     workspace.registry.register("payments", run)
     assert "promote its version" in text(visit("run", id=run))

@@ -22,6 +22,9 @@ def test_training_prints_classes_and_columns_and_takes_a_positive_class(
     assert result.code == 0
     assert "'fraud' 40 rows (positive)" in result.out
     assert "left out id: it numbers the rows" in result.out
+    assert "evaluated on 200 out of fold by 5 folds (split: stratified)" in result.out
+    result = call("train", "payments", "outcome", "--evaluation", "held_out", "--dry-run")
+    assert "fitted on 160 rows, evaluated on 40 (split: stratified)" in result.out
     result = call("train", "payments", "outcome", "--positive", "legit", "--feature", "x")
     assert "'legit' 160 rows (positive)" in result.out
     newest = workspace.jobs.jobs().iloc[0]["id"]
