@@ -109,7 +109,7 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
     "annotated.annotated_timeline": {
         "metric": TREND, "drift": TREND, "events": EVENTS, "estimate": TREND, "title": A,
     },
-    "history.event_lanes": {
+    "event_lanes.event_lanes": {
         "frame": EVENTS.assign(lane=A, event=A, title=B, by=A),
     },
     "step_graph.step_graph": {

@@ -34,7 +34,7 @@ from pilothouse.monitoring.alert_rules import AlertRuleSpec
 from pilothouse.registry import integrity
 from pilothouse.registry.evidence import evidence_hash
 from pilothouse.registry.policy import GateRule
-from pilothouse.registry.tables import Model, ModelVersion
+from pilothouse.registry.tables import Model, ModelVersion, StageChange
 from pilothouse.storage import Store, Table
 from pilothouse.storage.tables import ARTIFACT
 from pilothouse.workspace import Workspace, open_workspace
@@ -122,6 +122,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     set_gates(opened, "production", [rule])
     registry.promote("late", 1, "production", "the first")
     registry.set_alias("late", "shadow", 2, "to be tried")
+    registry.edit_card("late", 2, {"licence": "mit"})
     opened.deployments.launch("late", "late", 1, "to be tried")
     opened.monitoring.monitor("late", drifted_share=0.2)
     rule = AlertRuleSpec("any drift", "feature_drift", "drifted_share", "above", 0.0)
@@ -264,6 +265,15 @@ class Hurt(NamedTuple):
 
 METRIC = "experiments_run_metric WHERE id = 1"
 PROMOTION = "UPDATE registry_promotion SET "
+COPIED = (
+    "model, stage, status, reason, origin, requested_by, requested_at, evidence, evidence_hash,"
+    " verdicts, decided_by, decided_at, decision_reason, decision_evidence,"
+    " decision_evidence_hash, decision_verdicts"
+)
+VERSION = (
+    "version, run_id, import_source, digest, signature, input_example, package, metrics, dataset,"
+    " held_out, stage, note, created_at, created_by, updated_at"
+)
 HURTS = {
     # damage
     "an artifact's bytes": Hurt(
@@ -369,20 +379,25 @@ HURTS = {
     "a decision": Hurt(sql(PROMOTION + "status = 'rejected'"), "records", "promotion"),
     "a promotion gone": Hurt(
         sql(
-            "UPDATE registry_stage_change SET promotion_id = NULL", "DELETE FROM registry_promotion"
+            "UPDATE registry_stage_change SET promotion_id = NULL",
+            "DELETE FROM registry_vote",
+            "DELETE FROM registry_promotion",
         ),
         "records",
         "was deleted by no command",
     ),
     "a promotion that nobody made": Hurt(
         sql(
-            "INSERT INTO registry_promotion SELECT 'forged', model, 2, stage, status, reason,"
-            " origin, requested_by, requested_at, evidence, evidence_hash, verdicts, decided_by,"
-            " decided_at, decision_reason, decision_evidence, decision_evidence_hash,"
-            " decision_verdicts, policy, decision_policy FROM registry_promotion"
+            f"INSERT INTO registry_promotion (id, version, {COPIED})"
+            f" SELECT 'forged', 2, {COPIED} FROM registry_promotion"
         ),
         "records",
         "promotion forged was added by no command",
+    ),
+    "a vote": Hurt(sql("UPDATE registry_vote SET person = 'eve'"), "records", "vote"),
+    "a vote gone": Hurt(sql("DELETE FROM registry_vote"), "records", "was deleted by no command"),
+    "a model card": Hurt(
+        sql("""UPDATE registry_card_revision SET texts = '{"licence":"none"}'"""), "records", "card"
     ),
     "stage history": Hurt(
         sql("UPDATE registry_stage_change SET \"by\" = 'eve'"), "records", "stage change"
@@ -563,13 +578,16 @@ RESTS_ON = (
     "a decision",
     "a promotion gone",
     "a promotion that nobody made",
+    "a vote",
+    "a vote gone",
+    "a model card",
     "stage history",
     "stage history gone",
     "a stage",
     "an alias moved",
     "an alias gone",
-    "a gate policy",
-    "the gate policy gone",
+    "a policy",
+    "the policy gone",
     "a version's figures",
     "a version's model file",
     "a run opened again under its version",
@@ -598,8 +616,15 @@ def test_what_was_done_to_another_model_stops_no_promotion(sound: Path) -> None:
         "INSERT INTO registry_model (name, note, created_at, created_by)"
         " SELECT 'other', '', created_at, 'eve' FROM registry_model",
         "INSERT INTO registry_model_tag VALUES ('other', 'a', 'b')",
+        f"INSERT INTO registry_version (model, {VERSION}) SELECT 'other', {VERSION}"
+        " FROM registry_version WHERE version = 1",
     )(sound)
     opened = open_workspace(sound, actor="ada")
+    with opened.store.write() as session:  # by a command, with a key that does not say the model
+        at = opened.store.now()
+        session.add(
+            StageChange(model="other", version=1, before="none", after="staging", at=at, by="ada")
+        )
     assert integrity.find_problems(opened.store, opened.registry.version("late", 2)) == []
     opened.store.engine.dispose()
 
@@ -644,6 +669,8 @@ FINGERPRINTS = {
     "interop_imported.digest",
     "experiments_written_model.digest",
     "registry_code_approval.digest",
+    "registry_measurement.rows_digest",
+    "registry_policy.digest",
 }
 
 

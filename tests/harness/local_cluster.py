@@ -1,4 +1,4 @@
-"""A Dask LocalCluster of two worker processes; prints its address and runs until it is ended.
+"""A Dask LocalCluster of two worker processes; prints its address and runs until its input ends.
 
 A program of its own, because the workers import the main module of whoever starts them, and that of
 a pytest-xdist worker cannot be imported.
@@ -6,7 +6,7 @@ a pytest-xdist worker cannot be imported.
 
 from __future__ import annotations
 
-import threading
+import sys
 
 from distributed import LocalCluster
 
@@ -19,4 +19,4 @@ if __name__ == "__main__":
         worker_dashboard_address=None,
     ) as cluster:
         print(cluster.scheduler_address, flush=True)  # noqa: T201
-        threading.Event().wait()
+        sys.stdin.read()  # a signal may be ignored here, as in what a shell runs beside itself

@@ -44,16 +44,20 @@ def unsealed_changes(session: Session, chosen: Iterable[SealedRows]) -> list[str
             problems.append(f"a row of {part.table.__tablename__} cannot be read: {broken}")
             continue
         sealed = latest.get(str(part.table.__tablename__), {})
-        problems += describe_differences(part.noun, rows, sealed, part.covers)
+        # Rows that were not selected are there all the same.
+        others = set() if part.where is None else seals.existing_keys(session, part.table)
+        expected = {
+            key: hashed
+            for key, hashed in sealed.items()
+            if key in rows or (key not in others and part.covers(json.loads(key)))
+        }
+        problems += describe_differences(part.noun, rows, expected)
 
     return problems
 
 
 def describe_differences(
-    noun: str,
-    rows: Mapping[str, str],
-    sealed: Mapping[str, str | None],
-    covers: Callable[[list[Any]], bool] = lambda _key: True,
+    noun: str, rows: Mapping[str, str], sealed: Mapping[str, str | None]
 ) -> list[str]:
     """How rows differ from what was sealed of them; both are hashes by the text of the key."""
     problems = []
@@ -63,8 +67,7 @@ def describe_differences(
         elif sealed[key] != hashed:
             problems.append(f"{noun} {_name(key)} was changed by no command")
     missing = [key for key, hashed in sealed.items() if hashed is not None and key not in rows]
-    gone = [key for key in missing if covers(json.loads(key))]
-    return problems + [f"{noun} {_name(key)} was deleted by no command" for key in gone]
+    return problems + [f"{noun} {_name(key)} was deleted by no command" for key in missing]
 
 
 def _name(key: str) -> str:

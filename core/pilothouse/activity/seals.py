@@ -101,6 +101,13 @@ def hash_table(
     return {key: hash_rows(table, rows) for key, rows in groups.items()}
 
 
+def existing_keys(session: Session, table: type[Table]) -> set[str]:
+    """The keys of all rows, or groups of rows, that a table has, as they are written in seals."""
+    columns = table.__table__.columns  # type: ignore[attr-defined]  # SQLModel gives it
+    query = select(*[columns[name] for name in key_columns(table)]).distinct()
+    return {key_text(tuple(row)) for row in session.connection().execute(query)}
+
+
 def key_columns(table: type[Table]) -> tuple[str, ...]:
     """The columns that name a row, or a group of rows that are sealed as one."""
     assert table.seal is not None

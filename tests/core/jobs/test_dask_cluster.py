@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -38,14 +37,16 @@ def address() -> Iterator[str]:
     with subprocess.Popen(
         [sys.executable, str(CLUSTER)],
         env=os.environ | {"PYTHONPATH": paths},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
         finally:
-            process.send_signal(signal.SIGINT)
+            process.stdin.close()  # it ends itself and its workers
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pilothouse.kit.errors import Invalid
 from pilothouse.monitoring.windows import (
+    PREDICTION,
     Period,
     Span,
     WindowScheme,
@@ -26,6 +27,7 @@ from pilothouse.monitoring.windows import (
 HOUR, TICK = timedelta(hours=1), timedelta(microseconds=1)
 NEW_YORK = "America/New_York"
 WEEK = WindowScheme("week")
+CALENDAR = [period for period in get_args(Period) if period != PREDICTION]
 instants = st.datetimes(datetime(1971, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC))
 lengths = st.timedeltas(timedelta(0), timedelta(days=500))
 zones = st.sampled_from(sorted(available_timezones() - {"localtime"}))
@@ -35,7 +37,8 @@ zones = st.sampled_from(sorted(available_timezones() - {"localtime"}))
 def schemes(draw: st.DrawFn, overlap: int = 1) -> WindowScheme:
     step = draw(st.integers(1, 8))
     length = step * draw(st.integers(1, overlap))
-    scheme = WindowScheme(draw(st.sampled_from(get_args(Period))), draw(zones), length, step)
+    period = draw(st.sampled_from(CALENDAR))
+    scheme = WindowScheme(period, draw(zones), length, step)
     check_scheme(scheme)
     return scheme
 

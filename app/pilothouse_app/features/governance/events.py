@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.governance.event_sources import KINDS
-from pilothouse_app.charts.history import event_lanes
+from pilothouse_app.charts.event_lanes import event_lanes
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_many, filter_bar, pager
