@@ -149,7 +149,7 @@ PLACES: Mapping[str, Place] = {
         "run",
         run,
         {"run_view": "Evaluation"},
-        ("Confusion matrix of the held-out rows", "Calibration", "ROC", "Folds"),
+        ("Confusion matrix of rows that were not fitted on", "Calibration", "ROC", "Folds"),
     ),
     "run-curves": Place("run", search, {"run_view": "Curves"}),
     "run-trials": Place("run", search, {"run_view": "Trials"}, ("Trials of the search",)),

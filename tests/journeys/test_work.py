@@ -77,7 +77,7 @@ def test_a_file_becomes_a_dataset_and_the_dataset_a_run(visitor: Any, voyage: An
     run = voyage.workspace.jobs.job(job).result["run"]
     visitor.open(f"/run?id={run}&run_view=Evaluation")
     expect(visitor.key("page_header")).to_contain_text("Finished")
-    expect(visitor.named("Confusion matrix of the held-out rows")).to_be_visible()
+    expect(visitor.named("Confusion matrix of rows that were not fitted on")).to_be_visible()
 
 
 def test_a_broken_file_is_refused_by_row_and_column(visitor: Any, voyage: Any) -> None:

@@ -14,7 +14,7 @@ from pilothouse_app.components.formats import DASH, count, number, title
 from pilothouse_app.components.markdown import literal
 
 _KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
-_DIGEST = re.compile(r"\b[0-9a-f]{40,}\b")  # one long word: it would widen its cell past the page
+_DIGEST = re.compile(r"\b[0-9a-f]{32,}\b")  # one long word: it would widen its cell past the page
 
 
 class Titled(Protocol):
