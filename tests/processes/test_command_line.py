@@ -187,6 +187,8 @@ def _replace(shell: Shell, run: str) -> None:
     assert shell.json("models", "register", "churn", run)["ref"] == "churn@2"
     proposed = shell.json("models", "propose", "churn", "2", "production", "--reason", "newer")
     decide = ("models", "decide", proposed["id"], "--accept", "--reason", "checked")
+    shell.run(*decide, "--actor", "grace", code=4)  # nobody of that name decides here
+    shell.run("people", "add", "grace", "--rights", "approve")
     assert shell.json(*decide, "--actor", "grace")["decided_by"] == "grace"
     assert shell.json("models", "show", "churn", "champion")["ref"] == "churn@2"
     assert len(shell.json("models", "history", "churn")) >= 2
