@@ -186,7 +186,8 @@ def test_every_page_that_is_documented_answers(caller: httpx.Client) -> None:
     document = caller.get("/openapi.json").json()
     assert document["openapi"].startswith("3.")
     for path, operations in document["paths"].items():
-        if "get" not in operations or "{run}" in path or "{job}" in path:
+        absent = ("{run}", "{job}", "/pipelines/{name}")  # nothing of these kinds is here
+        if "get" not in operations or any(part in path for part in absent):
             continue
         address = path.replace("{deployment}", "flights").replace("{name}", "flights")
         answer = caller.get(address.replace("{model}", "late").replace("{version}", "1"))
