@@ -19,6 +19,7 @@ from pilothouse.registry.policy import Approvals, GateRule, Policy
 from pilothouse.registry.tables import Model, ModelVersion
 from pilothouse.registry.votes import ONE_PERSON, CastVote, Electorate, Tally, count_votes
 from pilothouse.workspace import Workspace
+from pilothouse.workspace.checks import run_all
 from pilothouse.workspace.checks.records import records
 
 NAMES = ("ada", "bo", "cy", "di")
@@ -258,6 +259,7 @@ class TestOverrides:
         evidence = decided.decision_evidence
         assert [item["gate"] for item in evidence["overrides"]] == ["metric_threshold"]
         assert decided.decision_evidence_hash == evidence_hash(evidence)
+        assert run_all(team.store)["promotions"].ok
         with pytest.raises(Refused):
             team.registry.promote("late", 2, "production", "the same")
 
