@@ -18,7 +18,7 @@ from pilothouse.activity.seals import key_columns, sealed_tables
 from pilothouse.data import versions as data_versions
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.experiments.tables import Hold, WrittenModel
-from pilothouse.kit.errors import NotFound, PilothouseError, Refused
+from pilothouse.kit.errors import NotFound, Refused
 from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.tables import Model
 from pilothouse.storage import Store
@@ -49,7 +49,9 @@ def find_problems(store: Store, version: VersionInfo) -> list[str]:
     with store.read() as session:
         problems += unsealed_changes(session, _rows(version))
         digests = {"model file": version.digest} | _dataset_digest(session, version)
-    damaged = [what for what, digest in digests.items() if not _is_intact(store, digest)]
+    # A file that is gone is said to be missing where it is read.
+    stored = {what: digest for what, digest in digests.items() if store.artifacts.exists(digest)}
+    damaged = [what for what, digest in stored.items() if not store.artifacts.is_sound(digest)]
     return problems + [f"the {what} is damaged" for what in damaged]
 
 
@@ -100,14 +102,3 @@ def _dataset_digest(session: Session, version: VersionInfo) -> dict[str, str]:
         return {"content of its dataset": data_versions.row(session, version.dataset).digest}
     except NotFound:
         return {}
-
-
-def _is_intact(store: Store, digest: str) -> bool:
-    """Whether a file has its digest; one that is gone is said to be missing where it is read."""
-    if not store.artifacts.exists(digest):
-        return True
-    try:
-        store.artifacts.local_path(digest)
-    except PilothouseError:
-        return False
-    return True

@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pilothouse.kit.errors import Invalid, NotFound, Unavailable
+from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +116,14 @@ class Artifacts:
         except FileNotFoundError as gone:
             raise _missing(digest) from gone
         return path
+
+    def is_sound(self, digest: str) -> bool:
+        """Whether the bytes are there and hash to their name, here and in a copy of them."""
+        try:
+            self.local_path(digest)
+        except PilothouseError:
+            return False
+        return True
 
     def _cached(self, digest: str) -> Path:
         path = self._cache / digest

@@ -11,7 +11,7 @@ from pilothouse.data import versions
 from pilothouse.data.datasheets.datasheet_fields import DATASHEET_FIELDS
 from pilothouse.data.tables import DatasheetRevision
 from pilothouse.kit.fact_sheets.fact_sheet import check_texts, merge_texts
-from pilothouse.kit.fact_sheets.written_texts import WrittenTexts
+from pilothouse.kit.fact_sheets.written_texts import WrittenTexts, changed_texts
 from pilothouse.storage import Store
 
 
@@ -22,17 +22,7 @@ def datasheet_texts(session: Session, dataset: str, version: int) -> WrittenText
         .where(DatasheetRevision.dataset == dataset, DatasheetRevision.version <= version)
         .order_by(col(DatasheetRevision.version).desc(), col(DatasheetRevision.revision).desc())
     )
-    row = session.exec(query.limit(1)).first()
-    if row is None:
-        return WrittenTexts()
-    own = row.version == version
-    return WrittenTexts(
-        texts=row.texts,
-        revision=row.revision if own else 0,
-        carried_from=None if own else row.version,
-        written_by=row.written_by,
-        written_at=row.written_at,
-    )
+    return WrittenTexts.of(session.exec(query.limit(1)).first(), version)
 
 
 def edit(session: Session, store: Store, ref: str, changes: Mapping[str, str], reason: str) -> None:
@@ -44,12 +34,11 @@ def edit(session: Session, store: Store, ref: str, changes: Mapping[str, str], r
     info = versions.require(session, ref)
     before = datasheet_texts(session, info.dataset, info.version)
     checked = check_texts(DATASHEET_FIELDS, changes)
-    texts = merge_texts(before.texts, checked)
     row = DatasheetRevision(
         dataset=info.dataset,
         version=info.version,
         revision=before.revision + 1,
-        texts=texts,
+        texts=merge_texts(before.texts, checked),
         carried_from=before.carried_from,
         reason=reason,
         written_at=store.now(),
@@ -57,14 +46,14 @@ def edit(session: Session, store: Store, ref: str, changes: Mapping[str, str], r
     )
     session.add(row)
     session.flush()
-    changed = [name for name in checked if texts.get(name) != before.texts.get(name)]
+    earlier, later = changed_texts(before, row, checked)
     record(
         session,
         store,
         "documented",
         "dataset",
         info.ref,
-        before={name: before.texts.get(name, "") for name in changed},
-        after={name: texts.get(name, "") for name in changed} | {"revision": row.revision},
+        before=earlier,
+        after=later,
         reason=reason,
     )

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
 from pilothouse.kit.fact_sheets.fact_sheet import check_texts, merge_texts
-from pilothouse.kit.fact_sheets.written_texts import WrittenTexts
+from pilothouse.kit.fact_sheets.written_texts import WrittenTexts, changed_texts
 from pilothouse.registry import versions
 from pilothouse.registry.cards.card_fields import CARD_FIELDS
 from pilothouse.registry.tables import CardRevision
@@ -32,17 +32,7 @@ def card_texts(session: Session, model: str, version: int) -> WrittenTexts:
         .where(CardRevision.model == model, CardRevision.version <= version)
         .order_by(col(CardRevision.version).desc(), col(CardRevision.revision).desc())
     )
-    row = session.exec(query.limit(1)).first()
-    if row is None:
-        return WrittenTexts()
-    own = row.version == version
-    return WrittenTexts(
-        texts=row.texts,
-        revision=row.revision if own else 0,
-        carried_from=None if own else row.version,
-        written_by=row.written_by,
-        written_at=row.written_at,
-    )
+    return WrittenTexts.of(session.exec(query.limit(1)).first(), version)
 
 
 def edit(
@@ -61,12 +51,11 @@ def edit(
     versions.require(session, model, version)
     before = card_texts(session, model, version)
     checked = check_texts(CARD_FIELDS, changes)
-    texts = merge_texts(before.texts, checked)
     row = CardRevision(
         model=model,
         version=version,
         revision=before.revision + 1,
-        texts=texts,
+        texts=merge_texts(before.texts, checked),
         carried_from=before.carried_from,
         reason=reason,
         written_at=store.now(),
@@ -74,15 +63,15 @@ def edit(
     )
     session.add(row)
     session.flush()
-    changed = [name for name in checked if texts.get(name) != before.texts.get(name)]
+    earlier, later = changed_texts(before, row, checked)
     record(
         session,
         store,
         "documented",
         "version",
         f"{model}@{version}",
-        before={name: before.texts.get(name, "") for name in changed},
-        after={name: texts.get(name, "") for name in changed} | {"revision": row.revision},
+        before=earlier,
+        after=later,
         reason=reason,
     )
     return row

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store, Table
 from pilothouse.storage.artifacts import DIGEST
 from pilothouse.storage.tables import ARTIFACT
@@ -16,7 +15,7 @@ def artifacts(store: Store) -> CheckVerdict:
     """Every artifact that is kept hashes to its name, and every one that is named is kept."""
     stored = set(store.artifacts.digests())
     named = named_digests(store)
-    damaged = sorted(digest for digest in stored if not _is_sound(store, digest))
+    damaged = sorted(digest for digest in stored if not store.artifacts.is_sound(digest))
     missing = sorted(digest for digest in named if digest not in stored)
     sound = f"{len(stored)} artifacts, {len(damaged)} damaged, {len(missing)} missing"
     problems = [f"{digest[:12]}… is damaged" for digest in damaged]
@@ -24,14 +23,6 @@ def artifacts(store: Store) -> CheckVerdict:
         what = "is missing" if DIGEST.fullmatch(digest) else "is not a digest"
         problems.append(f"{digest[:12]}… of {named[digest]} {what}")
     return verdict_of(sound, problems, damaged=damaged, missing=missing)
-
-
-def _is_sound(store: Store, digest: str) -> bool:
-    try:
-        store.artifacts.local_path(digest)
-    except PilothouseError:
-        return False
-    return True
 
 
 def named_digests(store: Store) -> dict[str, str]:
