@@ -13,6 +13,8 @@ TESTERS ?= 3
 WHOLE := tests/journeys tests/processes# these run whole instances: not beside the others
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Where Python is told to keep no compiled files, every process compiles all of Pilothouse again.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help up test check bench proof docs format journeys chromium clean constraints
 
