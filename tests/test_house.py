@@ -26,7 +26,7 @@ EDGES = {
     "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again
     "core/pilothouse/interop/mlflow/compaction.py",  # a duty of the server: logged
     "core/pilothouse/deployments/gateway/gateway.py",  # a request
-    "core/pilothouse/deployments/model_server/server.py",  # a request, in the model process
+    "core/pilothouse/deployments/model_server/batching.py",  # a request, in the model process
     "core/pilothouse/interop/mlflow/application.py",  # a request
     "core/pilothouse/interop/mlflow/ingest.py",  # a request, in the thread that writes
     "core/pilothouse/interop/mlflow/trials.py",  # a trial: raised by whoever waits for it

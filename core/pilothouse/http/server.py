@@ -24,7 +24,7 @@ from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.http import links
 from pilothouse.http.metrics import CONTENT_TYPE, exposition, monitored
 from pilothouse.interop.mlflow import paths
-from pilothouse.kit import hosts, logs
+from pilothouse.kit import garbage, hosts, logs
 from pilothouse.kit.asgi import Receive, Response, Scope, Send, error_response, respond
 from pilothouse.kit.errors import PilothouseError, Refused, Unavailable
 from pilothouse.kit.processes import announce, find
@@ -120,6 +120,7 @@ class Server:
         from pilothouse.http.management import build
 
         application: App = build(self.store)
+        garbage.freeze()
         return application
 
     def _ingest_fallbacks(self) -> int:
@@ -137,7 +138,9 @@ class Server:
     def _build_mlflow_app(self) -> MlflowApplication:
         from pilothouse.interop.mlflow.application import MlflowApplication
 
-        return MlflowApplication(self.store, allow_reset=self._allow_reset)
+        application = MlflowApplication(self.store, allow_reset=self._allow_reset)
+        garbage.freeze()
+        return application
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -150,6 +153,7 @@ class Server:
     async def start(self) -> None:
         """Read the routes once, then start the background tasks."""
         await self.routes.refresh()
+        garbage.freeze()
         self._background_tasks = [
             asyncio.create_task(self.routes.poll()),
             asyncio.create_task(self._seal_journals()),

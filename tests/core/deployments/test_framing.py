@@ -16,6 +16,7 @@ from pilothouse.deployments.model_server.framing import (
     FrameClient,
     FrameDecoder,
     FrameServer,
+    Reply,
     encode_frame,
     request,
 )
@@ -39,9 +40,9 @@ def test_a_frame_that_is_too_large_breaks_the_line() -> None:
         list(FrameDecoder().feed(HEAD.pack(MAX_FRAME + 1, 1)))
 
 
-async def slow_first(payload: bytes) -> bytes:
-    await asyncio.sleep(0.02 if payload == b"slow" else 0)
-    return payload.upper()
+def slow_first(payload: bytes, reply: Reply) -> None:
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.02 if payload == b"slow" else 0, reply, payload.upper())
 
 
 def test_answers_find_their_askers_out_of_order(tmp_path: Path) -> None:
@@ -67,10 +68,8 @@ def test_a_broken_line_tells_everyone_who_waits(tmp_path: Path) -> None:
         loop = asyncio.get_running_loop()
         received = asyncio.Event()
 
-        async def never(_: bytes) -> bytes:
+        def never(_: bytes, reply: Reply) -> None:
             received.set()
-            await asyncio.sleep(60)
-            return b""
 
         made: list[FrameServer] = []
 

@@ -1,7 +1,9 @@
 """Frames over a unix socket: `[u32 length][u32 id][payload]`, many requests on one connection.
 
-The first byte of a payload is its kind. Requests: `P` predict, `?` state. Responses: `+` success,
-`!` the rows cannot be predicted, `-` failure, the last two with a message.
+The first byte of a payload is its kind. Requests: `P` predict columns as JSON; `N` predict numbers,
+as float64 (little-endian) one column after another, NaN for what is missing, where the state says
+that the model takes them; `?` state. Responses: `+` success, `!` the rows cannot be predicted, `-`
+failure, the last two with a message.
 """
 
 from __future__ import annotations
@@ -9,16 +11,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 HEAD = struct.Struct("!II")
 MAX_FRAME = 64 * 1024 * 1024
-PREDICT, STATE = b"P", b"?"
+PREDICT, PREDICT_NUMBERS, STATE = b"P", b"N", b"?"
 SUCCESS, FAILURE, REFUSED = b"+", b"-", b"!"
 
-Handler = Callable[[bytes], Awaitable[bytes]]
+Reply = Callable[[bytes], None]
+Handler = Callable[[bytes, Reply], None]
 
 
 class BrokenFrame(ConnectionError):
@@ -53,12 +57,16 @@ class FrameDecoder:
 
 
 class FrameServer(asyncio.Protocol):
-    """A client's connection; responses are sent as they become ready, in any order."""
+    """A client's connection; responses are sent as they become ready, in any order.
+
+    The handler is called with each payload and with a function that takes its response, at once or
+    later. PERF: no task is made for a request, and responses of one batch are sent by one write.
+    """
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._decoder = FrameDecoder()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready: list[bytes] = []
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,15 +74,10 @@ class FrameServer(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
 
     def data_received(self, data: bytes) -> None:
-        """Start a task for each complete frame.
-
-        The set holds the tasks: the event loop itself keeps only weak references.
-        """
+        """Hand over each complete frame."""
         try:
             for request_id, payload in self._decoder.feed(data):
-                task = asyncio.ensure_future(self._reply(request_id, payload))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._handler(payload, partial(self._reply, request_id))
         except BrokenFrame:
             self.close()
 
@@ -87,10 +90,16 @@ class FrameServer(asyncio.Protocol):
         """Drop the transport: later responses are discarded."""
         self._transport = None
 
-    async def _reply(self, request_id: int, payload: bytes) -> None:
-        answer = await self._handler(payload)
+    def _reply(self, request_id: int, payload: bytes) -> None:
+        if not self._ready:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._ready.append(encode_frame(request_id, payload))
+
+    def _send(self) -> None:
+        data = b"".join(self._ready)
+        self._ready.clear()
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(encode_frame(request_id, answer))
+            self._transport.write(data)
 
 
 class FrameClient(asyncio.Protocol):

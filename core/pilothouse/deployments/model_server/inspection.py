@@ -8,9 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from pilothouse.deployments.model_server.batching import Columns
 from pilothouse.deployments.model_server.predictor import is_batchable
-from pilothouse.models.formats import LoadedModel
+from pilothouse.models.formats import Columns, LoadedModel
 from pilothouse.models.model_inputs import guessed_type
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.signature import Signature, SignatureField

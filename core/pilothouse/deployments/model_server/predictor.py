@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from pilothouse.deployments.model_server.batching import Columns, Rows
+from pilothouse.deployments.model_server.batching import Rows
 from pilothouse.models.class_labels import matched_labels
+from pilothouse.models.columns import Columns, Lists, as_lists
 from pilothouse.models.formats import LoadedModel
 from pilothouse.models.signature import Label, Signature
 
@@ -19,7 +20,8 @@ class Predictor:
 
     def __init__(self, model: LoadedModel, signature: Signature) -> None:
         self._model = model
-        self._signature = signature
+        self.signature = self._signature = signature
+        self.takes_numbers: bool = getattr(model, "takes_numbers", False)
         self._classes: list[Label] = list(model.inspect().get("classes") or ())
         self._order = _order(self._classes, signature)
         self._width = _width(signature)
@@ -29,7 +31,8 @@ class Predictor:
 
     def __call__(self, columns: Columns) -> Rows:
         """Raw rows. Raises ValueError for rows that the model cannot answer."""
-        rows = self._model.predict(columns)
+        own = cast(Lists, columns) if self.takes_numbers else as_lists(columns)
+        rows = self._model.predict(own)
         if rows and {*map(len, rows)} != {self._width}:
             width = max(map(len, rows))
             raise ValueError(

@@ -17,8 +17,8 @@ from pathlib import Path
 SCRIPT = "model_process.py"
 PARTS = ("models", "deployments/model_server")
 FILES = (
-    *("__init__.py", "kit/__init__.py", "kit/errors.py", "kit/logs.py", "kit/plugins.py"),
-    "deployments/__init__.py",
+    *("__init__.py", "kit/__init__.py", "kit/errors.py", "kit/garbage.py", "kit/logs.py"),
+    *("kit/plugins.py", "deployments/__init__.py"),
 )
 START = """\
 from pilothouse.deployments.model_server.server import main
