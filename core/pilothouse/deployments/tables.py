@@ -15,12 +15,13 @@ class Deployment(Table, table=True):
     """The desired state of a deployment, and the version that serves it now.
 
     One that is served elsewhere is `external`; it may have no registered version: then its model
-    is empty, and its version counts the descriptions of what it answers.
+    is empty, and its version counts the descriptions of what it answers. `traffic` is the split of
+    requests during a rollout (see `traffic_split.py`); without one the serving version gets all.
     """
 
     __tablename__ = "deployments_deployment"
     seal: ClassVar[Seal | None] = Seal(
-        excluded=("serving_version", "warm_until", "generation", "updated_at"),
+        excluded=("serving_version", "warm_until", "generation", "updated_at", "traffic"),
         former_names={
             "version": "number",
             "previous_version": "previous",
@@ -38,6 +39,7 @@ class Deployment(Table, table=True):
     serving_version: int | None = None
     warm_until: datetime | None = Field(default=None, sa_type=Utc)
     external: bool | None = None
+    traffic: dict[str, Any] | None = Field(default=None, sa_type=Json)
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)
@@ -105,6 +107,66 @@ class Replica(Table, table=True):
     ready_at: datetime | None = Field(default=None, sa_type=Utc)
     start_after: datetime | None = Field(default=None, sa_type=Utc)
     stopping_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class Rollout(Table, table=True):
+    """A change of version in steps; `step` is the index of the current one in the strategy's plan.
+
+    Its state is running, held, succeeded, rolled_back or cancelled; `hold` says why it is held.
+    `step_started_at` is empty until the candidates are ready for the step. `message` says why the
+    rollout stands where it stands.
+    """
+
+    __tablename__ = "deployments_rollout"
+    __table_args__ = (Index(None, "deployment", "started_at"), Index(None, "state"))
+
+    id: str = Field(primary_key=True)
+    deployment: str = Field(foreign_key="deployments_deployment.name")
+    strategy: str
+    settings: dict[str, Any] = Field(sa_type=Json)
+    model: str
+    stable_version: int
+    candidates: list[int] = Field(sa_type=Json)
+    chosen_version: int | None = None
+    state: str
+    hold: str = ""
+    step: int = 0
+    step_started_at: datetime | None = Field(default=None, sa_type=Utc)
+    analysed_at: datetime | None = Field(default=None, sa_type=Utc)
+    reason: str = ""
+    message: str = ""
+    by: str
+    started_at: datetime = Field(sa_type=Utc)
+    ended_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class RolloutCandidate(Table, table=True):
+    """A version that a rollout tries, with all a model process needs to serve it."""
+
+    __tablename__ = "deployments_rollout_candidate"
+
+    rollout: str = Field(foreign_key="deployments_rollout.id", primary_key=True)
+    version: int = Field(primary_key=True)
+    model: str
+    digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
+    signature: dict[str, Any] = Field(sa_type=Json)
+    example: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
+
+
+class RolloutAnalysis(Table, table=True):
+    """What was found of the candidates at one time: a smoke test, or a comparison."""
+
+    __tablename__ = "deployments_rollout_analysis"
+    __table_args__ = (Index(None, "rollout", "at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    rollout: str = Field(foreign_key="deployments_rollout.id")
+    step: int
+    kind: str
+    at: datetime = Field(sa_type=Utc)
+    traffic: dict[str, Any] = Field(sa_type=Json)
+    outcome: str
+    verdicts: list[dict[str, Any]] = Field(sa_type=Json)
 
 
 class RouteGeneration(Table, table=True):

@@ -55,6 +55,14 @@ def _lines(gateway: Gateway, ingest_fallbacks: int) -> Iterator[str]:
     for (name, version), count in sorted(metrics.rows.items()):
         yield f"pilothouse_predictions_total{_labels(name, version)} {count}"
 
+    yield from _head(
+        "pilothouse_fallbacks_total",
+        "counter",
+        "Requests that another version answered, as the chosen one had no ready process.",
+    )
+    for (name, version), count in sorted(metrics.fallbacks.items()):
+        yield f"pilothouse_fallbacks_total{_labels(name, version)} {count}"
+
     yield from _head("pilothouse_labels_total", "counter", "Labels received.")
     for name, count in sorted(metrics.labels.items()):
         yield f"pilothouse_labels_total{_labels(name)} {count}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pilothouse.deployments.strategies import strategies
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
 from pilothouse.models.formats import formats
@@ -27,6 +28,7 @@ from pilothouse.testing.measurements import check_measurement
 from pilothouse.testing.quality import check_quality_check
 from pilothouse.testing.rules import check_rule_kind
 from pilothouse.testing.step_kinds import check_step_kind
+from pilothouse.testing.strategies import check_strategy
 from pilothouse.testing.tasks import check_task
 from pilothouse.testing.trainers import check_trainer
 from pilothouse.testing.triggers import check_trigger
@@ -56,6 +58,7 @@ KINDS = (
     Kind(quality_checks, check_quality_check, "Checks the rows and the traffic of a window."),
     Kind(trainers, check_trainer, "A kind of model: its parameter space and its pipeline."),
     Kind(triggers, check_trigger, "Says why a deployment's model is to be retrained now."),
+    Kind(strategies, check_strategy, "Replaces a deployment's version, in steps of a rollout."),
     Kind(step_kinds, check_step_kind, "What a step of a pipeline can do: inputs and outputs."),
     Kind(exports, check_export, "Writes a pipeline as a file of another program."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),

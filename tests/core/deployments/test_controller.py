@@ -20,10 +20,11 @@ from harness.serving import register, running_models, wait_for
 from pilothouse.activity import Activity
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.controller import model_processes
-from pilothouse.deployments.controller.controller import Controller, newest_revision
+from pilothouse.deployments.controller.controller import Controller
 from pilothouse.deployments.info import DeploymentInfo
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.replica_states import CRASH_LOOP_AFTER
+from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.tables import Replica
 from pilothouse.kit.clock import SystemClock
 from pilothouse.storage import Store
@@ -217,7 +218,7 @@ def test_a_damaged_artifact_is_never_loaded(
     [pid] = running_models(registered)
     os.kill(pid, signal.SIGKILL)
     with registered.read() as session:
-        digest = newest_revision(session, "flights", 1).digest
+        digest = require_served(session, "flights", 1).digest
     path = registered.artifacts.local_path(digest)
     path.chmod(0o644)
     path.write_bytes(b"something else")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as some
+
 from pilothouse.deployments.controller.reconcile import (
     ReconcilePlan,
     back_off,
@@ -94,3 +97,47 @@ def test_a_clock_that_is_put_back_neither_delays_a_start_nor_keeps_a_version_war
     warm = wanted(2, 2, previous_version=1, warm_until=NOW + timedelta(minutes=9))
     assert plan(warm, both, NOW).stops == ()
     assert plan(warm, both, NOW - day).stops == ((1, 0),)
+
+
+CANARY = {"salt": "x", "weights": [[2, 500], [1, 9_500]], "mirrors": [], "previews": []}
+
+
+def test_the_candidates_of_a_rollout_run_beside_the_stable_version() -> None:
+    trying = wanted(1, 1, traffic=CANARY)
+    assert plan(trying, [process(1, "ready")], NOW) == ReconcilePlan(1, ((2, 0),), ())
+    both = [process(1, "ready"), process(2, "ready")]
+    assert plan(trying, both, NOW) == ReconcilePlan(1, (), ())
+    assert plan(wanted(1, 1), both, NOW) == ReconcilePlan(1, (), ((2, 0),))
+
+
+STATES = some.sampled_from(["new", "starting", "ready", "stopping", "failed", "crash_loop"])
+PROCESSES = some.dictionaries(
+    some.tuples(some.integers(1, 4), some.integers(0, 1)), STATES, max_size=8
+)
+VERSIONS = some.integers(1, 4)
+
+
+@given(
+    PROCESSES, VERSIONS, some.none() | VERSIONS, some.sets(VERSIONS, min_size=1), some.booleans()
+)
+def test_no_step_of_a_plan_takes_a_needed_process_away(
+    running: dict[tuple[int, int], str],
+    version: int,
+    serving: int | None,
+    candidates: set[int],
+    splits: bool,
+) -> None:
+    weights = [[one, 0] for one in sorted(candidates - {version})] + [[version, 10_000]]
+    traffic = CANARY | {"weights": weights} if splits else None
+    row = wanted(version, serving, traffic=traffic, replicas=2)
+    replicas = [process(n, state, ordinal) for (n, ordinal), state in running.items()]
+    steps = plan(row, replicas, NOW)
+    needed = {version, steps.serving_version, *(candidates if splits else ())} - {None}
+    assert not {n for n, _ in steps.stops} & needed
+    assert {n for n, _ in steps.starts} <= needed
+    assert not set(steps.starts) & {key for key, state in running.items() if state == "ready"}
+    started = {**running, **dict.fromkeys(steps.starts, "starting")}
+    after = [process(n, s, i) for (n, i), s in started.items() if (n, i) not in steps.stops]
+    again = plan(wanted(version, steps.serving_version, traffic=traffic, replicas=2), after, NOW)
+    assert again.starts == ()
+    assert again.stops == ()

@@ -18,6 +18,7 @@ import pytest
 from pilothouse.deployments import client
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
+from pilothouse.deployments.gateway.variants import VariantChoice
 from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS
 from pilothouse.deployments.prediction_log import log
 from pilothouse.models.signature import OutputField, Signature, SignatureField
@@ -50,7 +51,9 @@ class AnswersRows:
     def is_ready(self, _name: str) -> bool:
         return True
 
-    async def connection(self, _name: str, _deadline: float) -> tuple[DeploymentRoute, AnswersRows]:
+    async def connection(
+        self, _name: str, _deadline: float, _choice: VariantChoice
+    ) -> tuple[DeploymentRoute, AnswersRows]:
         return self.route, self
 
     async def request(self, message: bytes) -> bytes:

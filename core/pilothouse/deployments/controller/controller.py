@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from pilothouse.activity import record
 from pilothouse.activity.actors import CONTROLLER
@@ -25,7 +25,8 @@ from pilothouse.deployments.model_launch import launch_of, start_seconds
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
 from pilothouse.deployments.route_generation import increment_generation
-from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.deployments.served_versions import require_served
+from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.registry import versions
 from pilothouse.storage import Store
@@ -204,8 +205,8 @@ class Controller:
         """How long the model may take: that of its format, and a margin for the process itself."""
         if (seconds := self._watch(replica).start_seconds) is None:
             with self.store.read() as session:
-                revision = newest_revision(session, replica.deployment, replica.version)
-                served = versions.find(session, revision.model, replica.version)
+                described = require_served(session, replica.deployment, replica.version)
+                served = versions.find(session, described.model, replica.version)
             seconds = max(START_SECONDS, start_seconds(served) + START_MARGIN_SECONDS)
             self._watch(replica).start_seconds = seconds
         return seconds
@@ -308,16 +309,16 @@ class Controller:
 
     def _launch(self, name: str, version: int, token: str) -> Launch:
         with self.store.read() as session:
-            revision = newest_revision(session, name, version)
-            served = versions.find(session, revision.model, version)
+            described = require_served(session, name, version)
+            served = versions.find(session, described.model, version)
         folder, socket = self.paths.model_folder(token), self.paths.socket(token)
         try:
             launch = launch_of(self.store, served, folder, deployment=name, socket=socket)
         except BaseException:  # no row has the token, by which its files are removed otherwise
             model_processes.remove_files(token, self.paths)
             raise
-        examples = revision.example if launch.package is not None else revision.example[:1]
-        return replace(launch, signature=revision.signature, example=examples[:3])
+        examples = described.example if launch.package is not None else described.example[:1]
+        return replace(launch, signature=described.signature, example=examples[:3])
 
     def _save(self, replica: Replica, *, routes: bool = False) -> None:
         with self.store.write() as session:
@@ -334,12 +335,6 @@ class Controller:
                 session.delete(row)
                 increment_generation(session)
         replica.state = ""
-
-
-def newest_revision(session: Session, name: str, version: int) -> Revision:
-    """The newest revision that serves a version of a deployment."""
-    query = select(Revision).where(Revision.deployment == name, Revision.version == version)
-    return session.exec(query.order_by(col(Revision.seq).desc()).limit(1)).one()
 
 
 def stop_all(store: Store) -> None:

@@ -21,6 +21,7 @@ from pilothouse.deployments.replica_states import (
     is_looping,
 )
 from pilothouse.deployments.tables import Deployment, Replica
+from pilothouse.deployments.traffic_split import named_versions
 
 # Exponential, so that a version that cannot start does not use up a core; the first start after a
 # crash is immediate, because most crashes are single ones.
@@ -85,7 +86,9 @@ def back_off(fast_crashes: int) -> timedelta:
 
 
 def _needed_versions(deployment: Deployment, serving: int | None) -> Collection[int]:
-    return {deployment.version} if serving is None else {deployment.version, serving}
+    """The desired version, the one that serves until it is ready, and those of a rollout."""
+    versions = {deployment.version, *named_versions(deployment.traffic)}
+    return versions if serving is None else versions | {serving}
 
 
 def _is_warm(deployment: Deployment, replica: Replica, now: datetime) -> bool:

@@ -35,6 +35,12 @@ from pilothouse.deployments.gateway.metrics import GatewayMetrics
 from pilothouse.deployments.gateway.request import RequestLimits, inflate
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
 from pilothouse.deployments.gateway.tensors import InferenceResponse
+from pilothouse.deployments.gateway.variants import (
+    RouteTokens,
+    VariantChoice,
+    choice_of,
+    reachable_version,
+)
 from pilothouse.deployments.model_server.framing import PREDICT, REFUSED, SUCCESS
 from pilothouse.deployments.prediction_log.id_index import count_unknown, unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
@@ -86,6 +92,7 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.reader = BodyReader(RequestLimits(self.max_rows, self.max_body))
+        self.tokens = RouteTokens.of_workspace(self.workspace / "run")
 
     def owns(self, path: str) -> bool:
         """Whether a path is one of the gateway's."""
@@ -133,11 +140,12 @@ class Gateway:
             body = await self._body(scope, receive, grow)
 
             async def read(signature: Signature) -> CheckedRequest:
-                self._check_version(name, version)
                 return await self._read("oip", "", body, signature, grow)
 
-            request, predicted = await self._predict(name, read, began)
-            return json_response(oip.answer(predicted, request.outputs), predicted.version)
+            choice = choice_of(self.tokens, scope, version)
+            request, predicted = await self._predict(name, read, began, choice)
+            answer = json_response(oip.answer(predicted, request.outputs), predicted.version)
+            return choice.marked(answer, self.routes.get(name))
 
     async def _invoke(self, name: str, scope: Scope, receive: Receive) -> Response:
         began = time.perf_counter()
@@ -149,8 +157,10 @@ class Gateway:
             async def read(signature: Signature) -> CheckedRequest:
                 return await self._read("invocations", kind, body, signature, grow)
 
-            _, predicted = await self._predict(name, read, began)
-            return json_response(invocations.answer(predicted), predicted.version)
+            choice = choice_of(self.tokens, scope)
+            _, predicted = await self._predict(name, read, began, choice)
+            answer = json_response(invocations.answer(predicted), predicted.version)
+            return choice.marked(answer, self.routes.get(name))
 
     async def _read(
         self,
@@ -197,22 +207,22 @@ class Gateway:
         return json_response(asdict(report(rows)))
 
     async def _predict(
-        self, name: str, read: Read, began: float
+        self, name: str, read: Read, began: float, choice: VariantChoice
     ) -> tuple[CheckedRequest, InferenceResponse]:
         """Predict, count and log. A request that fails is counted and logged too."""
         if self._in_flight[name] >= MAX_IN_FLIGHT:
             raise Unavailable(f"{name!r} has {MAX_IN_FLIGHT} requests waiting.")
         self._in_flight[name] += 1
         try:
-            return await self._predict_with_retry(name, read, began)
+            return await self._predict_with_retry(name, read, began, choice)
         except PilothouseError as refused:
-            self._log_refusal(name, refused.status, began)
+            self._log_refusal(name, refused.status, began, choice.answered)
             raise
         finally:
             self._in_flight[name] -= 1
 
     async def _predict_with_retry(
-        self, name: str, read: Read, began: float
+        self, name: str, read: Read, began: float, choice: VariantChoice
     ) -> tuple[CheckedRequest, InferenceResponse]:
         """Predict, and once more when the process ends meanwhile: predictions are idempotent.
 
@@ -220,7 +230,9 @@ class Gateway:
         """
         loop = asyncio.get_running_loop()
         for wait_seconds in (WAIT_SECONDS, RETRY_SECONDS):
-            route, connection = await self.routes.connection(name, loop.time() + wait_seconds)
+            route, connection = await self.routes.connection(
+                name, loop.time() + wait_seconds, choice
+            )
             request = await read(route.signature)
             message = PREDICT + request.payload()
             try:
@@ -233,6 +245,8 @@ class Gateway:
                 ) from late
             predicted = _predicted(route, request, raw)
             self._log_prediction(route, request, predicted, began)
+            if choice.fell_back and choice.chosen is not None:
+                self.metrics.fallbacks[name, choice.chosen.version] += 1
             return request, predicted
 
         raise Unavailable(f"two processes of {name!r} ended during this prediction.")
@@ -266,8 +280,10 @@ class Gateway:
         )
         self.metrics.count(route.name, route.version, 200, request.rows, latency_ms)
 
-    def _log_refusal(self, name: str, status: int, began: float) -> None:
-        version = self.routes.get(name).version
+    def _log_refusal(
+        self, name: str, status: int, began: float, answered: DeploymentRoute | None
+    ) -> None:
+        version = (answered or self.routes.get(name)).version
         journal = self._journal(name)
         latency_ms = round((time.perf_counter() - began) * 1_000, 3)
         line = {
@@ -300,17 +316,11 @@ class Gateway:
         raise NotFound(f"no such route: {path}.", hint="See /openapi.json.")
 
     def _model(self, name: str, version: str | None, only_ready: bool) -> Response:
-        route = self.routes.get(name)
-        self._check_version(name, version)
+        route = reachable_version(self.routes.get(name), None if version is None else int(version))
         if only_ready:
-            ready = self.routes.is_ready(name)
+            ready = self.routes.is_ready(name, route.version)
             return json_response({"name": name, "ready": ready}, status=200 if ready else 503)
         return json_response(oip.metadata(name, route.version, route.signature), route.version)
-
-    def _check_version(self, name: str, version: str | None) -> None:
-        serving = self.routes.get(name).version
-        if version is not None and int(version) != serving:
-            raise NotFound(f"{name!r} serves version {serving}; version {version} was requested.")
 
     def _only_deployment(self) -> str:
         names = self.routes.answering()

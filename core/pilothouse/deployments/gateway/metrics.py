@@ -27,11 +27,16 @@ class Histogram:
 
 @dataclass
 class GatewayMetrics:
-    """Counters by deployment, version and status."""
+    """Counters by deployment, version and status.
+
+    `fallbacks` are requests that another version answered, because the one that was chosen had no
+    ready process.
+    """
 
     requests: Counter[tuple[str, int, int]] = field(default_factory=Counter)
     rows: Counter[tuple[str, int]] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
+    fallbacks: Counter[tuple[str, int]] = field(default_factory=Counter)
     latency: dict[tuple[str, int], Histogram] = field(default_factory=dict)
 
     def count_rows(self, deployment: str, version: int, rows: int, labels: int) -> None:

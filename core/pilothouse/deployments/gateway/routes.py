@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
+from typing import Protocol
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.model_server.framing import FrameClient
-from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
+from pilothouse.deployments.served_versions import require_served
+from pilothouse.deployments.tables import Deployment, Replica, RouteGeneration
+from pilothouse.deployments.traffic_split import STABLE, TrafficSplit
 from pilothouse.kit.errors import Conflict, NotFound, Unavailable
 from pilothouse.models.signature import Signature
 from pilothouse.storage import Store
@@ -31,7 +35,11 @@ GENERATION = text("SELECT value FROM deployments_route_generation WHERE id = 1")
 
 @dataclass(frozen=True)
 class DeploymentRoute:
-    """One deployment: its serving version, and token and socket of each ready process."""
+    """One deployment: its serving version, and token and socket of each ready process.
+
+    During a rollout `traffic` splits its requests, and `variants` are the routes of the other
+    versions, with their `role`.
+    """
 
     name: str
     model: str
@@ -40,11 +48,34 @@ class DeploymentRoute:
     signature: Signature
     replicas: tuple[tuple[str, str], ...]
     external: bool = False
+    role: str = STABLE
+    traffic: TrafficSplit | None = None
+    variants: tuple[DeploymentRoute, ...] = ()
+
+    def variant(self, version: int) -> DeploymentRoute | None:
+        """The route of one of its versions; None when it does not have that one."""
+        if version == self.version:
+            return self
+        return next((route for route in self.variants if route.version == version), None)
+
+    def all(self) -> tuple[DeploymentRoute, ...]:
+        """The routes of all its versions, the serving one first."""
+        return (self, *self.variants)
 
     @cached_property
     def answers(self) -> AnswerReader:
         """Reads what the version answers. Raises NotFound when its task is not installed."""
         return AnswerReader(self.signature)
+
+
+class RouteChoice(Protocol):
+    """Chooses a version for one request, and is told which one answers it."""
+
+    answered: DeploymentRoute | None
+
+    def routes(self, route: DeploymentRoute) -> tuple[DeploymentRoute, ...]:
+        """The version that should answer first, then those that may answer in its place."""
+        ...
 
 
 def generation(engine: Engine) -> int:
@@ -67,23 +98,36 @@ def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
 
 
 def _route(session: Session, deployment: Deployment, ready: Sequence[Replica]) -> DeploymentRoute:
-    version = deployment.serving_version or deployment.version
-    query = select(Revision).where(
-        Revision.deployment == deployment.name, Revision.version == version
-    )
-    revision = session.exec(query.order_by(col(Revision.seq).desc()).limit(1)).one()
+    traffic = None if deployment.traffic is None else TrafficSplit.from_json(deployment.traffic)
+    serving = deployment.serving_version or deployment.version
+    route = _route_of(session, deployment, serving, ready)
+    if traffic is None or deployment.serving_version is None:
+        return route
+    others = [
+        replace(_route_of(session, deployment, version, ready), role=traffic.role(version))
+        for version in sorted(traffic.versions - {serving})
+    ]
+    return replace(route, role=traffic.role(serving), traffic=traffic, variants=tuple(others))
 
+
+def _route_of(
+    session: Session, deployment: Deployment, version: int, ready: Sequence[Replica]
+) -> DeploymentRoute:
+    """The route of one version; its processes are those that are ready."""
+    served = require_served(session, deployment.name, version)
     return DeploymentRoute(
         name=deployment.name,
-        model=revision.model,
+        model=served.model,
         version=version,
         stopped=deployment.desired_state == "stopped",
         external=bool(deployment.external),
-        signature=Signature.from_json(revision.signature),
+        signature=Signature.from_json(served.signature),
         replicas=tuple(
             (r.token, r.socket)
             for r in ready
-            if r.deployment == deployment.name and r.version == deployment.serving_version
+            if r.deployment == deployment.name
+            and r.version == version
+            and deployment.serving_version is not None
         ),
     )
 
@@ -123,14 +167,22 @@ class Routes:
             await self.refresh()
         return self.get(name)
 
-    def is_ready(self, name: str) -> bool:
-        """Whether a process is ready, so that a request need not wait."""
-        return self._connection_to(self.get(name)) is not None
+    def is_ready(self, name: str, version: int | None = None) -> bool:
+        """Whether a process is ready, so that a request need not wait.
 
-    async def connection(self, name: str, deadline: float) -> tuple[DeploymentRoute, FrameClient]:
-        """The route and a connection to a ready process; waits for one until the deadline.
+        By default one of the serving version.
+        """
+        route = self.get(name)
+        variant = route if version is None else route.variant(version)
+        return variant is not None and self._connection_to(variant) is not None
 
-        `deadline` is in the event loop's time.
+    async def connection(
+        self, name: str, deadline: float, choice: RouteChoice
+    ) -> tuple[DeploymentRoute, FrameClient]:
+        """The route of the chosen version and a connection to a ready process of it.
+
+        It waits for one until the deadline, which is in the event loop's time. Where the choice
+        allows it, another version answers while the chosen one has no ready process.
 
         Raises NotFound for an unknown name, Unavailable when stopped or out of time.
         """
@@ -144,9 +196,11 @@ class Routes:
                 )
             if route.stopped:
                 raise Unavailable(f"the deployment {name!r} is stopped.", hint="Resume it.")
-            connection = self._connection_to(route)
-            if connection is not None:
-                return route, connection
+            for variant in choice.routes(route):
+                connection = self._connection_to(variant)
+                if connection is not None:
+                    choice.answered = variant
+                    return variant, connection
             changed = self._changed  # before the wait: a notification replaces the event
             try:
                 await asyncio.wait_for(changed.wait(), max(deadline - loop.time(), 0))
@@ -185,7 +239,7 @@ class Routes:
             self._check_health()
 
     async def _connect(self) -> None:
-        for route in self._table.values():
+        for route in self._every_version():
             for token, socket in route.replicas:
                 connection = self._connections.get(token)
                 if connection is None or not connection.client.is_open:
@@ -203,10 +257,13 @@ class Routes:
 
     def _close_unused(self) -> None:
         """Close connections that the table no longer names, once their responses have arrived."""
-        named = {token for route in self._table.values() for token, _ in route.replicas}
+        named = {token for route in self._every_version() for token, _ in route.replicas}
         for token in [t for t in self._connections if t not in named]:
             if not self._connections[token].client.in_flight:
                 self._connections.pop(token).close()
+
+    def _every_version(self) -> Iterator[DeploymentRoute]:
+        return chain.from_iterable(route.all() for route in self._table.values())
 
     def _check_health(self) -> None:
         """Check every process; requests that wait are woken when one responds again."""
