@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.strategies import strategies
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
@@ -26,6 +27,7 @@ from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
 from pilothouse.testing.measurements import check_measurement
 from pilothouse.testing.quality import check_quality_check
+from pilothouse.testing.rollout_criteria import check_criterion
 from pilothouse.testing.rules import check_rule_kind
 from pilothouse.testing.step_kinds import check_step_kind
 from pilothouse.testing.strategies import check_strategy
@@ -56,6 +58,7 @@ KINDS = (
     Kind(rule_kinds, check_rule_kind, "Compares a result of a window with an alert rule's limit."),
     Kind(drift_tests, check_drift_test, "Weighs one column of a window against the reference's."),
     Kind(quality_checks, check_quality_check, "Checks the rows and the traffic of a window."),
+    Kind(criteria, check_criterion, "Compares two versions of a deployment in a rollout."),
     Kind(trainers, check_trainer, "A kind of model: its parameter space and its pipeline."),
     Kind(triggers, check_trigger, "Says why a deployment's model is to be retrained now."),
     Kind(strategies, check_strategy, "Replaces a deployment's version, in steps of a rollout."),

@@ -1,0 +1,40 @@
+"""The share of requests that failed."""
+
+from __future__ import annotations
+
+from pilothouse.deployments.analysis.criteria import criteria
+from pilothouse.deployments.analysis.criterion_result import CriterionResult
+from pilothouse.deployments.analysis.request_shares import compare_request_shares
+from pilothouse.deployments.analysis.variant_samples import VariantSample
+from pilothouse.kit.parameters import Parameter, Params
+
+KIND = "error_rate"
+
+
+@criteria.register(KIND)
+class ErrorRate:
+    """Requests that ended in a fault of the model or of the server."""
+
+    title = "Errors"
+    description = "The share of requests that fail may be at most `limit` above the stable one."
+    required = True
+    parameters = (
+        Parameter(
+            "limit", "number", 0.02, low=0.0, high=1.0, title="May rise by",
+            help="As a share of the requests: 0.02 is two in a hundred.",
+        ),
+    )  # fmt: skip
+
+    @staticmethod
+    def compare(
+        stable: VariantSample, candidate: VariantSample, params: Params, level: float
+    ) -> CriterionResult:
+        """Judged on the difference of the two shares."""
+        return compare_request_shares(
+            KIND,
+            (stable.failures, stable.requests),
+            (candidate.failures, candidate.requests),
+            params.number("limit"),
+            level,
+            "failed",
+        )

@@ -1,0 +1,42 @@
+"""The share of requests that were refused because they do not fit the signature."""
+
+from __future__ import annotations
+
+from pilothouse.deployments.analysis.criteria import criteria
+from pilothouse.deployments.analysis.criterion_result import CriterionResult
+from pilothouse.deployments.analysis.request_shares import compare_request_shares
+from pilothouse.deployments.analysis.variant_samples import VariantSample
+from pilothouse.kit.parameters import Parameter, Params
+
+KIND = "refused_requests"
+
+
+@criteria.register(KIND)
+class RefusedRequests:
+    """A candidate with another signature refuses what callers have always sent."""
+
+    title = "Refused requests"
+    description = (
+        "The share of requests that are refused may be at most `limit` above the stable one."
+    )
+    required = False
+    parameters = (
+        Parameter(
+            "limit", "number", 0.05, low=0.0, high=1.0, title="May rise by",
+            help="As a share of the requests: 0.02 is two in a hundred.",
+        ),
+    )  # fmt: skip
+
+    @staticmethod
+    def compare(
+        stable: VariantSample, candidate: VariantSample, params: Params, level: float
+    ) -> CriterionResult:
+        """Judged on the difference of the two shares."""
+        return compare_request_shares(
+            KIND,
+            (stable.refusals, stable.requests),
+            (candidate.refusals, candidate.requests),
+            params.number("limit"),
+            level,
+            "were refused",
+        )
