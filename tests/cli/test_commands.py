@@ -122,7 +122,7 @@ NAMES_NOTHING = {
     *("policies apply", "policies diff", "policies test"),
     *("runs param-importance", "runs start", "schedules add", "environments build"),
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
-    *("people add", "people choose", "reviews start"),
+    *("people add", "people choose", "reviews start", "deployments keys create"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}

@@ -56,6 +56,7 @@ COLOURS: dict[str, Colour] = {
     "contradicted": "red",
     "not yet known": "gray",
     "expired": "red",
+    "revoked": "gray",
     "mentioned": "blue",
     "refused": "red",
     "rejected": "red",

@@ -19,6 +19,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.comments.thread import comment_thread
+from pilothouse_app.features.deployments.access import access_view
 from pilothouse_app.features.deployments.details import (
     CHANGING,
     last_failure,
@@ -56,8 +57,8 @@ SCREEN = Screen(
     summary="One deployment with its traffic",
     parent="deployments",
 )
-EXTERNAL_VIEWS = ("predictions", "labels", "send", "retraining", "revisions")
-VIEWS = ("traffic", "try_it", "predictions", "labels", "retraining", "revisions", "log")
+EXTERNAL_VIEWS = ("predictions", "labels", "send", "access", "retraining", "revisions")
+VIEWS = ("traffic", "try_it", "predictions", "labels", "access", "retraining", "revisions", "log")
 
 
 def render() -> None:
@@ -103,6 +104,8 @@ def render() -> None:
         recent_predictions(deployment)
     elif view == "labels":
         labels_view(deployment)
+    elif view == "access":
+        access_view(deployment)
     elif view == "retraining":
         retraining_view(name)
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Group, verb
+from pilothouse.cli.deployment_access import keys, limits
 from pilothouse.cli.governance import affected_output
 from pilothouse.cli.options import FILE, INSTANT, JSON_VALUE, dry_run_option
 from pilothouse.cli.output import Output, text_of
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
 deployments = Group("deployments", help="Model versions that are served, and their predictions.")
+deployments.add_command(keys)
+deployments.add_command(limits)
 MAX_UNMATCHED = 20
 MAX_NUMBERS = 8  # of a predicted row that are printed
 name_argument = click.argument("name")

@@ -20,6 +20,7 @@ from pilothouse.deployments import (
     readiness,
     version_environments,
 )
+from pilothouse.deployments.access.access_api import AccessCommands
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.failure import Failure, failing, failure_of, readable
 from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
@@ -45,7 +46,6 @@ from pilothouse.models.signature import Signature
 from pilothouse.registry import trust, versions
 from pilothouse.registry.description import Description
 from pilothouse.registry.info import VersionInfo
-from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,8 +70,8 @@ COLUMNS = (
 POLL_SECONDS = 0.1
 
 
-class Deployments(Service):
-    """Deployments, their predictions, labels and traffic."""
+class Deployments(AccessCommands):
+    """Deployments, their predictions, labels, traffic, API keys and limits."""
 
     def launch(
         self, name: str, model: str, version: int, reason: str = "", *, replicas: int = 1

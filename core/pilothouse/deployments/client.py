@@ -10,15 +10,25 @@ from urllib.parse import quote
 
 import orjson
 
+from pilothouse.deployments.access.own_key import read_own_key
 from pilothouse.deployments.gateway.oip import DATATYPES
 from pilothouse.deployments.gateway.tensors import PREDICTION_ID, PROBABILITIES, output_tensors
-from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
+from pilothouse.kit.errors import (
+    Invalid,
+    KeyNeeded,
+    NotFound,
+    PilothouseError,
+    Refused,
+    TooMany,
+    Unavailable,
+)
 from pilothouse.kit.processes import find
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import PREDICT, SCORE
 
 TIMEOUT_SECONDS = 60.0
-BY_STATUS = {404: NotFound, 405: Invalid, 413: Invalid, 422: Invalid, 503: Unavailable}
+BY_STATUS = {401: KeyNeeded, 403: Refused, 404: NotFound, 405: Invalid, 413: Invalid}
+BY_STATUS |= {422: Invalid, 429: TooMany, 503: Unavailable}
 
 
 def infer(
@@ -124,7 +134,8 @@ def _post(run_folder: Path, path: str, body: Mapping[str, Any]) -> dict[str, Any
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_SECONDS)
     try:
         data = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
-        connection.request("POST", path, data, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", "X-API-Key": read_own_key(run_folder)}
+        connection.request("POST", path, data, headers)
         response = connection.getresponse()
         content: dict[str, Any] = orjson.loads(response.read())
     except (OSError, http.client.HTTPException) as broken:

@@ -176,3 +176,41 @@ class RouteGeneration(Table, table=True):
 
     id: int = Field(primary_key=True)
     value: int
+
+
+class ApiKey(Table, table=True):
+    """A key that a program sends with its requests: only its hash is stored, and its first signs.
+
+    Without names of deployments it is for all of them. `last_used_at` is noted by the server.
+    """
+
+    __tablename__ = "deployments_api_key"
+    seal: ClassVar[Seal | None] = Seal(excluded=("last_used_at",))
+
+    id: str = Field(primary_key=True)
+    label: str
+    prefix: str = Field(index=True)
+    sha256: str
+    scopes: list[str] = Field(sa_type=Json)
+    deployments: list[str] = Field(sa_type=Json)
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    expires_at: datetime | None = Field(default=None, sa_type=Utc)
+    revoked_at: datetime | None = Field(default=None, sa_type=Utc)
+    last_used_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class CallRule(Table, table=True):
+    """Who may call a deployment and how often. Without a row, what the keys say, and no limit.
+
+    `needs_key` is None when the keys decide: as soon as one was made for it, one is needed.
+    """
+
+    __tablename__ = "deployments_call_rule"
+    seal: ClassVar[Seal | None] = Seal()
+
+    deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
+    needs_key: bool | None = None
+    max_concurrent: int | None = None
+    per_second: float | None = None
+    burst: int | None = None

@@ -141,7 +141,7 @@ async def _error_response(_: Request, error: Exception) -> Response:
         body["fields"] = error.fields
     answer = json_answer(body, error.status)
     if isinstance(error, Unavailable):
-        answer.headers["retry-after"] = "1"
+        answer.headers["retry-after"] = str(error.retry_seconds)
     return answer
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pilothouse.server")
 HOST = "127.0.0.1"
 SEAL_CHECK_SECONDS = 1.0
+KEY_USE_SECONDS = 10.0
 DELIVERY_CHECK_SECONDS = 1.0
 LOCK_SECONDS = 3.0
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -85,9 +86,21 @@ class Server:
         elif links.owns(path) and scope["method"] == "GET":
             query = scope["query_string"].decode("latin-1")
             await respond(send, await asyncio.to_thread(links.answer, self.store, path, query))
+        elif (refused := self._check_admin(scope)) is not None:
+            await respond(send, error_response(refused))
         else:
             management = await self._management_app()
             await management(scope, receive, send)
+
+    def _check_admin(self, scope: Scope) -> Refused | None:
+        """Refuse a request to the management API without a key, where the settings ask for one."""
+        if not self.store.settings.management_key or not scope["path"].startswith("/api/"):
+            return None
+        try:
+            self.routes.admission.check_admin(scope)
+        except Refused as refused:
+            return refused
+        return None
 
     def _check_host_and_origin(self, scope: Scope) -> Refused | None:
         """Refuse requests of other sites' pages: by DNS rebinding (host) or by forms (origin)."""
@@ -159,6 +172,7 @@ class Server:
             asyncio.create_task(self._seal_journals()),
             asyncio.create_task(self._deliver()),
             asyncio.create_task(self._close_slow()),
+            asyncio.create_task(self._write_key_uses()),
         ]
 
     async def stop(self) -> None:
@@ -166,6 +180,7 @@ class Server:
         for task in self._background_tasks:
             task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
+        await self._note_key_uses()
         self.gateway.close()
         if self._protocol is not None:
             await asyncio.to_thread((await self._mlflow_app()).close)
@@ -174,6 +189,18 @@ class Server:
         while True:
             await asyncio.sleep(SEAL_CHECK_SECONDS)
             self.gateway.seal_old()
+
+    async def _write_key_uses(self) -> None:
+        """Note when API keys were used, until cancelled."""
+        while True:
+            await asyncio.sleep(KEY_USE_SECONDS)
+            await self._note_key_uses()
+
+    async def _note_key_uses(self) -> None:
+        try:
+            await asyncio.to_thread(self.routes.admission.write_uses)
+        except (SQLAlchemyError, PilothouseError):
+            log.exception("the last use of API keys could not be noted")
 
     async def _close_slow(self) -> None:
         from pilothouse.http.connections import close_slow

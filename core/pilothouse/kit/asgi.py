@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge, Unavailable
+from pilothouse.kit.errors import (
+    Invalid,
+    KeyNeeded,
+    PilothouseError,
+    TooLarge,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,8 +120,13 @@ def error_response(refused: PilothouseError, status: int | None = None) -> Respo
     body: dict[str, Any] = {"error": str(refused), "code": refused.code}
     if isinstance(refused, Invalid) and refused.fields:
         body["fields"] = refused.fields
-    retry = ((b"retry-after", b"1"),) if isinstance(refused, Unavailable) else ()
-    return Response(status or refused.status, orjson.dumps(body), retry)
+    return Response(status or refused.status, orjson.dumps(body), _error_headers(refused))
+
+
+def _error_headers(refused: PilothouseError) -> tuple[tuple[bytes, bytes], ...]:
+    if isinstance(refused, Unavailable):
+        return ((b"retry-after", b"%d" % refused.retry_seconds),)
+    return ((b"www-authenticate", b"Bearer"),) if isinstance(refused, KeyNeeded) else ()
 
 
 def json_response(value: Any, number: int | None = None, *, status: int = 200) -> Response:

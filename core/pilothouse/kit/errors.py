@@ -7,7 +7,9 @@
       Refused        403  exit 3   a rule of the house says no; the words say which
         Cancelled                  somebody asked the work to stop
         PersonNeeded               a person decides this, and nobody is chosen
+        KeyNeeded      401         an API key is needed, and none that holds was sent
       Unavailable    503  exit 6   a process, a file or a lock that is needed is not there now
+        TooMany        429         more requests than a limit allows; `retry_seconds` says when
 
 Each speaks to the reader: the message says what is wrong, the hint says what to do.
 """
@@ -92,12 +94,31 @@ class PersonNeeded(Refused):
     code = "person_needed"
 
 
+class KeyNeeded(Refused):
+    """An API key is needed, and none that holds was sent."""
+
+    status = 401
+    code = "key_needed"
+
+
 class Unavailable(PilothouseError):
     """A process, a file or a lock that is needed is not there now."""
 
     status = 503
     exit_code = 6
     code = "unavailable"
+    retry_seconds = 1  # how long a caller should wait
+
+
+class TooMany(Unavailable):
+    """More requests than a limit allows; they may be sent again after `retry_seconds`."""
+
+    status = 429
+    code = "too_many"
+
+    def __init__(self, message: str, *, hint: str = "", retry_seconds: int = 1) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_seconds = retry_seconds
 
 
 class TooLarge(Invalid):

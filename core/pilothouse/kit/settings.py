@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Memory that a child process may take, in MB; 0: three quarters of all.",
     )
+    management_key: bool = Field(
+        default=False,
+        description="Whether the server's management API (/api) needs an API key with the scope "
+        "admin.",
+    )
     max_body_mb: int = Field(
         default=10, ge=1, description="Largest request body the server accepts, in MB."
     )

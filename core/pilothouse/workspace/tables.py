@@ -25,6 +25,8 @@ TABLE_NOUNS = {
     "data_dataset_version": "dataset version",
     "data_datasheet_revision": "datasheet revision",
     "data_sql_source": "SQL source of",
+    "deployments_api_key": "API key",
+    "deployments_call_rule": "limits of",
     "deployments_deployment": "deployment",
     "deployments_revision": "revision",
     "experiments_hold": "hold on",

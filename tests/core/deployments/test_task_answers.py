@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import httpx
 import orjson
 import pytest
 
 from pilothouse.deployments import client
+from pilothouse.deployments.gateway.admission import Admission
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
 from pilothouse.deployments.gateway.variants import VariantChoice
@@ -38,6 +40,7 @@ class AnswersRows:
     loaded: bool = True
     in_flight: int = 0
     requests: list[Any] = field(default_factory=list)
+    admission: Mock = field(default_factory=lambda: Mock(Admission))  # everybody may call
 
     def __post_init__(self) -> None:
         self.route = DeploymentRoute("d", "m", 3, False, self.signature, ())

@@ -27,6 +27,8 @@ or one per row: it decides the monitoring window; without it the time of receipt
 def examples(deployment: DeploymentInfo) -> None:
     """The commands, with this deployment's own columns."""
     st.markdown(INTRODUCTION)
+    if workspace().deployments.needs_key(deployment.name):
+        st.markdown(":material/lock: Add your API key: `-H 'Authorization: Bearer KEY'`.")
     titles = ("MLflow's form", "Open Inference Protocol", "CSV", "Labels", "Python")
     commands = example_commands(deployment, server_url())
     for tab, text in zip(st.tabs(list(titles)), commands, strict=True):

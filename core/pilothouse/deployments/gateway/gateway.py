@@ -22,6 +22,7 @@ from pathlib import Path
 
 import orjson
 
+from pilothouse.deployments.access import key_ring
 from pilothouse.deployments.gateway import invocations, oip
 from pilothouse.deployments.gateway.bodies import CheckedRequest, Form
 from pilothouse.deployments.gateway.body_reader import BodyReader
@@ -58,7 +59,7 @@ from pilothouse.kit.asgi import (
     read_body,
     respond,
 )
-from pilothouse.kit.errors import Conflict, Invalid, NotFound, PilothouseError, Unavailable
+from pilothouse.kit.errors import Conflict, Invalid, NotFound, PilothouseError, TooMany, Unavailable
 from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.models.signature import Signature
@@ -135,7 +136,7 @@ class Gateway:
         self, name: str, version: str | None, scope: Scope, receive: Receive
     ) -> Response:
         began = time.perf_counter()
-        await self.routes.get_or_refresh(name)
+        await self._admit(name, key_ring.PREDICT, scope)
         with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
 
@@ -149,7 +150,7 @@ class Gateway:
 
     async def _invoke(self, name: str, scope: Scope, receive: Receive) -> Response:
         began = time.perf_counter()
-        await self.routes.get_or_refresh(name)
+        await self._admit(name, key_ring.PREDICT, scope)
         kind = header(scope, b"content-type").split(";", 1)[0].strip().lower()
         with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
@@ -175,7 +176,7 @@ class Gateway:
         return request
 
     async def _labels(self, name: str, scope: Scope, receive: Receive) -> Response:
-        route = await self.routes.get_or_refresh(name)
+        route = await self._admit(name, key_ring.LABELS, scope)
         with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
             now_ms = time.time_ns() // 1_000_000
@@ -188,7 +189,7 @@ class Gateway:
 
     async def _external(self, name: str, scope: Scope, receive: Receive) -> Response:
         """Log predictions that were made elsewhere, and their labels."""
-        route = await self.routes.get_or_refresh(name)
+        route = await self._admit(name, key_ring.LABELS, scope)
         if not route.external:
             raise Conflict(
                 f"{name!r} is served here: its predictions are logged as it answers.",
@@ -206,12 +207,36 @@ class Gateway:
         self.metrics.count_rows(name, route.version, len(rows.ids), len(rows.labels))
         return json_response(asdict(report(rows)))
 
+    async def _admit(self, name: str, kind: str, scope: Scope) -> DeploymentRoute:
+        """The route of a request that its key and the deployment's rate allow.
+
+        One that they do not allow is counted and not logged: it has not reached the deployment.
+        """
+        route = await self.routes.get_or_refresh(name)
+        admission = self.routes.admission
+        try:
+            admission.check_key(name, kind, scope)
+            if kind == key_ring.PREDICT:
+                admission.take(name)
+        except PilothouseError as refused:
+            self.metrics.count(name, route.version, refused.status, 0, 0.0)
+            raise
+        return route
+
+    def _check_concurrent(self, name: str) -> None:
+        try:
+            self.routes.admission.check_concurrent(name, self._in_flight[name])
+        except TooMany as busy:
+            self.metrics.count(name, self.routes.get(name).version, busy.status, 0, 0.0)
+            raise
+
     async def _predict(
         self, name: str, read: Read, began: float, choice: VariantChoice
     ) -> tuple[CheckedRequest, InferenceResponse]:
         """Predict, count and log. A request that fails is counted and logged too."""
         if self._in_flight[name] >= MAX_IN_FLIGHT:
             raise Unavailable(f"{name!r} has {MAX_IN_FLIGHT} requests waiting.")
+        self._check_concurrent(name)
         self._in_flight[name] += 1
         try:
             return await self._predict_with_retry(name, read, began, choice)

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, select
 
+from pilothouse.deployments.gateway.admission import Admission
 from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.model_server.framing import FrameClient
@@ -137,6 +138,7 @@ class Routes:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.admission = Admission(store)
         self._table: dict[str, DeploymentRoute] = {}
         self._connections: dict[str, ModelConnection] = {}
         self._responsive: frozenset[str] = frozenset()
@@ -231,6 +233,7 @@ class Routes:
         async with self._refreshing:
             counter = await asyncio.to_thread(generation, self._store.engine)
             if counter != self._generation or not self.loaded:
+                await asyncio.to_thread(self.admission.refresh)  # before a new name is routed
                 self._generation, self._table = await asyncio.to_thread(read_routes, self._store)
                 self.loaded = True
                 self._notify_waiting()

@@ -1,0 +1,1 @@
+"""Who may call a deployment and how often: API keys, concurrency and rate limits."""

@@ -1,0 +1,78 @@
+"""Access to a deployment on its page: keys are made, shown once and revoked, limits are set."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pilothouse.deployments.access.key_ring import CallLimits
+
+
+def shown(page) -> str:
+    tiles = [f"{tile.label} {tile.value} {tile.delta}" for tile in page.metric]
+    return "\n".join([*(str(each.value) for each in page.markdown), *tiles])
+
+
+def key_script() -> None:
+    """The dialog of a new key, and the view behind it."""
+    from pilothouse_app.components.workspace import workspace
+    from pilothouse_app.features.deployments.access import access_view, create_key
+
+    access_view(workspace().deployments.deployment("late"))
+    if not workspace().deployments.api_keys():
+        create_key("late")
+
+
+def limits_script() -> None:
+    """The dialog of limits."""
+    from pilothouse_app.features.deployments.access import change_limits
+
+    change_limits("late")
+
+
+@pytest.fixture
+def access(tour):
+    return lambda: tour("deployment", name="late", deployment_view="Access")
+
+
+def test_without_keys_the_page_says_that_none_is_needed(access, served):
+    page = access()
+    assert not page.exception
+    assert "Not needed" in shown(page)
+    assert "none was made for it" in shown(page)
+    assert not page.dataframe
+    served.deployments.revoke_api_key(served.deployments.create_api_key("shop").info.id)
+    page = access()
+    assert "For predictions" in shown(page)
+    assert list(page.dataframe[0].value["state"]) == [["Revoked"]]
+
+
+def test_a_key_is_made_and_shown_once(tour, served):
+    page = AppTest.from_function(key_script, default_timeout=30).run()
+    assert "requests for predictions to **late** need a key" in shown(page)
+    assert page.button(key="key_go").disabled
+    page.text_input(key="key_reason").set_value("a new caller")
+    page.text_input(key="key_label").set_value("x" * 101).run()
+    page.button(key="key_go").click().run()
+    assert "at most 100 characters" in page.error[0].value
+    page.text_input(key="key_label").set_value("the shop").run()
+    page.button(key="key_go").click().run()
+    (made,) = served.deployments.api_keys("late")
+    assert (made.label, made.scopes, made.deployments) == ("the shop", ("predict",), ("late",))
+    assert page.code[0].value.startswith(made.prefix)
+    assert made.prefix in list(page.dataframe[0].value["prefix"])
+    page.button(key="new_api_key_done").click().run()
+    assert not page.code
+    assert "API key For predictions" in shown(page)
+
+
+def test_limits_are_changed_with_a_reason(tour, served, access):
+    page = AppTest.from_function(limits_script, default_timeout=30).run()
+    assert page.button(key="limits_go").disabled
+    assert page.number_input(key="limits_burst").disabled
+    page.number_input(key="limits_rate").set_value(50.0).run()
+    page.number_input(key="limits_burst").set_value(100)
+    page.text_input(key="limits_reason").set_value("protect the model").run()
+    page.button(key="limits_go").click().run()
+    assert served.deployments.limits("late") == CallLimits(per_second=50.0, burst=100)
+    assert "Requests a second 50" in shown(access())
