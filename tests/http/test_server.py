@@ -15,6 +15,7 @@ from harness.serving import ServerProcess, Worker, workspace_of
 from pilothouse.deployments import Deployments
 from pilothouse.http.server import serve
 from pilothouse.kit.errors import Unavailable
+from pilothouse.registry import stages
 from pilothouse.storage import Store
 
 ROW = {"distance": 500.0, "carrier": "AA"}
@@ -54,7 +55,11 @@ def tensors(rows: int = 1) -> dict[str, Any]:
 def test_health_and_metadata(caller: httpx.Client) -> None:
     assert caller.get("/healthz").status_code == 200
     assert caller.get("/readyz").status_code == 200
-    assert caller.get("/v2/health/live").json() == {"live": True}
+    assert caller.get("/").json() == {"status": "alive"}
+    assert "<script>" in caller.get("/", headers={"Accept": "text/html, */*"}).text
+    assert caller.get("/ping").json() == {"status": "Healthy"}
+    assert caller.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert caller.get("/v2/health/live").json() == {"live": True, "ready": True}
     assert caller.get("/v2/health/ready").json() == {"ready": True, "live": True}
     assert caller.get("/v2").json()["name"] == "pilothouse"
     assert caller.get("/ping").status_code == 200
@@ -120,6 +125,60 @@ def test_protocols_answer_the_same(
         assert answer["predictions"] == parts["predict"]
         assert answer["scores"] == pytest.approx(parts["predict_proba"][1:])
     assert len(deployments.predictions("flights")) == before + 4
+
+
+def test_every_protocol_has_its_address(
+    caller: httpx.Client, served: tuple[Store, ServerProcess]
+) -> None:
+    store, _ = served
+    row = {"distance": 500.0, "carrier": "AA"}
+    by_row = {"instances": [row], "parameters": {"prediction_ids": ["one-row"]}}
+    for path in (
+        "/v1/models/flights:predict",
+        "/v1/models/flights/versions/1:predict",
+        "/deployments/flights/predict",
+    ):
+        answer = caller.post(path, json=by_row)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["prediction_ids"] == ["one-row"]
+    [label] = answer.json()["predictions"]
+    assert caller.post("/predictions/flights", json=row).json() == label
+    assert caller.put("/predictions/flights/1", json=[row]).json() == [label]
+    assert caller.post("/predictions/flights/2", json=[row]).status_code == 404
+    status = caller.get("/v1/models/flights").json()
+    assert (status["ready"], status["model_version_status"][0]["state"]) == (True, "AVAILABLE")
+    with store.write() as session:
+        stages.set_alias(session, store, "late", "steady", 1, "")
+        stages.set_alias(session, store, "late", "next", 2, "")
+    path = "/v1/models/flights/labels"
+    assert caller.post(f"{path}/steady:predict", json=by_row).status_code == 200
+    assert caller.get(f"{path}/steady").status_code == 200
+    assert caller.get(f"{path}/steady/metadata").json()["model_spec"]["version"] == "1"
+    refused = caller.post(f"{path}/next:predict", json=by_row)
+    assert refused.status_code == 404
+    assert (
+        "'next' is version 2 of 'late', and 'flights' serves version 1" in refused.json()["error"]
+    )
+    assert "has no alias 'none'" in caller.get(f"{path}/none").json()["error"]
+
+
+def test_large_answers_are_compressed_for_those_who_take_it(caller: httpx.Client) -> None:
+    body = tensors(1000)
+    for encoding in ("gzip", "deflate"):
+        answer = caller.post(
+            "/v2/models/flights/infer", json=body, headers={"Accept-Encoding": encoding}
+        )
+        assert answer.headers["content-encoding"] == encoding
+        assert answer.json()["outputs"][0]["shape"] == [1000]
+    plain = {"Accept-Encoding": "identity"}
+    answer = caller.post("/v2/models/flights/infer", json=body, headers=plain)
+    assert "content-encoding" not in answer.headers
+    assert (
+        caller.post(
+            "/deployments/flights/invocations", content=b"x", headers={"Content-Type": "text/plain"}
+        ).status_code
+        == 415
+    )
 
 
 def test_gzip_is_understood(caller: httpx.Client) -> None:

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 
 import pilothouse
-from pilothouse.http import governance, model_cards, pipelines
+from pilothouse.http import governance, model_cards, pipelines, prediction_routes
 from pilothouse.http.serialisation import json_answer, records
 from pilothouse.kit.asgi import Message, Receive, Scope, Send, error_response, read_body, respond
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
@@ -26,20 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("pilothouse.server")
 MAX_ROWS = 10_000
 MAX_BODY = 1 << 20
-HOT_ROUTES = (
-    ("post", "/v2/models/{deployment}/infer", "Predict (Open Inference Protocol v2)."),
-    ("get", "/v2/models/{deployment}", "The input and output tensors of a deployment."),
-    ("get", "/v2/models/{deployment}/ready", "Whether a process of a deployment is ready."),
-    ("get", "/v2/health/live", "Whether the server lives."),
-    ("get", "/v2/health/ready", "Whether the server is ready."),
-    ("post", "/deployments/{deployment}/invocations", "Predict (MLflow's forms)."),
-    ("post", "/invocations", "Predict (MLflow's forms), while one deployment serves."),
-    ("post", "/deployments/{deployment}/labels", "Add labels: ids, labels, at."),
-    ("post", "/deployments/{deployment}/predictions", "Log predictions that were made elsewhere."),
-    ("get", "/metrics", "Prometheus metrics."),
-    ("get", "/healthz", "Whether the process lives."),
-    ("get", "/readyz", "Whether requests can be answered."),
-)
 
 
 def build(store: Store) -> Any:
@@ -64,7 +50,7 @@ def build(store: Store) -> Any:
     for kind in (DBAPIError, OSError):
         app.add_exception_handler(kind, _unexpected_error_response)
 
-    app.openapi = _with_hot_routes(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way
+    app.openapi = _with_predictions(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
 
@@ -162,31 +148,12 @@ async def _unexpected_error_response(request: Request, error: Exception) -> Resp
     return await _error_response(request, to_unavailable(error) or PilothouseError(message))
 
 
-def _with_hot_routes(schema_of: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """The schema with the routes that the gateway serves before FastAPI."""
+def _with_predictions(schema_of: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """The schema with the routes that are answered before FastAPI."""
 
     def schema() -> dict[str, Any]:
         document = schema_of()
-        for method, path, summary in HOT_ROUTES:
-            document["paths"].setdefault(path, {})[method] = _operation(method, path, summary)
+        prediction_routes.add_to(document)
         return document
 
     return schema
-
-
-def _operation(method: str, path: str, summary: str) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "summary": summary,
-        "tags": ["predictions"],
-        "responses": {"200": {"description": "Answered."}},
-    }
-    if "{deployment}" in path:
-        name = {"name": "deployment", "in": "path", "required": True, "schema": {"type": "string"}}
-        operation["parameters"] = [name]
-        operation["responses"]["404"] = {"description": "There is no such deployment."}
-    if method == "post":
-        json = {"application/json": {"schema": {"type": "object"}}}
-        operation["requestBody"] = {"required": True, "content": json}
-        operation["responses"]["422"] = {"description": "The request cannot be used."}
-
-    return operation

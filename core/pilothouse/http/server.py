@@ -25,7 +25,16 @@ from pilothouse.http import links
 from pilothouse.http.metrics import CONTENT_TYPE, exposition, monitored
 from pilothouse.interop.mlflow import paths
 from pilothouse.kit import garbage, hosts, logs
-from pilothouse.kit.asgi import Receive, Response, Scope, Send, error_response, respond
+from pilothouse.kit.asgi import (
+    Receive,
+    Response,
+    Scope,
+    Send,
+    error_response,
+    header,
+    json_response,
+    respond,
+)
 from pilothouse.kit.errors import PilothouseError, Refused, Unavailable
 from pilothouse.kit.processes import announce, find
 from pilothouse.kit.settings import Settings
@@ -83,6 +92,8 @@ class Server:
             await respond(send, await self._metrics())
         elif path in ("/healthz", "/readyz"):
             await respond(send, self._probe(path))
+        elif path == links.ROOT and "text/html" not in header(scope, b"accept"):
+            await respond(send, json_response({"status": "alive"}))  # as KServe's clients ask
         elif links.owns(path) and scope["method"] == "GET":
             query = scope["query_string"].decode("latin-1")
             await respond(send, await asyncio.to_thread(links.answer, self.store, path, query))

@@ -126,3 +126,10 @@ class TooLarge(Invalid):
 
     status = 413
     code = "too_large"
+
+
+class UnsupportedContent(Invalid):
+    """The body is of a type, or in an encoding, that this server does not read."""
+
+    status = 415
+    code = "unsupported_content"

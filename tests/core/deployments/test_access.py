@@ -23,7 +23,7 @@ from pilothouse.deployments.access.key_ring import CallLimits, HeldKey, KeyRing,
 from pilothouse.deployments.access.token_bucket import TokenBucket
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.routes import Routes
-from pilothouse.http.management import HOT_ROUTES
+from pilothouse.http.prediction_routes import ROUTES
 from pilothouse.http.server import Server
 from pilothouse.kit.errors import Conflict, Invalid, KeyNeeded, NotFound, Refused
 from pilothouse.storage import Store
@@ -134,8 +134,9 @@ def test_every_documented_request_to_a_closed_deployment_needs_a_key(
     launched: Deployments, call: Call
 ) -> None:
     launched.set_limits("flights", CallLimits(needs_key=True))
-    paths = [path for method, path, _ in HOT_ROUTES if method == "post"]
-    assert {call(path.replace("{deployment}", "flights")).status_code for path in paths} == {401}
+    values = {"deployment": "flights", "version": "1", "label": "champion"}
+    paths = [path.format(**values) for method, path, *_ in ROUTES if method == "post"]
+    assert {call(path).status_code for path in paths} == {401}
 
 
 def test_the_workspace_calls_its_own_server_without_a_key(

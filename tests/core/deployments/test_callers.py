@@ -17,6 +17,7 @@ from pilothouse.deployments.gateway.labels import check_labels
 from pilothouse.deployments.gateway.reader_process import pack, unpack
 from pilothouse.deployments.gateway.request import (
     GZIP_MEMBERS,
+    RequestHead,
     RequestLimits,
     check_instants,
     excerpt,
@@ -73,6 +74,13 @@ def test_a_csv_as_pandas_and_excel_write_it() -> None:
     assert type(columns["visits"][0]) is int
     assert scored(b"visits,c\n9007199254740993.0,a\n")["visits"] == [9007199254740993]
     assert columns["c"] == ["a", "b", "nan"]
+
+
+def test_a_csv_of_a_country_with_decimal_commas() -> None:
+    columns = scored(b'c;x;visits\r\n"a,b";0,5;3,0\r\nb;;1\r\n')
+    assert (columns["x"], columns["visits"]) == ([0.5, None], [3, 1])
+    assert columns["c"] == ["a,b", "b"]
+    assert scored(b"c\tx\tvisits\na\t1.5\t2\n")["x"] == [1.5]
 
 
 @pytest.mark.parametrize("cell", ["3.5", "1e300", "3_0", "three", ".5"])
@@ -200,7 +208,7 @@ def test_what_is_bounded_is_refused_before_its_work() -> None:
     )
     body = orjson.dumps({"instances": [{}] * 10_000})
     with pytest.raises(TooLarge, match="10000 rows of 1000 columns"):
-        read_request("invocations", JSON, body, wide, RequestLimits())
+        read_request("invocations", RequestHead(JSON), body, wide, RequestLimits())
 
 
 def test_a_large_value_is_named_in_few_characters() -> None:

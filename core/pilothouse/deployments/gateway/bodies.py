@@ -8,21 +8,27 @@ reader process, see `body_reader`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import orjson
 
-from pilothouse.deployments.gateway import invocations, oip
 from pilothouse.deployments.gateway.columns import check_columns
+from pilothouse.deployments.gateway.invocations import PARQUET
 from pilothouse.deployments.gateway.labels import Labels, check_labels
-from pilothouse.deployments.gateway.request import InferenceRequest, RequestLimits, read_json
+from pilothouse.deployments.gateway.protocols import PROTOCOLS, Form
+from pilothouse.deployments.gateway.request import (
+    ReplyForm,
+    RequestHead,
+    RequestLimits,
+    read_json,
+)
 from pilothouse.kit.errors import Invalid, TooLarge
 from pilothouse.models.signature import Signature
 
-Form = Literal["oip", "invocations"]
 LIGHT_BYTES = 48 * 1024
 LIGHT_TEXT_BYTES = 1 << 20
 LIGHT_VALUES = 40_000
+LIGHT_TENSOR_BYTES = 256 * 1024
+HEAVY_TYPES = frozenset((PARQUET,))  # libraries that the server does not load read them
 MAX_PAYLOAD = 60 << 20  # a frame to the model process holds 64 MB
 
 
@@ -39,7 +45,8 @@ class CheckedRequest:
     event_ms: list[int] | None
     prediction_ids: list[str] | None
     request_id: str
-    outputs: tuple[str, ...]
+    reply: ReplyForm
+    entity_id: str = ""
 
     @property
     def size(self) -> int:
@@ -63,6 +70,16 @@ def is_light(body: bytes) -> bool:
     return len(body) <= LIGHT_TEXT_BYTES and count_values(body) <= LIGHT_VALUES
 
 
+def is_light_request(head: RequestHead, body: bytes) -> bool:
+    """Whether reading a request for predictions takes a few milliseconds at most."""
+    if head.media_type in HEAVY_TYPES:
+        return False
+    if head.json_bytes is None:
+        return is_light(body)
+    tensors = len(body) - head.json_bytes
+    return tensors <= LIGHT_TENSOR_BYTES and is_light(body[: head.json_bytes])
+
+
 def count_values(body: bytes) -> int:
     """An upper bound of the values in a JSON or CSV body: each is followed by one of these.
 
@@ -72,14 +89,13 @@ def count_values(body: bytes) -> int:
 
 
 def read_request(
-    form: Form, content_type: str, body: bytes, signature: Signature, limits: RequestLimits
+    form: Form, head: RequestHead, body: bytes, signature: Signature, limits: RequestLimits
 ) -> CheckedRequest:
     """A request for predictions. Raises Invalid that names what is wrong, or TooLarge."""
-    parsed = _parse(form, content_type, body, signature, limits)
+    parsed = PROTOCOLS[form].read(body, head, signature, limits)
     limits.check_rows(parsed.rows)
     limits.check_cells(parsed.rows, signature)
-    unused = None if form == "oip" else parsed.unused
-    columns = check_columns(signature, parsed.columns, parsed.rows, unused)
+    columns = check_columns(signature, parsed.columns, parsed.rows, parsed.unused)
     request = CheckedRequest(
         rows=parsed.rows,
         names=signature.names,
@@ -87,7 +103,8 @@ def read_request(
         event_ms=parsed.event_ms,
         prediction_ids=parsed.prediction_ids,
         request_id=parsed.request_id,
-        outputs=parsed.outputs,
+        reply=parsed.reply,
+        entity_id=parsed.entity_id,
     )
     if request.size > MAX_PAYLOAD:
         raise TooLarge(
@@ -96,14 +113,6 @@ def read_request(
         )
 
     return request
-
-
-def _parse(
-    form: Form, content_type: str, body: bytes, signature: Signature, limits: RequestLimits
-) -> InferenceRequest:
-    if form == "oip":
-        return oip.parse(read_json(body), signature, limits)
-    return invocations.parse(body, content_type, signature, limits)
 
 
 def read_labels(body: bytes, signature: Signature, limits: RequestLimits, now_ms: int) -> Labels:

@@ -19,19 +19,26 @@ from typing import Any
 from pilothouse.deployments.gateway.bodies import (
     MAX_PAYLOAD,
     CheckedRequest,
-    Form,
     count_values,
     is_light,
+    is_light_request,
     read_labels,
     read_request,
 )
 from pilothouse.deployments.gateway.external_rows import ExternalRows, from_head, read_body
 from pilothouse.deployments.gateway.labels import Labels
+from pilothouse.deployments.gateway.protocols import Form
 from pilothouse.deployments.gateway.reader_process import pack, unpack
-from pilothouse.deployments.gateway.request import RequestLimits
+from pilothouse.deployments.gateway.request import ReplyForm, RequestHead, RequestLimits
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.model_server.framing import REFUSED, FrameClient
-from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge, Unavailable
+from pilothouse.kit.errors import (
+    Invalid,
+    PilothouseError,
+    TooLarge,
+    Unavailable,
+    UnsupportedContent,
+)
 from pilothouse.models.signature import Signature
 
 MODULE = "pilothouse.deployments.gateway.reader_process"
@@ -39,6 +46,7 @@ READ_SECONDS = 30.0
 QUEUE_SECONDS = 15.0
 IDLE_SECONDS = 60.0
 LARGE_PEAK = 200 << 20
+REFUSALS = {kind.code: kind for kind in (Invalid, TooLarge, UnsupportedContent)}
 
 
 @dataclass
@@ -62,14 +70,14 @@ class BodyReader:
         self._used_at = 0.0
 
     async def request(
-        self, form: Form, content_type: str, body: bytes, signature: Signature
+        self, form: Form, head: RequestHead, body: bytes, signature: Signature
     ) -> CheckedRequest:
         """A request for predictions. Raises Invalid, or TooLarge."""
-        if is_light(body):
-            return read_request(form, content_type, body, signature, self.limits)
+        if is_light_request(head, body):
+            return read_request(form, head, body, signature, self.limits)
 
-        head = self._head(form, signature) | {"content_type": content_type}
-        result, tail = await self._request(head, body)
+        about = self._head(form, signature) | {"request": asdict(head)}
+        result, tail = await self._request(about, body)
         return CheckedRequest(
             rows=result["rows"],
             names=signature.names,
@@ -77,7 +85,8 @@ class BodyReader:
             event_ms=result["event_ms"],
             prediction_ids=result["prediction_ids"],
             request_id=result["request_id"],
-            outputs=tuple(result["outputs"]),
+            reply=_reply_form(result["reply"]),
+            entity_id=result["entity_id"],
         )
 
     async def labels(self, body: bytes, signature: Signature, now_ms: int) -> Labels:
@@ -198,6 +207,10 @@ def _json_of(signature: Signature) -> dict[str, Any]:
     return signature.to_json()
 
 
+def _reply_form(value: dict[str, Any]) -> ReplyForm:
+    return ReplyForm(tuple(value["outputs"]), tuple(value["binary"]), value["layout"])
+
+
 def _parts(tail: memoryview, lengths: list[int]) -> list[bytes]:
     parts, start = [], 0
     for length in lengths:
@@ -207,5 +220,5 @@ def _parts(tail: memoryview, lengths: list[int]) -> list[bytes]:
 
 
 def _refusal(result: dict[str, Any]) -> PilothouseError:
-    kind = TooLarge if result["large"] else Invalid
+    kind = REFUSALS.get(result["code"], Invalid)
     return kind(result["message"], hint=result["hint"], fields=result["fields"])

@@ -1,9 +1,10 @@
 """The gateway: predictions and labels over HTTP, as raw ASGI, answered by model processes.
 
-    GET  /v2  /v2/health/live  /v2/health/ready  /v2/models/{d}[/versions/{n}][/ready]
-    POST /v2/models/{d}[/versions/{n}]/infer
-    POST /deployments/{d}/invocations   /invocations      GET /ping
+`endpoints` says which paths take predictions and in which protocol, `model_pages` which pages there
+are. Besides:
+
     POST /deployments/{d}/labels        {"ids": [...], "labels": [...], "at": [ms, ...]}
+    POST /deployments/{d}/predictions   predictions that were made elsewhere
 
 A request is read, checked against the signature, predicted and written to the journal; then the
 response is sent, so that nothing is answered that is not logged.
@@ -23,9 +24,12 @@ from pathlib import Path
 import orjson
 
 from pilothouse.deployments.access import key_ring
-from pilothouse.deployments.gateway import invocations, oip
-from pilothouse.deployments.gateway.bodies import CheckedRequest, Form
+from pilothouse.deployments.gateway import endpoints
+from pilothouse.deployments.gateway import model_pages as pages
+from pilothouse.deployments.gateway.bodies import CheckedRequest
 from pilothouse.deployments.gateway.body_reader import BodyReader
+from pilothouse.deployments.gateway.encodings import compressed
+from pilothouse.deployments.gateway.endpoints import Endpoint
 from pilothouse.deployments.gateway.external_rows import (
     append_rows,
     only_new,
@@ -33,14 +37,14 @@ from pilothouse.deployments.gateway.external_rows import (
     require_some,
 )
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
-from pilothouse.deployments.gateway.request import RequestLimits, inflate
+from pilothouse.deployments.gateway.protocols import PROTOCOLS
+from pilothouse.deployments.gateway.request import RequestLimits, inflate, request_head
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
 from pilothouse.deployments.gateway.tensors import InferenceResponse
 from pilothouse.deployments.gateway.variants import (
     RouteTokens,
     VariantChoice,
     choice_of,
-    reachable_version,
 )
 from pilothouse.deployments.model_server.framing import PREDICT, REFUSED, SUCCESS
 from pilothouse.deployments.prediction_log.id_index import count_unknown, unknown_ids
@@ -69,10 +73,7 @@ WAIT_SECONDS = 5.0
 PREDICT_SECONDS = 30.0
 RETRY_SECONDS = 25.0
 MAX_IN_FLIGHT = 512
-INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?/infer")
-MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?(/ready)?")
-DEPLOYMENT = re.compile(r"/deployments/([^/]+)/(invocations|labels|predictions)")
-FIXED_PATHS = ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/ping")
+ROWS = re.compile(r"/deployments/([^/]+)/(labels|predictions)")
 
 Read = Callable[[Signature], Awaitable[CheckedRequest]]
 
@@ -97,7 +98,7 @@ class Gateway:
 
     def owns(self, path: str) -> bool:
         """Whether a path is one of the gateway's."""
-        return path.startswith(("/v2/", "/deployments/")) or path in (*FIXED_PATHS, "/invocations")
+        return endpoints.owns(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -115,65 +116,39 @@ class Gateway:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path, method = scope["path"], scope["method"]
-        infer, deployment = INFER.fullmatch(path), DEPLOYMENT.fullmatch(path)
-        if method == "POST" and infer:
-            return await self._infer(infer[1], infer[2], scope, receive)
-        if method == "POST" and deployment and deployment[2] == "labels":
-            return await self._labels(deployment[1], scope, receive)
-        if method == "POST" and deployment and deployment[2] == "predictions":
-            return await self._external(deployment[1], scope, receive)
-        if method == "POST" and (deployment or path == "/invocations"):
-            return await self._invoke(
-                deployment[1] if deployment else self._only_deployment(), scope, receive
-            )
-        if method in ("GET", "HEAD") and not infer and not deployment:
-            return self._get(path)
-        if infer or deployment or path in FIXED_PATHS:
+        endpoint, rows = endpoints.prediction_endpoint(path), ROWS.fullmatch(path)
+        if endpoint and (method == "POST" or (method == "PUT" and endpoint.form == "torchserve")):
+            return await self._answer_prediction(endpoint, scope, receive)
+        if method == "POST" and rows:
+            take = self._labels if rows[2] == "labels" else self._external
+            return await take(rows[1], scope, receive)
+        page = None if endpoint or rows else await pages.page(path, self.routes, self.version)
+        if page is not None and method in ("GET", "HEAD"):
+            return page
+        if endpoint or rows or page is not None:
             return error_response(_not_allowed(method), status=405)
         raise NotFound(f"no such route: {path}.", hint="See /openapi.json.")
 
-    async def _infer(
-        self, name: str, version: str | None, scope: Scope, receive: Receive
+    async def _answer_prediction(
+        self, endpoint: Endpoint, scope: Scope, receive: Receive
     ) -> Response:
         began = time.perf_counter()
+        name = endpoint.name or self._only_deployment()
         await self._admit(name, key_ring.PREDICT, scope)
+        version = await pages.named_version(self.routes, name, endpoint.version, endpoint.label)
+        head = request_head(scope)
+        choice = choice_of(self.tokens, scope, version)
         with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
 
             async def read(signature: Signature) -> CheckedRequest:
-                return await self._read("oip", "", body, signature, grow)
+                request = await self.reader.request(endpoint.form, head, body, signature)
+                grow(len(body) + request.size)
+                return request
 
-            choice = choice_of(self.tokens, scope, version)
             request, predicted = await self._predict(name, read, began, choice)
-            answer = json_response(oip.answer(predicted, request.outputs), predicted.version)
-            return choice.marked(answer, self.routes.get(name))
-
-    async def _invoke(self, name: str, scope: Scope, receive: Receive) -> Response:
-        began = time.perf_counter()
-        await self._admit(name, key_ring.PREDICT, scope)
-        kind = header(scope, b"content-type").split(";", 1)[0].strip().lower()
-        with self.budget.reserve() as grow:
-            body = await self._body(scope, receive, grow)
-
-            async def read(signature: Signature) -> CheckedRequest:
-                return await self._read("invocations", kind, body, signature, grow)
-
-            choice = choice_of(self.tokens, scope)
-            _, predicted = await self._predict(name, read, began, choice)
-            answer = json_response(invocations.answer(predicted), predicted.version)
-            return choice.marked(answer, self.routes.get(name))
-
-    async def _read(
-        self,
-        form: Form,
-        kind: str,
-        body: bytes,
-        signature: Signature,
-        grow: Callable[[int], None],
-    ) -> CheckedRequest:
-        request = await self.reader.request(form, kind, body, signature)
-        grow(len(body) + request.size)
-        return request
+            answer = PROTOCOLS[endpoint.form].write(predicted, request.reply)
+            return await compressed(choice.marked(answer, self.routes.get(name)), scope)
 
     async def _labels(self, name: str, scope: Scope, receive: Receive) -> Response:
         route = await self._admit(name, key_ring.LABELS, scope)
@@ -324,28 +299,6 @@ class Gateway:
             journal.refused(line)
         except Unavailable as full:
             log.warning("%s", full)
-
-    def _get(self, path: str) -> Response:
-        model = MODEL.fullmatch(path)
-        if model:
-            return self._model(model[1], model[2], bool(model[3]))
-        if path in ("/v2", "/v2/"):
-            return json_response({"name": "pilothouse", "version": self.version, "extensions": []})
-        if path == "/v2/health/live":
-            return json_response({"live": True})
-        if path == "/v2/health/ready":
-            state = {"ready": self.routes.loaded, "live": True}
-            return json_response(state, status=200 if self.routes.loaded else 503)
-        if path == "/ping":
-            return Response(200 if self.routes.loaded else 503, b"\n")
-        raise NotFound(f"no such route: {path}.", hint="See /openapi.json.")
-
-    def _model(self, name: str, version: str | None, only_ready: bool) -> Response:
-        route = reachable_version(self.routes.get(name), None if version is None else int(version))
-        if only_ready:
-            ready = self.routes.is_ready(name, route.version)
-            return json_response({"name": name, "ready": ready}, status=200 if ready else 503)
-        return json_response(oip.metadata(name, route.version, route.signature), route.version)
 
     def _only_deployment(self) -> str:
         names = self.routes.answering()

@@ -1,9 +1,9 @@
 """MLflow's scoring form: `dataframe_split`, `dataframe_records`, `instances` or `inputs`, and CSV.
 
-Source: mlflow/pyfunc/scoring_server. Exactly one of the four; `params` may carry `event_time` and
-`prediction_ids`. The response is `{"predictions": [...]}` with `prediction_ids`, `scores` of a
-model that has a score, and every other output column in `outputs`. As with MLflow, columns that the
-model does not take are ignored, and NaN is a missing value.
+Source: mlflow/pyfunc/scoring_server. Exactly one of the four; `params` may carry `event_time`,
+`prediction_ids` and `entity_id`; for CSV headers do. The response is `{"predictions": [...]}` with
+`prediction_ids`, `scores` of a model that has a score, and every other output column in `outputs`.
+As with MLflow, columns that the model does not take are ignored, and NaN is a missing value.
 """
 
 from __future__ import annotations
@@ -16,39 +16,71 @@ from typing import Any
 from pilothouse.deployments.gateway.request import (
     MAX_COLUMNS,
     InferenceRequest,
+    ReplyForm,
+    RequestHead,
     RequestLimits,
-    event_times,
     excerpt,
     from_rows,
     read_json,
-    requested_ids,
+    row_facts,
 )
 from pilothouse.deployments.gateway.tensors import InferenceResponse
-from pilothouse.kit.errors import Invalid, TooLarge
+from pilothouse.kit.asgi import Response, json_response
+from pilothouse.kit.errors import Invalid, TooLarge, UnsupportedContent
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.models.tasks import SCORE
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
+CONTENT_TYPES = (JSON, CSV, "")
 MAX_EXACT_INTEGER = 1 << 53
+COMMA = ","
+DELIMITERS = (COMMA, ";", "\t")
 MISSING = frozenset(  # as pandas writes and reads a missing value; in a text column only "" is one
     ("nan", "na", "n/a", "<na>", "#n/a", "#na", "-nan", "null", "none", "nat")
 )
 Table = tuple[dict[str, list[Any]], int, tuple[str, ...]]
 
 
+def read(
+    body: bytes, head: RequestHead, signature: Signature, limits: RequestLimits
+) -> InferenceRequest:
+    """A request's columns. Raises UnsupportedContent, TooLarge, or Invalid for a body in none of
+    MLflow's forms."""
+    check_content_type(head.content_type)
+    return parse(body, head.media_type, signature, limits, head)
+
+
+def check_content_type(content_type: str) -> None:
+    """Raises UnsupportedContent for a content type, or a parameter of one, that MLflow refuses."""
+    kind, *parameters = (part.strip() for part in content_type.split(";"))
+    if kind.lower() not in CONTENT_TYPES:
+        raise UnsupportedContent(
+            f"the content type {excerpt(kind)} is not understood.",
+            hint=f"Send {JSON} or {CSV}.",
+        )
+    for parameter in filter(None, parameters):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() != "charset":
+            raise UnsupportedContent(
+                f"the parameter {excerpt(name)} of the content type is not understood."
+            )
+        if value.strip().strip('"').lower() not in ("utf-8", "utf8"):
+            raise UnsupportedContent(f"the charset {excerpt(value)} is not understood; use utf-8.")
+
+
 def parse(
-    body: bytes, content_type: str, signature: Signature, limits: RequestLimits | None = None
+    body: bytes,
+    media_type: str,
+    signature: Signature,
+    limits: RequestLimits | None = None,
+    head: RequestHead | None = None,
 ) -> InferenceRequest:
     """A request's columns. Raises Invalid for a body in none of MLflow's forms, or TooLarge."""
-    limits = limits or RequestLimits()
-    if content_type == "text/csv":
+    limits, head = limits or RequestLimits(), head or RequestHead()
+    if media_type == CSV:
         columns, rows, unused = _csv(body, signature, limits)
-        return InferenceRequest(columns, rows, unused=unused)
-    if content_type not in ("application/json", ""):
-        raise Invalid(
-            f"the content type {excerpt(content_type)} is not understood.",
-            hint="Send application/json or text/csv.",
-        )
+        return InferenceRequest(columns, rows, unused=unused, **row_facts(None, head, rows))
 
     value = read_json(body, bare_nan=True)
     forms = [form for form in FORMS if form in value]
@@ -56,13 +88,13 @@ def parse(
         raise Invalid(f"the body must hold exactly one of {', '.join(FORMS)}.")
 
     columns, rows, unused = _READERS[forms[0]](value[forms[0]], signature, limits)
-    params = value.get("params") or {}
-    if not isinstance(params, dict):
-        raise Invalid("`params` must be an object.")
+    facts = row_facts(value.get("params"), head, rows, name="params")
+    return InferenceRequest(columns, rows, unused=unused, **facts)
 
-    return InferenceRequest(
-        columns, rows, event_times(params, rows), requested_ids(params, rows), unused=unused
-    )
+
+def write(predicted: InferenceResponse, reply: ReplyForm) -> Response:
+    """The response; its layout is always the same."""
+    return json_response(answer(predicted), predicted.version)
 
 
 def answer(predicted: InferenceResponse) -> dict[str, Any]:
@@ -89,7 +121,9 @@ def _split(value: Any, signature: Signature, limits: RequestLimits) -> Table:
     return _rows(value["data"], tuple(map(str, names)), signature, limits)
 
 
-def _records(value: Any, signature: Signature, limits: RequestLimits) -> Table:
+def read_rows(value: Any, signature: Signature, limits: RequestLimits) -> Table:
+    """Columns from a list of objects, or of lists in the signature's order; how many rows; and
+    the columns that the model does not take. Raises Invalid, or TooLarge."""
     if not isinstance(value, list):
         raise Invalid("the rows must be a list.")
     return _rows(value, signature.names, signature, limits)
@@ -104,9 +138,10 @@ def _rows(
     return columns, len(rows), unused
 
 
-def _inputs(value: Any, signature: Signature, limits: RequestLimits) -> Table:
+def read_columns(value: Any, signature: Signature, limits: RequestLimits) -> Table:
+    """The same from an object of lists, one a column, or from a list of rows."""
     if isinstance(value, list):
-        return _records(value, signature, limits)
+        return read_rows(value, signature, limits)
     if not isinstance(value, dict) or not value:
         raise Invalid("`inputs` must be an object of columns or a list of rows.")
     _check_count(len(value), signature)
@@ -121,9 +156,9 @@ def _inputs(value: Any, signature: Signature, limits: RequestLimits) -> Table:
 
 _READERS = {
     "dataframe_split": _split,
-    "dataframe_records": _records,
-    "instances": _records,
-    "inputs": _inputs,
+    "dataframe_records": read_rows,
+    "instances": read_rows,
+    "inputs": read_columns,
 }
 
 
@@ -141,8 +176,9 @@ def _csv(body: bytes, signature: Signature, limits: RequestLimits) -> Table:
         raise Invalid("the CSV is not in UTF-8.") from broken
 
     csv.field_size_limit(limits.max_body)
-    lines = csv.reader(io.StringIO(text, newline=""))
     try:
+        delimiter = _delimiter(text.partition("\n")[0], signature)
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         names = next(lines, [])
         if not names:
             raise Invalid("the CSV is empty; its first line must name the columns.")
@@ -159,10 +195,21 @@ def _csv(body: bytes, signature: Signature, limits: RequestLimits) -> Table:
     columns, unused = from_rows(data, tuple(names), signature.names)
     fields = {field.name: field for field in signature.inputs}
     typed = {
-        name: [_typed(cell, fields[name]) for cell in cells] for name, cells in columns.items()
+        name: [_typed(cell, fields[name], delimiter) for cell in cells]
+        for name, cells in columns.items()
     }
 
     return typed, len(data), unused
+
+
+def _delimiter(first_line: str, signature: Signature) -> str:
+    """The delimiter by which a header names the most columns of the model; a comma at a tie."""
+
+    def matches(delimiter: str) -> int:
+        names = next(csv.reader([first_line], delimiter=delimiter), [])
+        return len(set(names) & set(signature.names))
+
+    return max(DELIMITERS, key=matches)
 
 
 def _csv_rows(lines: Any, width: int, limits: RequestLimits) -> list[list[str]]:
@@ -179,7 +226,7 @@ def _csv_rows(lines: Any, width: int, limits: RequestLimits) -> list[list[str]]:
     return data
 
 
-def _typed(cell: str, field: SignatureField) -> Any:
+def _typed(cell: str, field: SignatureField, delimiter: str) -> Any:
     """A CSV cell as a JSON value; one that does not fit stays a text, which the check refuses."""
     if cell == "":
         return None
@@ -189,6 +236,8 @@ def _typed(cell: str, field: SignatureField) -> Any:
         return None
     if field.type not in ("number", "integer") or "_" in cell:  # Python reads 2_0 as twenty
         return cell
+    if delimiter != COMMA and "." not in cell:  # as Excel writes numbers where commas are decimal
+        cell = cell.replace(COMMA, ".")
     try:
         return float(cell) if field.type == "number" else _integer(cell)
     except ValueError:

@@ -9,16 +9,22 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
+import orjson
+
+from pilothouse.deployments.gateway import binary_tensors
 from pilothouse.deployments.gateway.request import (
     MAX_ID,
     InferenceRequest,
+    ReplyForm,
+    RequestHead,
     RequestLimits,
-    event_times,
     excerpt,
     join_names,
-    requested_ids,
+    read_json,
+    row_facts,
 )
 from pilothouse.deployments.gateway.tensors import InferenceResponse, OutputTensor, output_tensors
+from pilothouse.kit.asgi import Response, json_response
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature
 
@@ -33,10 +39,31 @@ NUMERIC = {f"{kind}{bits}" for kind in ("INT", "UINT", "FP") for bits in (8, 16,
 KNOWN = NUMERIC | {"BOOL", "BYTES"}
 SPARE_TENSORS = 100  # unknown tensors are named in the error; more of them are only counted
 PLATFORM = "pilothouse"
+EXTENSIONS = ("binary_tensor_data",)
+NOT_OFFERED = ("classification", "shared_memory_region")  # other extensions of Triton
+OCTETS = b"application/octet-stream"
+JSON_LENGTH = b"inference-header-content-length"
+
+
+def read(
+    body: bytes, head: RequestHead, signature: Signature, limits: RequestLimits
+) -> InferenceRequest:
+    """A request's columns. Raises Invalid that names what is wrong, or TooLarge."""
+    if head.json_bytes is None:
+        return parse(read_json(body), signature, limits, head)
+    text, tail = binary_tensors.split(body, head.json_bytes)
+    value = read_json(text)
+    tensors = value.get("inputs")
+    if isinstance(tensors, list) and len(tensors) <= len(signature.inputs) + SPARE_TENSORS:
+        value["inputs"] = binary_tensors.attach(tensors, tail)
+    return parse(value, signature, limits, head)
 
 
 def parse(
-    body: dict[str, Any], signature: Signature, limits: RequestLimits | None = None
+    body: dict[str, Any],
+    signature: Signature,
+    limits: RequestLimits | None = None,
+    head: RequestHead | None = None,
 ) -> InferenceRequest:
     """A request's columns. Raises Invalid that names the tensor."""
     tensors = body.get("inputs")
@@ -47,23 +74,23 @@ def parse(
             f"there are {len(tensors)} tensors, and the model takes {len(signature.inputs)}."
         )
 
-    outputs = _outputs(body.get("outputs"), signature)
+    parameters = body.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise Invalid("`parameters` must be an object.")
+    reply = _reply_form(body.get("outputs"), parameters, signature)
     limits = limits or RequestLimits()
     if len(tensors) == 1 and _is_matrix(tensors[0]):
         columns, rows = _matrix(tensors[0], signature, limits)
     else:
         columns, rows = _columns(tensors, limits)
 
-    parameters = body.get("parameters") or {}
-    if not isinstance(parameters, dict):
-        raise Invalid("`parameters` must be an object.")
     return InferenceRequest(
         columns=columns,
         rows=rows,
-        event_ms=event_times(parameters, rows),
-        prediction_ids=requested_ids(parameters, rows),
         request_id=_request_id(body.get("id")),
-        outputs=outputs,
+        reply=reply,
+        unused=None,
+        **row_facts(parameters, head or RequestHead(), rows),
     )
 
 
@@ -73,6 +100,30 @@ def _request_id(value: Any) -> str:
     if type(value) not in (str, int) or len(str(value)) > MAX_ID:
         raise Invalid(f"`id` must be a text of at most {MAX_ID} characters.")
     return str(value)
+
+
+def write(predicted: InferenceResponse, reply: ReplyForm) -> Response:
+    """The response; the tensors that are wanted in binary follow the JSON."""
+    body = answer(predicted, reply.outputs)
+    if not reply.binary:
+        return json_response(body, predicted.version)
+
+    pieces: list[bytes] = []
+    for tensor in body["outputs"]:
+        if tensor["name"] not in reply.binary:
+            continue
+        data = binary_tensors.encode(tensor["datatype"], tensor["data"])
+        if data is not None:
+            del tensor["data"]
+            size = {binary_tensors.SIZE: len(data)}
+            tensor["parameters"] = tensor.get("parameters", {}) | size
+            pieces.append(data)
+    text = orjson.dumps(body)
+    headers = (
+        (JSON_LENGTH, str(len(text)).encode()),
+        (b"x-model-version", str(predicted.version).encode()),
+    )
+    return Response(200, b"".join((text, *pieces)), headers, content_type=OCTETS)
 
 
 def answer(predicted: InferenceResponse, outputs: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -173,10 +224,17 @@ def _parts(tensor: Any, limits: RequestLimits) -> tuple[str, list[int], list[Any
         )
 
     shape = _shape(name, tensor.get("shape"))
+    size = shape[0] * (shape[1] if len(shape) == 2 else 1)
+    if isinstance(data, memoryview):
+        limits.check_rows(shape[0])
+        if size > len(data):
+            raise Invalid(
+                f"tensor {excerpt(name)} has {len(data)} bytes for {size} values of {kind}."
+            )
+        return name, shape, binary_tensors.decode(name, kind, data, size)
     if not isinstance(data, list):
         raise Invalid(f"tensor {excerpt(name)} needs its `data` as a list.")
 
-    size = shape[0] * (shape[1] if len(shape) == 2 else 1)
     if shape[0] <= len(data):
         limits.check_rows(shape[0])
         data = _flat(name, data, len(shape))
@@ -212,20 +270,54 @@ def _flat(name: str, data: list[Any], dimensions: int) -> list[Any]:
     return list(chain.from_iterable(data))
 
 
-def _outputs(value: Any, signature: Signature) -> tuple[str, ...]:
+def _reply_form(outputs: Any, parameters: dict[str, Any], signature: Signature) -> ReplyForm:
+    """Which outputs are wanted, and which in binary: each by its own parameter or the request's."""
+    tensors = output_tensors(signature)
+    named = _outputs(outputs, tensors)
+    all_binary = _flag(parameters, "binary_data_output", default=False)
+    if not named:
+        return ReplyForm(binary=tuple(tensors) if all_binary else ())
+    binary = [
+        name
+        for name, parameters in named.items()
+        if _flag(parameters, "binary_data", default=all_binary)
+    ]
+    return ReplyForm(tuple(named), tuple(binary))
+
+
+def _outputs(value: Any, tensors: dict[str, OutputTensor]) -> dict[str, dict[str, Any]]:
+    """The parameters of each output that is named."""
     if value is None:
-        return ()
+        return {}
     if not isinstance(value, list):
         raise Invalid("`outputs` must be a list.")
-    tensors = output_tensors(signature)
     if len(value) > len(tensors):
         raise Invalid(f"there are {len(value)} outputs, and {len(tensors)} can be named.")
 
-    names = [part.get("name") if isinstance(part, dict) else None for part in value]
-    for name in names:
+    named: dict[str, dict[str, Any]] = {}
+    for part in value:
+        name = part.get("name") if isinstance(part, dict) else None
         if not isinstance(name, str) or name not in tensors:
             raise Invalid(f"unknown output {excerpt(name)}.", hint=f"Known: {join_names(tensors)}.")
-    if len(set(names)) < len(names):
-        raise Invalid("an output is named more than once.")
+        if name in named:
+            raise Invalid("an output is named more than once.")
+        named[name] = _output_parameters(name, part.get("parameters"))
+    return named
 
-    return tuple(str(name) for name in names)
+
+def _output_parameters(name: str, value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Invalid(f"`parameters` of the output {name} must be an object.")
+    for word in NOT_OFFERED:
+        if value.get(word):
+            raise Invalid(f"`{word}` of the output {name} is not offered here.")
+    return value
+
+
+def _flag(parameters: dict[str, Any], name: str, *, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if type(value) is not bool:
+        raise Invalid(f"`{name}` must be true or false.")
+    return value

@@ -14,6 +14,7 @@ import resource
 import socket
 import struct
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -25,7 +26,7 @@ from pilothouse.deployments.gateway.bodies import (
     read_request,
 )
 from pilothouse.deployments.gateway.external_rows import read_body, to_head
-from pilothouse.deployments.gateway.request import RequestLimits
+from pilothouse.deployments.gateway.request import RequestHead, RequestLimits
 from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS, FrameDecoder, encode_frame
 from pilothouse.kit import logs
 from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge
@@ -59,7 +60,8 @@ def request_head(request: CheckedRequest) -> dict[str, Any]:
         "event_ms": request.event_ms,
         "prediction_ids": request.prediction_ids,
         "request_id": request.request_id,
-        "outputs": request.outputs,
+        "reply": asdict(request.reply),
+        "entity_id": request.entity_id,
     }
 
 
@@ -73,7 +75,7 @@ def _read(head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
     if head["form"] == "predictions":
         rows = read_body(body, head["content_type"], signature, limits, head["now_ms"])
         return to_head(rows)
-    request = read_request(head["form"], head["content_type"], body, signature, limits)
+    request = read_request(head["form"], RequestHead(**head["request"]), body, signature, limits)
     return request_head(request), b"".join(request.parts)
 
 
@@ -101,7 +103,7 @@ def _reply(message: bytes) -> bytes:
 def _refusal(refused: PilothouseError) -> dict[str, Any]:
     fields = refused.fields if isinstance(refused, Invalid) else {}
     return {
-        "large": isinstance(refused, TooLarge),
+        "code": refused.code,
         "message": refused.message,
         "hint": refused.hint,
         "fields": fields,

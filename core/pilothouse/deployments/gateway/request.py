@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, TypedDict
 
 import orjson
 
-from pilothouse.kit.errors import Invalid, TooLarge
+from pilothouse.kit.asgi import Scope
+from pilothouse.kit.errors import Invalid, TooLarge, UnsupportedContent
 from pilothouse.models.signature import Signature
 
 MAX_ID = 200
@@ -50,16 +51,79 @@ class RequestLimits:
 
 
 @dataclass(frozen=True)
+class RequestHead:
+    """What a protocol reads beside the body: the content type, and what other headers say.
+
+    `json_bytes` is the length of the JSON before binary tensors, None where there are none. The
+    others hold for a body that does not say them itself.
+    """
+
+    content_type: str = ""
+    json_bytes: int | None = None
+    event_time: str = ""
+    prediction_ids: str = ""
+    entity_id: str = ""
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters."""
+        return self.content_type.split(";", 1)[0].strip().lower()
+
+
+def request_head(scope: Scope) -> RequestHead:
+    """The head of an HTTP request. Raises Invalid for a length that is none."""
+    headers = dict(scope["headers"])
+
+    def text(name: bytes) -> str:
+        return str(headers.get(name, b""), "latin-1")
+
+    length = text(b"inference-header-content-length").strip()
+    if length and not (length.isascii() and length.isdigit() and len(length) < 12):
+        raise Invalid(f"Inference-Header-Content-Length is {excerpt(length)}, not a length.")
+    return RequestHead(
+        content_type=text(b"content-type"),
+        json_bytes=int(length) if length else None,
+        event_time=text(b"x-event-time").strip(),
+        prediction_ids=text(b"x-prediction-ids"),
+        entity_id=text(b"x-entity-id").strip(),
+    )
+
+
+@dataclass(frozen=True)
+class ReplyForm:
+    """How a request wants its answer: which outputs, which of them in binary, and its layout.
+
+    `outputs` are names of tensors; none means those that are sent by default.
+    """
+
+    outputs: tuple[str, ...] = ()
+    binary: tuple[str, ...] = ()
+    layout: Literal["rows", "columns", "single"] = "rows"
+
+
+class RowFacts(TypedDict):
+    """When the events of the rows happened, what their ids are, and whom they are about."""
+
+    event_ms: list[int] | None
+    prediction_ids: list[str] | None
+    entity_id: str
+
+
+@dataclass(frozen=True)
 class InferenceRequest:
-    """A request for predictions: columns as received, row count, and the client's parameters."""
+    """A request for predictions: columns as received, row count, and the client's parameters.
+
+    `unused` are columns that the protocol ignores; None where it refuses them.
+    """
 
     columns: dict[str, list[Any]]
     rows: int
     event_ms: list[int] | None = None
     prediction_ids: list[str] | None = None
     request_id: str = ""
-    outputs: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ()
+    reply: ReplyForm = ReplyForm()
+    unused: tuple[str, ...] | None = ()
+    entity_id: str = ""
 
 
 def excerpt(value: Any, depth: int = BRIEF_DEPTH) -> str:
@@ -93,18 +157,22 @@ def read_json(body: bytes, *, bare_nan: bool = False) -> dict[str, Any]:
 
     With `bare_nan`, a NaN as Python and pandas write it is a missing value.
     """
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as broken:
-        if bare_nan and b"NaN" in body:
-            value = _read_json_with_nan(body)
-        else:
-            bare = b"NaN" in body or b"Infinity" in body
-            hint = "NaN and Infinity are not JSON: send null for a missing value." if bare else ""
-            raise Invalid(f"the body is not valid JSON: {broken}.", hint=hint) from broken
+    value = read_json_value(body, bare_nan=bare_nan)
     if not isinstance(value, dict):
         raise Invalid("the body must be a JSON object.")
     return value
+
+
+def read_json_value(body: bytes, *, bare_nan: bool = False) -> Any:
+    """The JSON value in a body, of any type. Raises Invalid when it is none."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as broken:
+        if bare_nan and b"NaN" in body:
+            return _read_json_with_nan(body)
+        bare = b"NaN" in body or b"Infinity" in body
+        hint = "NaN and Infinity are not JSON: send null for a missing value." if bare else ""
+        raise Invalid(f"the body is not valid JSON: {broken}.", hint=hint) from broken
 
 
 def _read_json_with_nan(body: bytes) -> Any:
@@ -124,8 +192,9 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     Raises Invalid when it is broken or ends too early, or is larger than the limit.
     """
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise Invalid(
-            f"the content encoding {excerpt(encoding)} is not understood.", hint="Use gzip."
+        raise UnsupportedContent(
+            f"the content encoding {excerpt(encoding)} is not understood.",
+            hint="Use gzip or deflate.",
         )
 
     pieces: list[bytes] = []
@@ -191,6 +260,47 @@ def _from_records(
 
 def _occurs(name: str, rows: list[dict[str, Any]]) -> bool:
     return any(name in row for row in rows)
+
+
+def row_facts(parameters: Any, head: RequestHead, rows: int, name: str = "parameters") -> RowFacts:
+    """Event times, prediction ids and the entity: of the body's parameters, or else of headers.
+
+    `name` is what the protocol calls the parameters. Raises Invalid.
+    """
+    if parameters is None:
+        parameters = {}
+    if not isinstance(parameters, dict):
+        raise Invalid(f"`{name}` must be an object.")
+    if head.event_time or head.prediction_ids or head.entity_id:
+        parameters = _from_headers(head) | parameters
+    return {
+        "event_ms": event_times(parameters, rows),
+        "prediction_ids": requested_ids(parameters, rows),
+        "entity_id": entity_id(parameters.get("entity_id")),
+    }
+
+
+def _from_headers(head: RequestHead) -> dict[str, Any]:
+    """The parameters that headers hold: `x-event-time`, `x-prediction-ids`, `x-entity-id`."""
+    values: dict[str, Any] = {}
+    if head.event_time:
+        text = head.event_time
+        is_whole = len(text) < 20 and text.isascii() and text.isdigit()
+        values["event_time"] = int(text) if is_whole else text
+    if head.prediction_ids:
+        values["prediction_ids"] = [word.strip() for word in head.prediction_ids.split(",")]
+    if head.entity_id:
+        values["entity_id"] = head.entity_id
+    return values
+
+
+def entity_id(value: Any) -> str:
+    """`entity_id`: whom or what all rows of a request are about; "" where that is not said."""
+    if value is None:
+        return ""
+    if type(value) not in (str, int) or not 0 < len(str(value)) <= MAX_ID:
+        raise Invalid(f"entity_id must be a text of 1 to {MAX_ID} characters.")
+    return str(value)
 
 
 def event_times(parameters: Mapping[str, Any], rows: int) -> list[int] | None:

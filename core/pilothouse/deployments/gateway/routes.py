@@ -169,6 +169,14 @@ class Routes:
             await self.refresh()
         return self.get(name)
 
+    def aliases(self, model: str) -> dict[str, int]:
+        """The aliases of a model with their versions, as the database has them now."""
+        from pilothouse.registry.versions import aliases  # few requests need it
+
+        with self._store.read() as session:
+            by_version = aliases(session, model)
+        return {name: version for version, names in by_version.items() for name in names}
+
     def is_ready(self, name: str, version: int | None = None) -> bool:
         """Whether a process is ready, so that a request need not wait.
 
