@@ -123,10 +123,11 @@ NAMES_NOTHING = {
     *("runs param-importance", "runs start", "schedules add", "environments build"),
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
     *("people add", "people choose", "reviews start", "deployments keys create"),
+    *("deployments apply", "deployments diff"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
-VALUES |= {"kind": "alert"}
+VALUES |= {"kind": "alert", "replicas": "2"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],
     "deployments add-external": ["--model", "absent", "--version", "1"],

@@ -11,6 +11,7 @@ import click
 
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.deployment_access import keys, limits
+from pilothouse.cli.deployment_files import add_deployment_files
 from pilothouse.cli.governance import affected_output
 from pilothouse.cli.options import FILE, INSTANT, JSON_VALUE, dry_run_option
 from pilothouse.cli.output import Output, text_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 deployments = Group("deployments", help="Model versions that are served, and their predictions.")
 deployments.add_command(keys)
 deployments.add_command(limits)
+add_deployment_files(deployments)
 MAX_UNMATCHED = 20
 MAX_NUMBERS = 8  # of a predicted row that are printed
 name_argument = click.argument("name")

@@ -22,6 +22,7 @@ from pilothouse.deployments import (
 )
 from pilothouse.deployments.access.access_api import AccessCommands
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
+from pilothouse.deployments.desired_state.desired_api import DesiredStateCommands
 from pilothouse.deployments.failure import Failure, failing, failure_of, readable
 from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
 from pilothouse.deployments.gateway.external_rows import (
@@ -70,7 +71,7 @@ COLUMNS = (
 POLL_SECONDS = 0.1
 
 
-class Deployments(AccessCommands):
+class Deployments(AccessCommands, DesiredStateCommands):
     """Deployments, their predictions, labels, traffic, API keys and limits."""
 
     def launch(

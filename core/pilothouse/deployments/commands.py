@@ -32,9 +32,7 @@ def launch(
 ) -> None:
     """Create a deployment of a version. Raises Invalid, or Conflict for a name in use."""
     check_name(session, name)
-    if not 1 <= replicas <= MAX_REPLICAS:
-        allowed = f"between 1 and {MAX_REPLICAS}"
-        raise Invalid(f"the number of processes must be {allowed}.", fields={"replicas": allowed})
+    check_replicas(replicas)
 
     now = store.now()
     deployment = Deployment(
@@ -221,6 +219,13 @@ def check_name(session: Session, name: str) -> None:
     names.DEPLOYMENT.check(name)
     if session.get(Deployment, name) is not None:
         raise Conflict(f"there is a deployment {name!r} already.", hint="Swap its version instead.")
+
+
+def check_replicas(replicas: int) -> None:
+    """Raises Invalid for a number of processes that cannot be."""
+    if not 1 <= replicas <= MAX_REPLICAS:
+        allowed = f"between 1 and {MAX_REPLICAS}"
+        raise Invalid(f"the number of processes must be {allowed}.", fields={"replicas": allowed})
 
 
 def _change(session: Session, store: Store, deployment: Deployment) -> None:

@@ -8,6 +8,7 @@ NO stays a text, and dates stay texts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from pilothouse.kit.errors import Invalid
 MAX_BYTES = 200_000
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
+MAX_REPORTED = 20
 Path = tuple[str | int, ...]
 BOOLEAN, TIMESTAMP = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
 
@@ -52,6 +54,21 @@ def read_yaml(text: str) -> Document:
     if root is not None:
         document.value = _value(root, (), document)
     return document
+
+
+def field_of(path: Path) -> str:
+    """A path as a field: `policies[0].gates[1].params.margin`; `file` for the whole."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.lstrip(".") or "file"
+
+
+def file_error(faults: Mapping[str, str]) -> Invalid:
+    """The error of a file that has these faults by field; the first ones are in its message."""
+    lines = [f"{field}: {message}" for field, message in faults.items()]
+    rest = len(lines) - MAX_REPORTED
+    reported = lines[:MAX_REPORTED] + ([f"and {rest} more"] if rest > 0 else [])
+    count = "one fault" if len(lines) == 1 else f"{len(lines)} faults"
+    return Invalid(f"the file has {count}: {'; '.join(reported)}.", fields=dict(faults))
 
 
 def _check_events(text: str) -> None:

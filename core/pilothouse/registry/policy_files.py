@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.kit.yaml_file import Document, Path, read_yaml
+from pilothouse.kit.yaml_file import Document, Path, field_of, file_error, read_yaml
 from pilothouse.registry.policy import EVERY, Approvals, GateRule, Policy, PolicyInfo
 from pilothouse.registry.policy_check import checked
 
@@ -15,7 +15,6 @@ ADDED, CHANGED, REMOVED, SAME = "added", "changed", "removed", "same"
 FIELDS = ("name", "stage", "models", "gates", "approvals")
 GATE_FIELDS = ("gate", "params")
 APPROVAL_FIELDS = ("needed", "four_eyes")
-MAX_REPORTED = 20
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def from_yaml(text: str) -> tuple[Policy, ...]:
         raise Invalid(wrong.message, hint=hint) from None
     policies = reader.policies()
     if reader.faults:
-        raise _invalid(reader.faults)
+        raise file_error(reader.faults)
     return tuple(policies)
 
 
@@ -215,15 +214,8 @@ class _Reader:
                 self._fault((*path, name), f"unknown; there are {', '.join(fields)}")
 
     def _fault(self, path: Path, message: str) -> None:
-        field = _field(path) or "file"
         line = self._document.line(path)
-        self.faults[field] = message if line is None else f"line {line}: {message}"
-
-
-def _field(path: Path) -> str:
-    """A path as a field: `policies[0].gates[1].params.margin`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.lstrip(".")
+        self.faults[field_of(path)] = message if line is None else f"line {line}: {message}"
 
 
 def _path(field: str) -> Path:
@@ -232,11 +224,3 @@ def _path(field: str) -> Path:
     for part in field.replace("[", ".[").split("."):
         parts.append(int(part[1:-1]) if part.startswith("[") else part)
     return tuple(parts)
-
-
-def _invalid(faults: Mapping[str, str]) -> Invalid:
-    lines = [f"{field}: {message}" for field, message in faults.items()]
-    rest = len(lines) - MAX_REPORTED
-    reported = lines[:MAX_REPORTED] + ([f"and {rest} more"] if rest > 0 else [])
-    count = "one fault" if len(lines) == 1 else f"{len(lines)} faults"
-    return Invalid(f"the file has {count}: {'; '.join(reported)}.", fields=dict(faults))

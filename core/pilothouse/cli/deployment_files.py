@@ -1,0 +1,93 @@
+"""`pilothouse deployments export`, `diff` and `apply`: the desired state as a file; and `scale`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pilothouse.cli.command import Group, verb
+from pilothouse.cli.options import FILE, NEW_FILE
+from pilothouse.cli.output import Output
+from pilothouse.deployments.api import Deployments
+from pilothouse.deployments.desired_state.desired import SAME
+from pilothouse.kit.errors import Invalid
+
+if TYPE_CHECKING:
+    from pilothouse.deployments.desired_state.desired import DeploymentChange
+    from pilothouse.workspace import Workspace
+
+deployment_files = Group("deployment files")
+file_argument = click.argument("file", type=FILE)
+
+
+def add_deployment_files(group: Group) -> None:
+    """Add the commands to the group of deployments."""
+    for command in deployment_files.commands.values():
+        group.add_command(command)
+
+
+@verb(
+    deployment_files,
+    Deployments.scale,
+    writes=True,
+    reason=True,
+    example='pilothouse deployments scale churn 3 --reason "the sale begins"',
+)
+@click.argument("name")
+@click.argument("replicas", type=int)
+def _scale(ws: Workspace, name: str, replicas: int, reason: str) -> Output:
+    ws.deployments.scale(name, replicas, reason)
+    value = {"deployment": name, "replicas": replicas}
+    return Output(value, f"{name} has {replicas} processes for each version")
+
+
+@verb(
+    deployment_files,
+    Deployments.export,
+    example=(
+        "pilothouse deployments export churn",
+        "pilothouse deployments export --output deployments.yaml",
+    ),
+)
+@click.argument("names", nargs=-1)
+@click.option("--output", type=NEW_FILE, default=None, help="Write it there; printed otherwise.")
+def _export(ws: Workspace, names: tuple[str, ...], output: Path | None) -> Output:
+    text = ws.deployments.export(names)
+    if output is None:
+        return Output({"text": text}, text.rstrip("\n"))
+    output.write_text(text, encoding="utf-8")
+    return Output({"file": str(output)}, f"{output} is written")
+
+
+@verb(deployment_files, Deployments.diff, example="pilothouse deployments diff deployments.yaml")
+@file_argument
+def _diff(ws: Workspace, file: Path) -> Output:
+    return _changes(ws.deployments.diff(_read(file)))
+
+
+@verb(
+    deployment_files,
+    Deployments.apply,
+    writes=True,
+    reason=True,
+    example='pilothouse deployments apply deployments.yaml --reason "merged to main"',
+)
+@file_argument
+@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+def _apply(ws: Workspace, file: Path, dry_run: bool, reason: str) -> Output:
+    text = _read(file)
+    return _changes(ws.deployments.diff(text) if dry_run else ws.deployments.apply(text, reason))
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Invalid(f"{file} is not a text file in UTF-8.") from None
+
+
+def _changes(changes: tuple[DeploymentChange, ...]) -> Output:
+    changed = [change.text for change in changes if change.kind != SAME]
+    return Output(list(changes), "\n".join(changed) or "Nothing changes.")

@@ -1,0 +1,112 @@
+"""What a file says of a deployment, and what applying it changes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pilothouse.deployments.access import key_ring
+from pilothouse.deployments.access.key_ring import CallLimits
+
+RUNNING, STOPPED = "running", "stopped"
+ADDED, CHANGED, SAME = "added", "changed", "same"
+UNLIMITED = "no limit"
+
+
+@dataclass(frozen=True)
+class DesiredDeployment:
+    """A deployment as a file names it; what is None is not said there and stays as it is.
+
+    The version is a number, or the alias of one.
+    """
+
+    name: str
+    model: str
+    version: int | None = None
+    alias: str = ""
+    replicas: int | None = None
+    state: str | None = None
+    limits: CallLimits | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Its entry in a file, without what is not said."""
+        value: dict[str, Any] = {"name": self.name, "model": self.model}
+        value |= {"alias": self.alias} if self.alias else {"version": self.version}
+        value |= {"replicas": self.replicas, "state": self.state}
+        if self.limits is not None:
+            value["limits"] = {k: v for k, v in asdict(self.limits).items() if v is not None}
+        return {name: part for name, part in value.items() if part is not None}
+
+
+@dataclass(frozen=True)
+class DeploymentState:
+    """What a file can say of a deployment, as it is or is to become."""
+
+    version: int
+    replicas: int = 1
+    state: str = RUNNING
+    limits: CallLimits = key_ring.UNLIMITED
+
+    def after(self, desired: DesiredDeployment, version: int) -> DeploymentState:
+        """The state once a file is applied; `version` is the number that it names."""
+        return DeploymentState(
+            version=version,
+            replicas=self.replicas if desired.replicas is None else desired.replicas,
+            state=self.state if desired.state is None else desired.state,
+            limits=self.limits if desired.limits is None else desired.limits,
+        )
+
+    def lines(self) -> list[str]:
+        """Its parts, a line each."""
+        limits = self.limits
+        needs_key = "by its keys" if limits.needs_key is None else str(limits.needs_key).lower()
+        rate = UNLIMITED if limits.per_second is None else f"{limits.per_second:g}"
+        return [
+            f"version: {self.version}",
+            f"replicas: {self.replicas}",
+            f"state: {self.state}",
+            f"needs key: {needs_key}",
+            f"requests at once: {limits.max_concurrent or UNLIMITED}",
+            f"requests a second: {rate}",
+            f"burst: {limits.burst or 'those of a second'}",
+        ]
+
+
+@dataclass(frozen=True)
+class DeploymentChange:
+    """What a file changes of one deployment: `kind` is added, changed or same.
+
+    `lines` are the changed parts: `- ` before and `+ ` after; `steps` says what is done for it.
+    """
+
+    name: str
+    kind: str
+    lines: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The change for people."""
+        body = [*self.lines, *self.steps]
+        return "\n".join([f"{self.name}: {self.kind}", *(f"  {line}" for line in body)])
+
+
+def change(name: str, before: DeploymentState | None, after: DeploymentState) -> DeploymentChange:
+    """What a deployment becomes; `before` is None for a new one."""
+    if before is None:
+        lines = tuple(f"+ {line}" for line in after.lines())
+        return DeploymentChange(name, ADDED, lines, ("it is launched",))
+    if before == after:
+        return DeploymentChange(name, SAME)
+    pairs = zip(before.lines(), after.lines(), strict=True)
+    changed = [part for old, new in pairs if old != new for part in (f"- {old}", f"+ {new}")]
+    return DeploymentChange(name, CHANGED, tuple(changed), _steps(before, after))
+
+
+def _steps(before: DeploymentState, after: DeploymentState) -> tuple[str, ...]:
+    steps = []
+    if before.version != after.version:
+        steps.append(f"version {after.version} takes over once it is ready")
+    if before.state != after.state:
+        steps.append("it is stopped" if after.state == STOPPED else "it is resumed")
+    return tuple(steps)

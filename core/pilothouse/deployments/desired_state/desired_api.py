@@ -1,0 +1,141 @@
+"""The Python API of the desired state: scale, export, diff, apply."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from pilothouse.deployments import commands
+from pilothouse.deployments.access import call_rules
+from pilothouse.deployments.desired_state import scaling
+from pilothouse.deployments.desired_state.desired import (
+    RUNNING,
+    STOPPED,
+    DeploymentChange,
+    DeploymentState,
+    DesiredDeployment,
+    change,
+)
+from pilothouse.deployments.desired_state.desired_files import from_yaml, to_yaml
+from pilothouse.deployments.tables import Deployment
+from pilothouse.kit.errors import Conflict
+from pilothouse.registry import versions
+from pilothouse.storage.service import Service
+
+
+class DesiredStateCommands(Service):
+    """The desired state of deployments as a file."""
+
+    @abstractmethod
+    def _prepare(self, model: str, version: int) -> None: ...
+
+    def scale(self, name: str, replicas: int, reason: str = "") -> None:
+        """Set how many model processes a version has; one too many completes its requests first.
+
+        Raises NotFound, Invalid for a number that cannot be, Conflict for one served elsewhere.
+        """
+        with self._store.write() as session:
+            scaling.scale(session, self._store, name, replicas, reason)
+
+    def export(self, names: Sequence[str] = ()) -> str:
+        """The desired state of deployments as YAML, all that are served here without names.
+
+        `diff` of what was exported says that nothing changes. Raises NotFound, Conflict for one
+        that is served elsewhere.
+        """
+        with self._store.read() as session:
+            if not names:
+                own = select(Deployment.name).where(col(Deployment.external).is_not(True))
+                names = session.exec(own.order_by(col(Deployment.name))).all()
+            return to_yaml([_desired(session, name) for name in names])
+
+    def diff(self, text: str) -> tuple[DeploymentChange, ...]:
+        """What applying a file would change, in its order. Raises as `apply` does."""
+        return tuple(changed for _, changed, _ in self._changes(text))
+
+    def apply(self, text: str, reason: str = "") -> tuple[DeploymentChange, ...]:
+        """Make the deployments of a file so, in one transaction; applied again it changes nothing.
+
+        What a file does not name stays, other deployments too. Raises Invalid with every fault and
+        its line, NotFound, Conflict for another model, Refused for a version that cannot be served.
+        """
+        changes = self._changes(text)
+        with self._store.write(durable=True) as session:
+            for desired, changed, version in changes:
+                if changed.lines:
+                    self._apply(session, desired, version, reason)
+        return tuple(changed for _, changed, _ in changes)
+
+    def _changes(self, text: str) -> list[tuple[DesiredDeployment, DeploymentChange, int]]:
+        """Each deployment of a file, what changes of it, and the version that it names."""
+        result = []
+        for desired in from_yaml(text):
+            with self._store.read() as session:
+                before = _state(session, desired)
+                which = desired.alias or desired.version or 0
+                version = versions.find(session, desired.model, which).version
+            after = (before or DeploymentState(version)).after(desired, version)
+            if before is None or before.version != version:
+                self._prepare(desired.model, version)
+            result.append((desired, change(desired.name, before, after), version))
+        return result
+
+    def _apply(
+        self, session: Session, desired: DesiredDeployment, version: int, reason: str
+    ) -> None:
+        store, name = self._store, desired.name
+        before = _state(session, desired)
+        after = (before or DeploymentState(version)).after(desired, version)
+        if before is None or before.version != version:
+            served = commands.require_servable(session, store, desired.model, version)
+            if before is None:
+                commands.launch(session, store, name, served, reason, after.replicas)
+            else:
+                commands.switch_version(session, store, name, served, reason)
+        scaling.scale(session, store, name, after.replicas, reason)
+        call_rules.set_limits(session, store, name, after.limits, reason)
+        state = RUNNING if before is None else before.state
+        if state != after.state:
+            act = commands.stop if after.state == STOPPED else commands.resume
+            act(session, store, name, reason)
+
+
+def _state(session: Session, desired: DesiredDeployment) -> DeploymentState | None:
+    """The state of a deployment as it is; None when there is none of that name."""
+    deployment = session.get(Deployment, desired.name)
+    if deployment is None:
+        return None
+    _refuse_external(deployment)
+    if deployment.model != desired.model:
+        raise Conflict(
+            f"{desired.name!r} serves the model {deployment.model!r}, not {desired.model!r}.",
+            hint="A deployment keeps its model; launch another under a new name.",
+        )
+    return DeploymentState(
+        deployment.version,
+        deployment.replicas,
+        deployment.desired_state,
+        call_rules.limits_of(session, desired.name),
+    )
+
+
+def _desired(session: Session, name: str) -> DesiredDeployment:
+    deployment = commands.require(session, name)
+    _refuse_external(deployment)
+    return DesiredDeployment(
+        name=name,
+        model=deployment.model,
+        version=deployment.version,
+        replicas=deployment.replicas,
+        state=deployment.desired_state,
+        limits=call_rules.limits_of(session, name),
+    )
+
+
+def _refuse_external(deployment: Deployment) -> None:
+    if deployment.external:
+        raise Conflict(
+            f"{deployment.name!r} is served elsewhere: a file holds what is served here."
+        )

@@ -1,0 +1,143 @@
+"""The desired state as YAML: written, and read with every fault named by field and line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pilothouse.deployments.access.call_rules import check_limits
+from pilothouse.deployments.access.key_ring import CallLimits
+from pilothouse.deployments.commands import check_replicas
+from pilothouse.deployments.desired_state.desired import RUNNING, STOPPED, DesiredDeployment
+from pilothouse.kit import names
+from pilothouse.kit.errors import Invalid
+from pilothouse.kit.yaml_file import Document, Path, field_of, file_error, read_yaml
+
+FIELDS = ("name", "model", "version", "alias", "replicas", "state", "limits")
+LIMIT_FIELDS = ("needs_key", "max_concurrent", "per_second", "burst")
+STATES = (RUNNING, STOPPED)
+
+
+def to_yaml(deployments: Sequence[DesiredDeployment]) -> str:
+    """The file that `from_yaml` reads back."""
+    import yaml
+
+    value = {"deployments": [deployment.to_json() for deployment in deployments]}
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False)
+
+
+def from_yaml(text: str) -> tuple[DesiredDeployment, ...]:
+    """The deployments of a file. Raises Invalid with every fault, its field and its line."""
+    reader = _Reader(read_yaml(text))
+    deployments = reader.deployments()
+    if reader.faults:
+        raise file_error(reader.faults)
+    return tuple(deployments)
+
+
+class _Reader:
+    """Reads the values of a file and collects its faults by field."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.faults: dict[str, str] = {}
+
+    def deployments(self) -> list[DesiredDeployment]:
+        root = self._document.value
+        entries = root.get("deployments") if isinstance(root, dict) else None
+        if not isinstance(entries, list) or not entries:
+            self._fault((), "the file needs a list under `deployments`")
+            return []
+        self._unknown(root, (), ("deployments",))
+        deployments = [self._deployment(e, ("deployments", i)) for i, e in enumerate(entries)]
+        for index, deployment in enumerate(deployments):
+            if deployment.name in [other.name for other in deployments[:index]]:
+                self._fault(("deployments", index, "name"), f"{deployment.name!r} is there twice")
+        return deployments
+
+    def _deployment(self, value: Any, path: Path) -> DesiredDeployment:
+        if not isinstance(value, dict):
+            self._fault(path, "must be an object")
+            return DesiredDeployment("", "")
+        self._unknown(value, path, FIELDS)
+        version, alias = value.get("version"), value.get("alias", "")
+        if (version is None) == (not alias):
+            self._fault((*path, "version"), "needed, or `alias` in its place")
+        if alias and not isinstance(alias, str):
+            self._fault((*path, "alias"), "must be a text")
+        state = value.get("state")
+        if state is not None and state not in STATES:
+            self._fault((*path, "state"), f"must be {' or '.join(STATES)}")
+        return DesiredDeployment(
+            name=self._name(value, path),
+            model=self._text(value, path, "model"),
+            version=self._whole(value, path, "version", low=1),
+            alias=str(alias),
+            replicas=self._replicas(value, path),
+            state=state,
+            limits=self._limits(value.get("limits"), (*path, "limits")),
+        )
+
+    def _name(self, value: Mapping[str, Any], path: Path) -> str:
+        name = self._text(value, path, "name")
+        problem = names.DEPLOYMENT.problem(name) if name else ""
+        if problem:
+            self._fault((*path, "name"), problem)
+        return name
+
+    def _replicas(self, value: Mapping[str, Any], path: Path) -> int | None:
+        replicas = self._whole(value, path, "replicas", low=1)
+        try:
+            check_replicas(1 if replicas is None else replicas)
+        except Invalid as wrong:
+            self._fault((*path, "replicas"), wrong.message)
+        return replicas
+
+    def _limits(self, value: Any, path: Path) -> CallLimits | None:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self._fault(path, "must be an object")
+            return None
+        self._unknown(value, path, LIMIT_FIELDS)
+        needs_key = value.get("needs_key")
+        if needs_key is not None and not isinstance(needs_key, bool):
+            self._fault((*path, "needs_key"), "must be true or false, or not be there")
+            needs_key = None
+        rate = value.get("per_second")
+        if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float)):
+            self._fault((*path, "per_second"), "must be a number")
+            rate = None
+        at_once = self._whole(value, path, "max_concurrent", low=1)
+        limits = CallLimits(needs_key, at_once, rate, self._whole(value, path, "burst", low=1))
+        try:
+            check_limits(limits)
+        except Invalid as wrong:
+            for field, message in wrong.fields.items():
+                self._fault((*path, field), message)
+        return limits
+
+    def _text(self, value: Mapping[str, Any], path: Path, name: str) -> str:
+        text = value.get(name)
+        if not isinstance(text, str) or not text:
+            self._fault((*path, name), "needed, as a text")
+            return ""
+        return text
+
+    def _whole(self, value: Mapping[str, Any], path: Path, name: str, *, low: int) -> int | None:
+        number = value.get(name)
+        if number is None:
+            return None
+        if type(number) is not int or number < low:
+            self._fault((*path, name), f"must be a whole number from {low}")
+            return None
+        return number
+
+    def _unknown(self, value: Mapping[str, Any], path: Path, fields: Sequence[str]) -> None:
+        for name in value:
+            if name not in fields:
+                self._fault((*path, name), f"unknown; there are {', '.join(fields)}")
+
+    def _fault(self, path: Path, message: str) -> None:
+        line = self._document.line(path)
+        self.faults[field_of(path)] = message if line is None else f"line {line}: {message}"
