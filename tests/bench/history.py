@@ -1,7 +1,8 @@
 """The history of 10,000 versions and 100,000 activities: what is asked of it, each in CPU time.
 
 200 models of 50 versions, with their moves between stages, promotions and deployments, and the
-audit log. `ours` is the slowest question's median; the reference is the goal of 100 ms.
+audit log. `ours` is the slowest question's median; the reference is the goal of 100 ms. `chain_s`
+are the seconds in which a log of 100,000 recorded entries is verified; its goal is 3.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.synthetic_history import BEGAN, SyntheticHistory
+from pilothouse.activity import record
 from pilothouse.workspace import Workspace, open_workspace
 
 MODELS, VERSIONS, ACTIVITIES, ROUNDS, GOAL_MS = 200, 50, 100_000, 9, 100.0
@@ -38,9 +40,27 @@ def measure() -> dict[str, Any]:
         "unit": "CPU ms of the slowest question",
         "reference_is": "the goal",
         "versions": MODELS * VERSIONS,
-        "activities": ACTIVITIES,
+        "entries": ACTIVITIES,
+        "chain_s": round(_chain_seconds(), 2),
         **{name: round(value, 1) for name, value in took.items()},
     }
+
+
+def _chain_seconds() -> float:
+    """CPU seconds to verify the hash chain of a log that was recorded entry by entry."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = open_workspace(Path(folder))
+        with workspace.store.write() as session:
+            for number in range(ACTIVITIES):
+                after = {"stage": "staging", "number": number}
+                record(session, workspace.store, "moved", "version", f"m@{number}", after=after)
+        began = time.process_time()
+        state = workspace.activity.verify()
+        seconds = time.process_time() - began
+        workspace.store.engine.dispose()
+    if not state.intact or state.entries < ACTIVITIES:
+        raise SystemExit(f"the log is not whole: {state.message}")
+    return seconds
 
 
 def _questions(workspace: Workspace) -> dict[str, Callable[[], object]]:

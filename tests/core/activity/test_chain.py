@@ -144,7 +144,7 @@ def test_whatever_single_field_is_changed_is_found(
 @pytest.mark.parametrize("column", JSONS)
 def test_an_entry_that_cannot_be_read_breaks_the_chain(filled: Store, column: str) -> None:
     state = verdict(filled, column, "{torn", 3)
-    assert (state.intact, state.message) == (False, "an entry from 1 on cannot be read")
+    assert (state.intact, state.message) == (False, "an entry from 3 on cannot be read")
 
 
 def test_the_words_say_what_broke_and_where(filled: Store) -> None:
