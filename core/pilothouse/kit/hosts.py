@@ -7,6 +7,7 @@ origin. Each process looks at `Host` and at `Origin` before it does anything els
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -18,8 +19,13 @@ def refusal(headers: Iterable[tuple[bytes, bytes]], ports: Collection[int] = ())
 
     `ports` are those on loopback whose pages may talk to this process beside its own pages.
     """
-    named = {name.lower(): value.decode("latin-1") for name, value in headers}
-    host, origin = named.get(b"host", ""), named.get(b"origin", "")
+    host = origin = ""
+    for key, value in headers:
+        lowered = key.lower()
+        if lowered == b"host":
+            host = value.decode("latin-1")
+        elif lowered == b"origin":
+            origin = value.decode("latin-1")
     name, port = _split_port(host)
     if name not in LOOPBACK or port is None:
         return f"{host!r} is not a name of this server."
@@ -34,6 +40,7 @@ def _is_allowed_origin(origin: str, ports: Collection[int]) -> bool:
     return separator != "" and scheme == "http" and name in LOOPBACK and port in ports
 
 
+@lru_cache(maxsize=256)  # PERF: every request names a host, and clients name few
 def _split_port(address: str) -> tuple[str, int | None]:
     """A name and its port, 80 when none is said; None for what is no port."""
     try:

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from pilothouse.kit.errors import Invalid
@@ -82,10 +83,15 @@ class Signature:
         described = bool(self.classes or self.outputs or self.levels)
         return described or self.task not in (DEFAULT_TASK, UNSPECIFIED)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The input columns in order."""
         return tuple(field.name for field in self.inputs)
+
+    @cached_property
+    def takes_numbers_only(self) -> bool:
+        """Whether every input column holds numbers, which one array can hold."""
+        return bool(self.inputs) and all(field.type == "number" for field in self.inputs)
 
     @property
     def output_names(self) -> tuple[str, ...]:

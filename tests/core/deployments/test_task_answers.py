@@ -18,6 +18,7 @@ import pytest
 
 from pilothouse.deployments import client
 from pilothouse.deployments.gateway.admission import Admission
+from pilothouse.deployments.gateway.bodies import CheckedRequest
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
 from pilothouse.deployments.gateway.variants import VariantChoice
@@ -59,8 +60,8 @@ class AnswersRows:
     ) -> tuple[DeploymentRoute, AnswersRows]:
         return self.route, self
 
-    async def request(self, message: bytes) -> bytes:
-        self.requests.append(orjson.loads(message[1:]))
+    async def predict(self, request: CheckedRequest, _seconds: float) -> bytes:
+        self.requests.append(orjson.loads(request.payload()))
         return self.reply(self.rows)
 
 

@@ -81,12 +81,12 @@ class BodyReader:
         return CheckedRequest(
             rows=result["rows"],
             names=signature.names,
-            parts=_parts(tail, result["lengths"]),
             event_ms=result["event_ms"],
             prediction_ids=result["prediction_ids"],
             request_id=result["request_id"],
             reply=_reply_form(result["reply"]),
             entity_id=result["entity_id"],
+            encoded=_parts(tail, result["lengths"]),
         )
 
     async def labels(self, body: bytes, signature: Signature, now_ms: int) -> Labels:

@@ -11,7 +11,14 @@ from contextlib import suppress
 
 import orjson
 
-from pilothouse.deployments.model_server.framing import STATE, SUCCESS, FrameClient
+from pilothouse.deployments.gateway.bodies import CheckedRequest
+from pilothouse.deployments.model_server.framing import (
+    PREDICT,
+    PREDICT_NUMBERS,
+    STATE,
+    SUCCESS,
+    FrameClient,
+)
 
 HEALTH_CHECK_SECONDS = 1.0
 SILENT_SECONDS = 3.0
@@ -26,6 +33,7 @@ class ModelConnection:
         self._requested_at: float | None = None
         self._answered_at = 0.0
         self._busy = 0.0
+        self.takes_numbers = False  # until its state says so
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -53,7 +61,14 @@ class ModelConnection:
             answer = await self.client.request(STATE)
             state = orjson.loads(memoryview(answer)[1:]) if answer[:1] == SUCCESS else {}
             self._busy = float(state.get("busy_seconds", 0.0))
+            self.takes_numbers = bool(state.get("takes_numbers", False))
         self._requested_at, self._answered_at = None, asyncio.get_running_loop().time()
+
+    async def predict(self, request: CheckedRequest, seconds: float) -> bytes:
+        """The response to a request. Raises ConnectionError, or TimeoutError after `seconds`."""
+        numbers = request.numbers() if self.takes_numbers else None
+        message = PREDICT + request.payload() if numbers is None else PREDICT_NUMBERS + numbers
+        return await self.client.request(message, seconds)
 
     def close(self) -> None:
         """Close the connection."""

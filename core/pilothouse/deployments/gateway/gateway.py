@@ -46,7 +46,7 @@ from pilothouse.deployments.gateway.variants import (
     VariantChoice,
     choice_of,
 )
-from pilothouse.deployments.model_server.framing import PREDICT, REFUSED, SUCCESS
+from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS
 from pilothouse.deployments.prediction_log.id_index import count_unknown, unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.log import journal_folder
@@ -143,7 +143,8 @@ class Gateway:
 
             async def read(signature: Signature) -> CheckedRequest:
                 request = await self.reader.request(endpoint.form, head, body, signature)
-                grow(len(body) + request.size)
+                if len(body) > SMALL_BODY:  # of others, no part is counted
+                    grow(len(body) + request.size)
                 return request
 
             request, predicted = await self._predict(name, read, began, choice)
@@ -234,9 +235,8 @@ class Gateway:
                 name, loop.time() + wait_seconds, choice
             )
             request = await read(route.signature)
-            message = PREDICT + request.payload()
             try:
-                raw = await asyncio.wait_for(connection.request(message), PREDICT_SECONDS)
+                raw = await connection.predict(request, PREDICT_SECONDS)
             except ConnectionError:
                 continue
             except TimeoutError as late:

@@ -188,7 +188,7 @@ class Routes:
 
     async def connection(
         self, name: str, deadline: float, choice: RouteChoice
-    ) -> tuple[DeploymentRoute, FrameClient]:
+    ) -> tuple[DeploymentRoute, ModelConnection]:
         """The route of the chosen version and a connection to a ready process of it.
 
         It waits for one until the deadline, which is in the event loop's time. Where the choice
@@ -219,10 +219,12 @@ class Routes:
                     f"no process of {name!r} is ready.", hint="Try again in a few seconds."
                 ) from late
 
-    def _connection_to(self, route: DeploymentRoute) -> FrameClient | None:
+    def _connection_to(self, route: DeploymentRoute) -> ModelConnection | None:
         connections = [self._connections.get(token) for token, _ in route.replicas]
-        ready = [line.client for line in connections if line is not None and line.is_responsive]
-        return min(ready, key=lambda line: line.in_flight, default=None)
+        ready = [line for line in connections if line is not None and line.is_responsive]
+        if len(ready) == 1:
+            return ready[0]
+        return min(ready, key=lambda line: line.client.in_flight, default=None)
 
     async def poll(self) -> None:
         """Refresh the table regularly, until cancelled."""

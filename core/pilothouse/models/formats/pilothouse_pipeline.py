@@ -69,7 +69,7 @@ class PipelineModel:
     def __init__(self, model: Any, signature: Signature) -> None:
         self._model = model
         self._signature = signature
-        self.takes_numbers = {field.type for field in signature.inputs} == {"number"}
+        self.takes_numbers = signature.takes_numbers_only
         self._gives_probabilities = signature.gives == "probability"
         self._order = _class_order(model, signature) if self._gives_probabilities else []
         # PERF: pandas costs a process about a second of CPU and a hundred megabytes, and making a
