@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pilothouse.deployments.client_examples import CLIENT_PROTOCOLS
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.tables import Replica, Revision
 from pilothouse.models.signature import Signature, SignatureField
@@ -44,7 +45,9 @@ def test_the_launch_says_what_will_happen(tour):
     assert page.button(key="launch_go").disabled
 
 
-@pytest.mark.parametrize("view", ["Traffic", "Predictions", "Labels", "Revisions", "Log", "Try it"])
+@pytest.mark.parametrize(
+    "view", ["Traffic", "Clients", "Predictions", "Labels", "Revisions", "Log", "Try it"]
+)
 def test_each_view_of_a_deployment_is_drawn(tour, view):
     page = tour("deployment", name="late", deployment_view=view)
     assert not page.exception
@@ -234,6 +237,17 @@ def test_the_labels_view_counts_labels_and_shows_each_protocol(tour, served):
     figures = {metric.label: metric.value for metric in page.metric}
     assert figures["Labels"] == figures["Joined"] == f"{labels:,}"
     assert (labels > 0, unmatched, figures["Without a prediction"]) == (True, 0, "0")
+
+
+def test_programs_of_every_protocol_and_language_are_shown(tour):
+    page = tour("deployment", name="late", deployment_view="Clients")
+    assert len(page.code) == len(CLIENT_PROTOCOLS)
+    assert "curl -s" in page.code[0].value
+    assert page.dataframe[0].value["address"][1] == "POST /v1/models/late:predict"
+    page.segmented_control(key="clients_language").set_value("Python").run()
+    assert all("import requests" in block.value for block in page.code)
+    page.segmented_control(key="clients_language").set_value("JavaScript").run()
+    assert all("await fetch" in block.value for block in page.code)
 
 
 def test_adding_labels_asks_for_a_file_and_names_the_classes(tour):

@@ -20,6 +20,7 @@ from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.comments.thread import comment_thread
 from pilothouse_app.features.deployments.access import access_view
+from pilothouse_app.features.deployments.clients import clients_view
 from pilothouse_app.features.deployments.details import (
     CHANGING,
     last_failure,
@@ -58,7 +59,17 @@ SCREEN = Screen(
     parent="deployments",
 )
 EXTERNAL_VIEWS = ("predictions", "labels", "send", "access", "retraining", "revisions")
-VIEWS = ("traffic", "try_it", "predictions", "labels", "access", "retraining", "revisions", "log")
+VIEWS = (
+    "traffic",
+    "try_it",
+    "clients",
+    "predictions",
+    "labels",
+    "access",
+    "retraining",
+    "revisions",
+    "log",
+)
 
 
 def render() -> None:
@@ -100,6 +111,8 @@ def render() -> None:
         send_view(deployment)
     elif view == "try_it":
         try_it(deployment)
+    elif view == "clients":
+        clients_view(deployment)
     elif view == "predictions":
         recent_predictions(deployment)
     elif view == "labels":

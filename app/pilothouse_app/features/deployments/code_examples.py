@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pilothouse.deployments.client_examples import AT_MS, ID, curl_command
 from pilothouse.deployments.gateway.oip import DATATYPES
 from pilothouse.models.tasks import task_of
 from pilothouse_app.components.workspace import server_url, workspace
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
     from pilothouse.models.signature import Signature
 
-ID, AT_MS = "order-17", 1_767_225_600_000
 INTRODUCTION = """
 A prediction request may carry two optional fields. `prediction_ids` are your own ids, one per row:
 a request that is sent twice counts once, and labels are joined by them; without them ids are
@@ -54,8 +53,8 @@ def example_commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
     return (
         curl_command(invoke, mlflow),
         curl_command(f"{base}/v2/models/{name}/infer", {"inputs": inputs, "parameters": facts}),
-        "# CSV cannot carry event_time and prediction_ids: ids are generated, and the time of\n"
-        f"# receipt is used.\n{_curl_csv(invoke, record)}",
+        "# CSV cannot carry event_time and prediction_ids: headers do.\n"
+        f"{_curl_csv(invoke, record)}",
         f"# A label is {task_of(signature).label_hint(signature)}; if sent again, the last one "
         "counts.\n"
         f"{curl_command(f'{base}/deployments/{name}/labels', labels)}\n"
@@ -75,14 +74,12 @@ def example_label(signature: Signature) -> Any:
     return next((c for c in candidates if task.read_label(signature, c) is not None), None)
 
 
-def curl_command(url: str, body: dict[str, Any]) -> str:
-    """The command that sends a body as JSON, quoted for a shell."""
-    text = json.dumps(body, ensure_ascii=False, default=str).replace("'", "'\\''")
-    return f"curl -s {url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{text}'"
-
-
 def _curl_csv(url: str, record: dict[str, Any]) -> str:
     cells = ["" if value is None else str(value) for value in record.values()]
     quoted = [f'"{cell}"' if "," in cell else cell for cell in cells]
     lines = "\n".join((",".join(record), ",".join(quoted))).replace("'", "'\\''")
-    return f"curl -s {url} \\\n  -H 'Content-Type: text/csv' \\\n  --data-binary '{lines}'"
+    return (
+        f"curl -s {url} \\\n  -H 'Content-Type: text/csv' \\\n"
+        f"  -H 'x-event-time: {AT_MS}' -H 'x-prediction-ids: {ID}' \\\n"
+        f"  --data-binary '{lines}'"
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pilothouse.deployments.client_examples import curl_command
 from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.names import DEPLOYMENT
@@ -21,7 +22,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import server_url, workspace
-from pilothouse_app.features.deployments.code_examples import curl_command, example_label
+from pilothouse_app.features.deployments.code_examples import example_label
 from pilothouse_app.features.deployments.external_form import (
     describe_model,
     first_rows,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
+from pilothouse.deployments.client_examples import curl_command
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.empty_state import empty
@@ -18,7 +19,6 @@ from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.layout import sticky
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import server_url, workspace
-from pilothouse_app.features.deployments.code_examples import curl_command
 from pilothouse_app.features.deployments.prediction import (
     prediction_details,
     prediction_tiles,
