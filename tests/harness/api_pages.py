@@ -22,6 +22,7 @@ TAGS = {
     "lists": "Lists",
     "details": "Details",
     "pipelines": "Pipelines",
+    "rollouts": "Rollouts",
 }
 HTTP_INTRO = """\
 The server listens on `http://127.0.0.1:5050` unless another port is set. Bodies are JSON.

@@ -2,9 +2,9 @@
 
 Nothing leaves the list by itself. A promotion and a retraining that a trigger asks for leave it
 when they are decided, a failed job when it was tried again, an alert when a person resolved it, a
-crash loop when a person changed the deployment, a promotion that live data contradicted when its
-version left production or a person kept it; the rest stays until somebody dismisses it. What is
-dismissed comes back when it occurs again.
+crash loop when a person changed the deployment, a held rollout when it goes on or ends, a promotion
+that live data contradicted when its version left production or a person kept it; the rest stays
+until somebody dismisses it. What is dismissed comes back when it occurs again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from pilothouse.comments.tables import Comment, CommentMention
 from pilothouse.deployments import commands
 from pilothouse.deployments.info import describe_status
 from pilothouse.deployments.replica_states import CRASH_LOOP, CRASH_LOOPED
-from pilothouse.deployments.tables import Deployment, Replica
+from pilothouse.deployments.rollouts.rollout_states import APPROVAL, HELD, PERSON
+from pilothouse.deployments.tables import Deployment, Replica, Rollout
 from pilothouse.governance.outcomes import of_production
 from pilothouse.governance.promise import CONTRADICTED
 from pilothouse.jobs.tables import FAILED, Job
@@ -83,6 +84,7 @@ def items(session: Session, now: datetime) -> list[Item]:
         _retrainings,
         _alerts,
         _crash_loops,
+        _held_rollouts,
         _failed_jobs,
     )
     current = [item for source in sources for item in source(session)]
@@ -288,6 +290,23 @@ def _recorded_crash_loops(session: Session) -> dict[str, ActivityEntry]:
     )
     entries = session.exec(query.order_by(col(ActivityEntry.seq)))
     return {entry.ref: entry for entry in entries}
+
+
+def _held_rollouts(session: Session) -> Iterator[Item]:
+    """Rollouts that wait for a person: to decide what figures do not prove, or to approve."""
+    query = select(Rollout).where(Rollout.state == HELD, Rollout.hold != PERSON)
+    for row in session.exec(query):
+        versions = " and ".join(map(str, row.candidates))
+        yield Item(
+            kind="deployment",
+            ref=row.deployment,
+            key=f"rollout-{row.id}",
+            occurrence=f"step {row.step} {row.hold}",
+            title=f"{row.deployment}: the rollout of version {versions} is held",
+            state=PENDING if row.hold == APPROVAL else row.hold,
+            message=row.message,
+            at=row.step_started_at or row.started_at,
+        )
 
 
 def _last_end(session: Session, row: Deployment) -> str:

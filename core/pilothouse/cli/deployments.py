@@ -12,6 +12,7 @@ import click
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.deployment_access import keys, limits
 from pilothouse.cli.deployment_files import add_deployment_files
+from pilothouse.cli.deployment_rollouts import rollouts
 from pilothouse.cli.governance import affected_output
 from pilothouse.cli.options import FILE, INSTANT, JSON_VALUE, dry_run_option
 from pilothouse.cli.output import Output, text_of
@@ -30,6 +31,7 @@ deployments = Group("deployments", help="Model versions that are served, and the
 deployments.add_command(keys)
 deployments.add_command(limits)
 add_deployment_files(deployments)
+deployments.add_command(rollouts)
 MAX_UNMATCHED = 20
 MAX_NUMBERS = 8  # of a predicted row that are printed
 name_argument = click.argument("name")

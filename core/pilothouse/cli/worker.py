@@ -22,6 +22,7 @@ from pilothouse.storage import Store
 
 JOB_TICK_S = 0.2
 DEPLOYMENT_TICK_S = 0.5
+ROLLOUT_TICK_S = 0.5
 COMPACTION_TICK_S = 10.0
 HISTORIES_TICK_S = 10.0
 WATCH_TICK_S = 5.0
@@ -54,6 +55,7 @@ def work(settings: Settings) -> None:
 
 def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.deployments.controller.controller import Controller
+    from pilothouse.deployments.rollouts.rollout_controller import RolloutController
     from pilothouse.experiments.metrics.packed_history import compact_waiting
     from pilothouse.jobs.engine import Engine
     from pilothouse.monitoring.notifications.sender import NotificationWorker
@@ -64,6 +66,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
     threads = [
         heart.start(stop),
         _every(DEPLOYMENT_TICK_S, _beating(heart, controller.tick, "tick"), stop, "deployments"),
+        _every(ROLLOUT_TICK_S, RolloutController(store).tick, stop, "rollouts"),
         _every(WATCH_TICK_S, lambda: monitor_new(store), stop, "watching"),
         _every(NOTIFICATIONS_TICK_S, NotificationWorker(store).tick, stop, "notifications"),
         _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),

@@ -39,12 +39,15 @@ from pilothouse.deployments.prediction_log.id_index import unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.traffic import traffic_frame
 from pilothouse.deployments.readiness import ReadinessStep
+from pilothouse.deployments.rollouts import rollout_commands
+from pilothouse.deployments.rollouts.rollout_api import RolloutCommands
+from pilothouse.deployments.servable_versions import prepare_to_serve
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.environments import EnvironmentInfo, Environments
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, Refused, Unavailable
 from pilothouse.models.signature import Signature
-from pilothouse.registry import trust, versions
+from pilothouse.registry import versions
 from pilothouse.registry.description import Description
 from pilothouse.registry.info import VersionInfo
 
@@ -71,8 +74,8 @@ COLUMNS = (
 POLL_SECONDS = 0.1
 
 
-class Deployments(AccessCommands, DesiredStateCommands):
-    """Deployments, their predictions, labels, traffic, API keys and limits."""
+class Deployments(AccessCommands, DesiredStateCommands, RolloutCommands):
+    """Deployments, their rollouts, predictions, labels, traffic, API keys and limits."""
 
     def launch(
         self, name: str, model: str, version: int, reason: str = "", *, replicas: int = 1
@@ -82,7 +85,7 @@ class Deployments(AccessCommands, DesiredStateCommands):
         Raises NotFound without the version, Conflict when the name is taken, Refused when it is
         archived, not described, or may not be loaded.
         """
-        self._prepare(model, version)
+        prepare_to_serve(self._store, model, version)
         with self._store.write() as session:
             model_version = commands.require_servable(session, self._store, model, version)
             commands.launch(session, self._store, name, model_version, reason, replicas)
@@ -159,21 +162,10 @@ class Deployments(AccessCommands, DesiredStateCommands):
             record(session, self._store, "recorded", "deployment", name, after=after, reason=reason)
         return result
 
-    def _prepare(self, model: str, version: int) -> None:
-        """Raise what would keep a version from being served, before a transaction begins.
-
-        The files and the environment of a version from elsewhere are looked at here.
-        """
-        info = self._version(model, version)
-        trust.prepare(self._store, info)
-        with self._store.read() as session:
-            commands.require_servable(session, self._store, model, version)
-        version_environments.require_ready(self._store, info)
-
     def not_servable(self, model: str, version: int) -> str:
         """Why a version cannot be served and what to do about it; empty when it can."""
         try:
-            self._prepare(model, version)
+            prepare_to_serve(self._store, model, version)
         except Refused as refusal:
             return str(refusal)
         return ""
@@ -203,13 +195,17 @@ class Deployments(AccessCommands, DesiredStateCommands):
             return versions.find(session, model, version)
 
     def switch_version(self, name: str, version: int, reason: str = "") -> DeploymentInfo:
-        """Serve another version of the model: it takes over when it is ready, no request fails."""
+        """Serve another version of the model: it takes over when it is ready, no request fails.
+
+        Raises Conflict while a rollout is under way.
+        """
         info = self.deployment(name)
         if info.external:
             return self._follow_version(info, version, reason)
-        self._prepare(info.model, version)
+        prepare_to_serve(self._store, info.model, version)
         with self._store.write() as session:
             model = commands.require(session, name).model
+            rollout_commands.require_idle(session, name)
             model_version = commands.require_servable(session, self._store, model, version)
             commands.switch_version(session, self._store, name, model_version, reason)
         return self.deployment(name)
@@ -226,15 +222,26 @@ class Deployments(AccessCommands, DesiredStateCommands):
     def roll_back(self, name: str, reason: str = "") -> DeploymentInfo:
         """Serve the version before; still warm, it answers within a second.
 
-        Raises Conflict when there was none.
+        While a rollout is under way, it is the rollout that is rolled back. Raises Conflict when
+        there was no version before.
         """
-        with self._store.write() as session:
-            commands.roll_back(session, self._store, name, reason)
+        with self._store.write(durable=True) as session:
+            rollout = rollout_commands.find_active(session, name)
+            if rollout is None:
+                commands.roll_back(session, self._store, name, reason)
+            else:
+                why = reason or f"rolled back by {self._store.actor}"
+                rollout_commands.roll_back(session, self._store, rollout, why)
         return self.deployment(name)
 
     def stop(self, name: str, reason: str = "") -> DeploymentInfo:
-        """Serve nothing under the name; the log is kept, and labels are still taken."""
+        """Serve nothing under the name; the log is kept, and labels are still taken.
+
+        A rollout that is under way is cancelled.
+        """
         with self._store.write() as session:
+            if rollout_commands.find_active(session, name) is not None:
+                rollout_commands.cancel(session, self._store, name, "the deployment was stopped")
             commands.stop(session, self._store, name, reason)
         return self.deployment(name)
 

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, func, select
 from pilothouse.activity import record
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, READY, WARM
 from pilothouse.deployments.route_generation import increment_generation
-from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.deployments.tables import Deployment, Replica, Revision, RolloutCandidate
+from pilothouse.deployments.traffic_split import TrafficSplit
 from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, PilothouseError, Refused
 from pilothouse.models.signature import Signature
@@ -71,7 +72,7 @@ def switch_version(
 def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
     """Serve the previous version. While it is warm it serves at once: only a pointer moves."""
     deployment = require(session, name)
-    _refuse_external(deployment)
+    refuse_external(deployment)
     if deployment.previous_version is None:
         raise Conflict(f"{name!r} has served no version before {deployment.version}.")
 
@@ -96,6 +97,42 @@ def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
     )
 
 
+def roll_out(
+    session: Session,
+    store: Store,
+    deployment: Deployment,
+    served: Revision | RolloutCandidate,
+    reason: str,
+) -> None:
+    """Make a candidate of a rollout the version of its deployment; the one before stays warm."""
+    name, left = deployment.name, deployment.version
+    deployment.previous_version, deployment.version = left, served.version
+    deployment.traffic = None
+    if any(r.state == READY and r.version == served.version for r in replicas_of(session, name)):
+        deployment.serving_version = served.version
+        deployment.warm_until = store.now() + WARM
+    _change(session, store, deployment)
+    _append(session, store, deployment, served, "rolled out", reason)
+    record(
+        session,
+        store,
+        "rolled out",
+        "deployment",
+        name,
+        before={"version": f"{deployment.model}@{left}"},
+        after={"version": f"{deployment.model}@{served.version}"},
+        reason=reason,
+    )
+
+
+def split_requests(
+    session: Session, store: Store, deployment: Deployment, traffic: TrafficSplit | None
+) -> None:
+    """Split the requests of a deployment anew; None gives all to its version again."""
+    deployment.traffic = None if traffic is None else traffic.to_json()
+    _change(session, store, deployment)
+
+
 def stop(session: Session, store: Store, name: str, reason: str) -> None:
     """Serve nothing under the name; the deployment and its log remain."""
     _set_desired_state(session, store, name, "stopped", reason)
@@ -114,7 +151,7 @@ def _set_desired_state(
     session: Session, store: Store, name: str, desired: str, reason: str
 ) -> None:
     deployment = require(session, name)
-    _refuse_external(deployment)
+    refuse_external(deployment)
     if deployment.desired_state == desired == "stopped":
         raise Conflict(f"{name!r} is stopped already.")
 
@@ -142,7 +179,8 @@ def require(session: Session, name: str) -> Deployment:
     return deployment
 
 
-def _refuse_external(deployment: Deployment) -> None:
+def refuse_external(deployment: Deployment) -> None:
+    """Raises Conflict for a deployment that is served elsewhere."""
     if deployment.external:
         raise Conflict(
             f"{deployment.name!r} is served elsewhere: no process of this workspace answers it."
@@ -275,7 +313,7 @@ def _append(
     session: Session,
     store: Store,
     deployment: Deployment,
-    served: Revision,
+    served: Revision | RolloutCandidate,
     action: str,
     reason: str,
 ) -> None:

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 
 import pilothouse
-from pilothouse.http import governance, model_cards, pipelines, prediction_routes
+from pilothouse.http import governance, model_cards, pipelines, prediction_routes, rollouts
 from pilothouse.http.serialisation import json_answer, records
 from pilothouse.kit.asgi import Message, Receive, Scope, Send, error_response, read_body, respond
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
@@ -43,6 +43,7 @@ def build(store: Store) -> Any:
     app.include_router(model_cards.routes(workspace))
     app.include_router(pipelines.routes(workspace))
     app.include_router(governance.routes(workspace))
+    app.include_router(rollouts.routes(workspace))
     app.add_middleware(BoundedBody)
     app.add_exception_handler(PilothouseError, _error_response)
     app.add_exception_handler(RequestValidationError, _invalid_response)

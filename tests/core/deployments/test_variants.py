@@ -80,11 +80,13 @@ def test_a_token_follows_the_share_as_it_grows() -> None:
 
 
 def test_the_caller_in_a_body_counts_unless_a_header_says_otherwise() -> None:
-    choice = asked(x_request_id="a").for_entity("anna")
+    choice = asked(x_request_id="a")
+    choice.routes(route())
+    assert choice.name_caller("anna")
     assert choice.routes(route())[0].version == chosen(route(), x_entity_id="anna")
-    named = asked(x_entity_id="bob")
-    assert named.for_entity("anna") is named
-    assert asked(version="2").for_entity("anna").routes(route())[0].version == 2
+    assert not asked(x_entity_id="bob").name_caller("anna")
+    assert not asked(version="2").name_caller("anna")
+    assert not asked().name_caller("")
 
 
 def test_only_versions_that_answer_may_be_named() -> None:

@@ -235,6 +235,11 @@ class Gateway:
                 name, loop.time() + wait_seconds, choice
             )
             request = await read(route.signature)
+            if choice.name_caller(request.entity_id) and self.routes.get(name).traffic is not None:
+                route, connection = await self.routes.connection(
+                    name, loop.time() + wait_seconds, choice
+                )
+                request = await read(route.signature)
             try:
                 raw = await connection.predict(request, PREDICT_SECONDS)
             except ConnectionError:

@@ -101,14 +101,15 @@ class VariantChoice:
         self.chosen = route.variant(owner) or route
         return (route,) if self.chosen is route else (self.chosen, route)
 
-    def for_entity(self, entity: str) -> VariantChoice:
-        """The choice for a caller that the request's body names; what the headers say goes first.
+    def name_caller(self, entity: str) -> bool:
+        """Note the caller that a request's body names; what the headers say goes first.
 
-        It is this very choice when nothing changes.
+        True when the caller may belong to another version than the one that was chosen before.
         """
         if self.entity or self.token or self.version is not None or not entity:
-            return self
-        return replace(self, entity=entity, bucket=None)
+            return False
+        self.entity, self.bucket = entity, None
+        return True
 
     @property
     def fell_back(self) -> bool:
