@@ -55,8 +55,15 @@ def launch(
 def switch_version(
     session: Session, store: Store, name: str, version: VersionInfo, reason: str
 ) -> None:
-    """Serve another version of the same model; the old one serves until the new one is ready."""
+    """Serve another version of the same model; the old one serves until the new one is ready.
+
+    Raises Conflict while a rollout is under way.
+    """
     deployment = require(session, name)
+    if deployment.traffic is not None:
+        raise Conflict(
+            f"a rollout of {name!r} is under way.", hint="Let it end or cancel it first."
+        )
     if version.version == deployment.version:
         raise Conflict(f"{name!r} serves version {version.version} already.")
     before = {"version": f"{deployment.model}@{deployment.version}"}
