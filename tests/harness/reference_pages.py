@@ -108,6 +108,11 @@ def _details(plugin: Any) -> Iterator[str]:
             yield f"columns of {' and '.join(sorted(plugin.kinds))}"
         side, limits = plugin.limits.direction, plugin.limits
         yield f"warns {side} {limits.warn:g}, fails {side} {limits.fail:g}"
+    elif hasattr(plugin, "of_models"):
+        must = ", must" if plugin.must else ""
+        yield f"{plugin.number}: level {plugin.level}, {plugin.area}{must}"
+        if plugin.attest_days:
+            yield f"may be attested, for {plugin.attest_days} days"
     elif hasattr(plugin, "file_names"):
         yield ", ".join(f"`{name}`" for name in plugin.file_names.split(", "))
         yield f"needs {', '.join(plugin.libraries)}; versions: {plugin.versions}"

@@ -39,9 +39,14 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "retraining": ("deployment", "name"),
     "person": ("people", "person"),
     "review": ("review", "id"),
+    "channel": ("monitoring", "channel"),
+    "maturity_check": ("maturity", "check"),
 }
 # What else the page of a kind needs in its address.
-EXTRA: Mapping[str, Mapping[str, str]] = {"retraining": {"deployment_view": "retraining"}}
+EXTRA: Mapping[str, Mapping[str, str]] = {
+    "retraining": {"deployment_view": "retraining"},
+    "channel": {"monitoring_view": "Notifications"},
+}
 
 ICONS: Mapping[str, str] = {
     "dataset": ":material/table_view:",
@@ -64,6 +69,8 @@ ICONS: Mapping[str, str] = {
     "retraining": ":material/model_training:",
     "person": ":material/person:",
     "review": ":material/groups:",
+    "channel": ":material/send:",
+    "maturity_check": ":material/stairs:",
 }
 
 

@@ -78,6 +78,9 @@ COLOURS: dict[str, Colour] = {
     "withdrawn": "gray",
     "recovered": "gray",
     "reused": "green",
+    "partial": "orange",
+    "not applicable": "gray",
+    "attested": "blue",
 }
 
 TITLES = {"fail": "Failing", "warn": "Warning", "crash_loop": "Crash loop", "ok": "OK",

@@ -133,6 +133,45 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> ChainState:
     return ChainState(True, len(hashes), None, f"{len(hashes)} entries, unbroken")
 
 
+def verify_newest(store: Store, count: int) -> ChainState:
+    """Verify the newest `count` entries, and that the newest one agrees with the anchor.
+
+    For pages that must answer soon: a change of an older entry is not noticed. `entries` is how
+    many the log has.
+    """
+    try:
+        anchors = anchor.read(store.folder) or ()
+    except ValueError as broken:
+        return ChainState(False, 0, None, f"{broken}; it lies in {anchor.FILE}")
+    with store.read() as session:
+        query = select(ActivityEntry).order_by(col(ActivityEntry.seq).desc()).limit(count)
+        try:
+            newest = session.exec(query).all()[::-1]
+        except UNREADABLE:
+            return ChainState(False, 0, None, "one of the newest entries cannot be read")
+    last = (newest[-1].seq or 0) if newest else 0
+    if problem := _newest_problem(newest, anchors, last):
+        return ChainState(False, last, None, problem)
+    return ChainState(True, last, None, f"the newest {len(newest):,} of {last:,} entries, unbroken")
+
+
+def _newest_problem(newest: Sequence[ActivityEntry], anchors: Sequence[Anchor], last: int) -> str:
+    """What is wrong with the newest entries; empty when nothing is."""
+    first = (newest[0].seq or 0) if newest else 1
+    hashes = {entry.seq: entry.hash for entry in newest}
+    previous = newest[0].previous_hash if newest else GENESIS
+    for number, entry in enumerate(newest, first):
+        if problem := _problem(entry, number, previous):
+            return f"entry {number} {problem}"
+        previous = entry.hash
+    for head in anchors:
+        if head.entries > last:
+            return f"the newest {head.entries - last} entries are missing"
+        if hashes.get(head.entries, head.hash) != head.hash:
+            return f"entry {head.entries} is not the one that the anchor beside the database says"
+    return ""
+
+
 def verify_anchored(store: Store) -> ChainState:
     """Verify the chain against the anchor in the workspace's folder."""
     try:

@@ -120,6 +120,21 @@ def _resolve(ws: Workspace, alert: str, note: str) -> Output:
     return Output(ws.monitoring.alert(alert), f"alert {alert} is resolved")
 
 
+@verb(
+    rules,
+    Notifications.test_rule,
+    Notifications.rule_channels,
+    name="test",
+    writes=True,
+    example="pilothouse alerts rules test RULE",
+)
+@click.argument("rule")
+def _test_rule(ws: Workspace, rule: str) -> Output:
+    sent = ws.notifications.test_rule(rule)
+    names = ", ".join(channel.name for channel in ws.notifications.rule_channels(rule))
+    return Output({"deliveries": sent}, f"a test message is queued to {names}")
+
+
 @verb(rules, Monitoring.rules, name="list", example="pilothouse alerts rules list", own_help=True)
 @click.option("--deployment", default=None, help="Of this deployment only.")
 def _rules(ws: Workspace, deployment: str | None) -> pd.DataFrame:

@@ -161,8 +161,10 @@ def _affected(ws: Workspace, model: str, version: int, action: str, stage: str) 
 
 @verb(
     governance,
+    Governance.export_release_file,
     Governance.release_file,
     name="export",
+    writes=True,
     example=(
         "pilothouse governance export churn 3 github-actions",
         "pilothouse governance export churn 3 jenkins --output Jenkinsfile",
@@ -178,11 +180,40 @@ def _affected(ws: Workspace, model: str, version: int, action: str, stage: str) 
 def _export(
     ws: Workspace, model: str, version: int, system: str, output: Path | None, **options: str
 ) -> Output:
-    file = ws.governance.release_file(model, version, system, **options)
+    file = ws.governance.export_release_file(model, version, system, **options)
     if output is None:
         return Output(file, file.text)
     output.write_text(file.text, encoding="utf-8")
     return Output({"output": str(output)}, f"{output} is written")
+
+
+@verb(
+    governance,
+    Governance.attest,
+    writes=True,
+    example=(
+        'pilothouse governance attest code_tested "CI run 812 was green"',
+        'pilothouse governance attest risk_register "risk 12: wrong refusals" --model churn',
+    ),
+)
+@click.argument("check")
+@click.argument("text")
+@click.option("--model", default="", help="Of this model, where the check is of models.")
+@click.option("--days", type=int, default=None, help="  [default: the longest that is allowed].")
+def _attest(ws: Workspace, check: str, text: str, model: str, days: int | None) -> Output:
+    statement = ws.governance.attest(check, text, model=model, days=days)
+    return Output(statement, f"attested until {statement.expires_at:%Y-%m-%d}")
+
+
+@verb(governance, Governance.attested, example="pilothouse governance attested --json")
+def _attested(ws: Workspace) -> Output:
+    statements = ws.governance.attested()
+    lines = [
+        f"{item.check}{f' of {item.model}' if item.model else ''}: {item.text} ({item.by}, until "
+        f"{item.expires_at:%Y-%m-%d})"
+        for item in statements
+    ]
+    return Output(statements, "\n".join(lines) or "Nothing is attested.")
 
 
 def affected_output(objects: Sequence[AffectedObject]) -> Output:

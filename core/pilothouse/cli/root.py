@@ -43,6 +43,7 @@ COMMANDS = {
         "governance",
         "What was in production when, and why.",
     ),
+    "maturity": ("pilothouse.cli.maturity", "maturity", "The level of the way of working."),
     "jobs": ("pilothouse.cli.jobs", "jobs", "Jobs: durable work of the worker."),
     "schedules": ("pilothouse.cli.schedules", "schedules", "Jobs by a clock."),
     "people": ("pilothouse.cli.people", "people", "People and their rights."),

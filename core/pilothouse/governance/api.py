@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from pilothouse.governance import affected, outcomes, production, release_files, timeline
 from pilothouse.governance.affected import AffectedObject
 from pilothouse.governance.event_sources import TimelineEvent
+from pilothouse.governance.maturity import assessment, attestations
+from pilothouse.governance.maturity.evidence_values import AttestedStatement
+from pilothouse.governance.maturity.scoring import MaturityReport
 from pilothouse.governance.outcomes import PromotionOutcome
 from pilothouse.governance.production import ProductionVersion
 from pilothouse.governance.release_files import ReleaseFile
@@ -166,6 +169,47 @@ class Governance(Service):
         with self._store.read() as session:
             info = versions.find(session, model, version)
         return release_files.release_file(info, program, stage, deployment, runner)
+
+    def export_release_file(
+        self,
+        model: str,
+        version: int,
+        program: str,
+        *,
+        stage: str = "production",
+        deployment: str = "",
+        runner: str = "",
+    ) -> ReleaseFile:
+        """The same file, and an entry in the audit log that it was exported, with its digest."""
+        with self._store.write() as session:
+            info = versions.find(session, model, version)
+            file = release_files.release_file(info, program, stage, deployment, runner)
+            release_files.record_export(session, self._store, info, program, file)
+        return file
+
+    def maturity(self) -> MaturityReport:
+        """How mature the way of working is: the level, and the verdict of every check.
+
+        Scored from what the workspace has stored; nothing is measured for it.
+        """
+        return assessment.assess(self._store)
+
+    def attest(
+        self, check: str, text: str, *, model: str = "", days: int | None = None
+    ) -> AttestedStatement:
+        """State, as a person, that what a maturity check asks is so; it counts half.
+
+        It holds for `days`, by default and at most as long as the check allows. Raises NotFound,
+        Invalid for a check that only evidence passes and for a wrong part, PersonNeeded.
+        """
+        with self._store.write(durable=True) as session:
+            return attestations.attest(session, self._store, check, text, model, days)
+
+    def attested(self) -> list[AttestedStatement]:
+        """What people attest now, by check and model."""
+        with self._store.read() as session:
+            statements = attestations.in_force(session, self._store.now())
+        return [statements[key] for key in sorted(statements)]
 
 
 def _row(version: ProductionVersion) -> tuple[object, ...]:

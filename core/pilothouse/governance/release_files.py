@@ -6,14 +6,19 @@ ends with 1 when a gate fails, and with 2 when one cannot tell.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlmodel import Session
+
+from pilothouse.activity import record
 from pilothouse.kit import names
 from pilothouse.kit.errors import Invalid
 from pilothouse.registry.info import VersionInfo
+from pilothouse.storage import Store
 
 VALIDATE = 'pilothouse validate "$MODEL" "$VERSION" --stage "$STAGE" --wait --json\n'
 DEPLOY = """\
@@ -40,12 +45,28 @@ HEAD = """\
 """
 
 
+EXPORTED = "exported a CI file of"  # the verb of the activity log
+
+
 @dataclass(frozen=True)
 class ReleaseFile:
     """A file for a CI system: its name in a repository, and its text."""
 
     filename: str
     text: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def record_export(
+    session: Session, store: Store, version: VersionInfo, program: str, file: ReleaseFile
+) -> None:
+    """Record that a file was exported, by its digest: it is evidence of a release by CI."""
+    after = {"program": program, "file": file.filename, "sha256": file.digest}
+    record(session, store, EXPORTED, "version", version.ref, after=after)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,10 @@ def routes(workspace: Workspace) -> APIRouter:
         )
         return json_answer(records(frame))
 
+    @router.get("/maturity", summary="The level of the workspace, and the verdict of every check.")
+    def maturity() -> Response:
+        return json_answer(workspace.governance.maturity().to_json())
+
     @router.get("/changes", summary="What changed in all models, without routine work.")
     def changes(
         kind: Kinds = (), since: Since = None, until: Since = None, page: Page = 1, size: Size = 50

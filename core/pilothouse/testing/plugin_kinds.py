@@ -8,6 +8,7 @@ from typing import Any
 
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.strategies import strategies
+from pilothouse.governance.maturity.checks import maturity_checks
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
 from pilothouse.models.formats import formats
@@ -25,6 +26,7 @@ from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.exports import check_export
 from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
+from pilothouse.testing.maturity_checks import check_maturity_check
 from pilothouse.testing.measurements import check_measurement
 from pilothouse.testing.quality import check_quality_check
 from pilothouse.testing.rollout_criteria import check_criterion
@@ -65,5 +67,10 @@ KINDS = (
     Kind(step_kinds, check_step_kind, "What a step of a pipeline can do: inputs and outputs."),
     Kind(exports, check_export, "Writes a pipeline as a file of another program."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
+    Kind(
+        maturity_checks,
+        check_maturity_check,
+        "Says from stored evidence whether one thing that a level asks is so.",
+    ),
     Kind(checks, check_check, "What `pilothouse doctor` asks of a workspace; it changes nothing."),
 )

@@ -32,6 +32,7 @@ TABLE_NOUNS = {
     "experiments_hold": "hold on",
     "experiments_metric_note": "note on the metric",
     "experiments_written_model": "model file trusted as",
+    "governance_attestation": "attestation",
     "governance_outcome_decision": "decision on the outcome of promotion",
     "interop_webhook": "webhook",
     "jobs_schedule": "schedule",

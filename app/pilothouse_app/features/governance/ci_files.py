@@ -39,9 +39,15 @@ def ci_file_popover(version: VersionInfo) -> None:
             mime="text/plain",
             icon=":material/download:",
             key="ci_download",
+            on_click=lambda: _record(version, program),
         )
         st.caption(f"Its place in the repository is `{file.filename}`.")
         st.code(file.text, language="groovy" if program == "jenkins" else "yaml", height=260)
+
+
+def _record(version: VersionInfo, program: str) -> None:
+    """The audit log says that the file was exported: maturity counts it."""
+    workspace().governance.export_release_file(version.model, version.version, program)
 
 
 def _title(program: str) -> str:

@@ -16,7 +16,7 @@ from pilothouse.monitoring.window_selection import WindowSelection
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.formats import title
+from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.links import query_param
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.parameter_form import parameter_field
@@ -79,6 +79,8 @@ def _actions(rule: dict[str, Any]) -> None:
             command=lambda reason: monitoring.pause_rule(ref, reason),
             done=f"The rule {name} is paused",
         )
+    if rule["enabled"] and workspace().notifications.rule_channels(ref):
+        _test_button(name, ref)
     if not rule["enabled"] and st.button("Resume", icon=":material/play_arrow:", key="rule_resume"):
         confirm(
             "Resume this rule",
@@ -87,6 +89,16 @@ def _actions(rule: dict[str, Any]) -> None:
             command=lambda reason: monitoring.resume_rule(ref, reason),
             done=f"The rule {name} is active again",
         )
+
+
+def _test_button(name: str, ref: str) -> None:
+    """Send a test message of the rule to its channels; not offered where no channel takes it."""
+    if st.button("Test", icon=":material/send:", key="rule_test"):
+        deliveries: list[str] = []
+        if run_or_show_error(lambda: deliveries.extend(workspace().notifications.test_rule(ref))):
+            sent = plural(len(deliveries), "channel")
+            toast_next(f"A test message of the rule {name} is queued to {sent}")
+            st.rerun()
 
 
 def rule_frame(rules: pd.DataFrame) -> pd.DataFrame:

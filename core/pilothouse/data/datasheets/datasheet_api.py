@@ -85,7 +85,7 @@ class DatasheetCommands(Service):
         NotFound.
         """
         with self._store.read() as session:
-            return _read(session, self._store, ref)
+            return read_datasheet(session, self._store, ref)
 
     def edit_datasheet(self, ref: str, changes: Mapping[str, str], reason: str = "") -> Datasheet:
         """Write the parts of a datasheet that only people know, by the names of its `fields`.
@@ -96,10 +96,11 @@ class DatasheetCommands(Service):
         """
         with self._store.write() as session:
             datasheet_revisions.edit(session, self._store, ref, changes, reason)
-            return _read(session, self._store, ref)
+            return read_datasheet(session, self._store, ref)
 
 
-def _read(session: Session, store: Store, ref: str) -> Datasheet:
+def read_datasheet(session: Session, store: Store, ref: str) -> Datasheet:
+    """The datasheet of a version, made from what is known now. Raises NotFound."""
     row = versions.row(session, ref)
     info = versions.info(row)
     newest = versions.newest(session, info.dataset)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring import alerts
-from pilothouse.monitoring.notifications import channels, inbox, outbox, silences
+from pilothouse.monitoring.notifications import channels, inbox, outbox, rule_tests, silences
 from pilothouse.monitoring.notifications.channels import ChannelInfo, ChannelSpec
 from pilothouse.monitoring.notifications.silences import SilenceSpec
 from pilothouse.monitoring.notifications.views import AlertView, views
@@ -79,6 +79,20 @@ class Notifications(Service):
         with self._store.write() as session:
             row = channels.require(session, channel)
             return outbox.queue_test(session, self._store, row)
+
+    def test_rule(self, rule: str) -> list[str]:
+        """Have the worker send a test message to every channel of a rule; the deliveries' ids.
+
+        Raises NotFound, Conflict when no channel that is on takes the alerts of the rule.
+        """
+        with self._store.write() as session:
+            return rule_tests.queue_rule_test(session, self._store, rule)
+
+    def rule_channels(self, rule: str) -> list[ChannelInfo]:
+        """The channels that are on and take the alerts of a rule. Raises NotFound."""
+        with self._store.read() as session:
+            rows = rule_tests.rule_channels(session, rule)
+            return [channels.channel_info(row) for row in rows]
 
     def deliveries(
         self, *, channel: str | None = None, alert: str | None = None, limit: int = 200
