@@ -14,11 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session, text
 
-from pilothouse.comments.tables import Comment
+from pilothouse.comments import threads
 from pilothouse.data.datasheets import datasheet_revisions
 from pilothouse.data.datasheets.datasheet_fields import DATASHEET_FIELDS
 from pilothouse.data.tables import Dataset, DatasetVersion
-from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.deployments.tables import (
+    Deployment,
+    Replica,
+    Revision,
+    Rollout,
+    RolloutAnalysis,
+)
 from pilothouse.experiments.tables import (
     Experiment,
     Param,
@@ -386,9 +392,7 @@ def decide(session: Session, store: Store) -> None:
 
 
 def comment(session: Session, store: Store) -> None:
-    session.add(
-        Comment(id="m", kind="alert", ref="l", text="a bad sensor", author="ada", created_at=NOW)
-    )
+    threads.add(session, store, "alert", "l", "a bad sensor")
 
 
 def fill_card(session: Session, store: Store) -> None:
@@ -507,6 +511,25 @@ def test_a_check_turns_from_failing_to_passing(bare: Workspace, name: str) -> No
             raise Undone
     finally:
         shutil.rmtree(store.folder / "journal", ignore_errors=True)
+
+
+def test_a_rollout_with_analyses_is_a_rollout_in_stages(bare: Workspace) -> None:
+    store, check = bare.store, maturity_checks.get("staged_rollout")
+    with suppress(Undone), store.write() as session:
+        session.add(
+            Rollout(id="o", deployment="shop", strategy="canary", settings={}, model="shop",
+                    stable_version=2, candidates=[1], chosen_version=1, state="succeeded",
+                    by="ada", started_at=NOW)
+        )  # fmt: skip
+        session.flush()
+        assert check.evaluate(evidence_of(session, store, INTACT)).state == "failed"
+        session.add(
+            RolloutAnalysis(rollout="o", step=0, kind="comparison", at=NOW, traffic={},
+                            outcome="passed", verdicts=[])
+        )  # fmt: skip
+        session.flush()
+        assert check.evaluate(evidence_of(session, store, INTACT)).state == "passed"
+        raise Undone
 
 
 def test_a_log_that_was_changed_fails_and_passes_again_when_it_is_restored(bare: Workspace) -> None:

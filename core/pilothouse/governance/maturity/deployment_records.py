@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.segment_rows import PREDICTIONS
 from pilothouse.deployments.replica_states import READY
-from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.deployments.tables import Deployment, Replica, Revision, Rollout, RolloutAnalysis
 from pilothouse.governance.maturity.evidence_values import ServingDeployment
 from pilothouse.governance.production import STOPPED
 from pilothouse.jobs.tables import SUCCEEDED, Job
@@ -204,4 +204,23 @@ def served_before(session: Session, pairs: Sequence[Pair]) -> dict[Pair, str]:
         pair: f"it answered in {min(items)[1]} first"
         for pair, items in starts.items()
         if pair in pairs and len(items) > 1
+    }
+
+
+def rolled_out(session: Session, pairs: Sequence[Pair]) -> dict[Pair, str]:
+    """The versions that took over by a rollout that was analysed on the way."""
+    query = (
+        select(
+            col(Rollout.model), col(Rollout.chosen_version), col(Rollout.strategy),
+            func.count(col(RolloutAnalysis.id)),
+        )
+        .join(RolloutAnalysis, col(RolloutAnalysis.rollout) == col(Rollout.id))
+        .where(col(Rollout.state) == SUCCEEDED, col(Rollout.model).in_({m for m, _ in pairs}))
+        .group_by(col(Rollout.id), col(Rollout.model), col(Rollout.chosen_version),
+                  col(Rollout.strategy))
+    )  # fmt: skip
+    return {
+        (model, version): f"it took over by a rollout ({strategy}) with {count} analyses"
+        for model, version, strategy, count in session.execute(query)
+        if (model, version) in pairs
     }

@@ -105,7 +105,11 @@ def _read(session: Session, store: Store) -> _Gathered:
         datasets={ref: _dataset(session, store, ref, row) for ref, row in content.items()},
         deployments=deployment_records.serving(session, store, pairs),
         windows=monitoring_records.answered_windows(session, pairs),
-        staged={**deployment_records.served_before(session, pairs), **records.staged},
+        staged={
+            **deployment_records.served_before(session, pairs),
+            **records.staged,
+            **deployment_records.rolled_out(session, pairs),
+        },
     )
 
 

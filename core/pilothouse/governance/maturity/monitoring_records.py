@@ -12,7 +12,6 @@ from sqlmodel import Session, col
 
 from pilothouse.activity.actors import AUTOMATIC
 from pilothouse.activity.tables import ActivityEntry
-from pilothouse.comments.tables import Comment
 from pilothouse.deployments.tables import Revision
 from pilothouse.governance.maturity.deployment_records import ROLLED_BACK
 from pilothouse.governance.maturity.evidence_values import (
@@ -38,6 +37,8 @@ from pilothouse.monitoring.tables import (
 )
 
 NEWEST = 20  # windows of a version
+COMMENTED, NOTED, REMOVED = "commented", "noted", "removed comment"  # verbs of the audit log
+WRITTEN = (COMMENTED, NOTED, REMOVED)
 INCIDENT_DAYS = 365
 MAX_INCIDENTS = 200
 Pair = tuple[str, int]
@@ -203,8 +204,22 @@ def _alerts(session: Session, since: datetime) -> list[Incident]:
 
 
 def _commented(session: Session, kind: str, refs: set[str]) -> Mapping[str, datetime]:
-    """When the newest comment on each of these objects was written."""
-    query = select(col(Comment.ref), func.max(col(Comment.created_at))).where(
-        col(Comment.kind) == kind, col(Comment.ref).in_(refs), col(Comment.removed_at).is_(None)
+    """When somebody wrote about these objects last: a comment, or a note in a review.
+
+    Read from the audit log, which has every comment; one that was removed does not count.
+    """
+    query = select(ActivityEntry).where(
+        col(ActivityEntry.kind) == kind,
+        col(ActivityEntry.ref).in_(refs),
+        col(ActivityEntry.verb).in_(WRITTEN),
     )
-    return dict(session.execute(query.group_by(col(Comment.ref))).all())
+    newest: dict[str, datetime] = {}
+    by_comment: dict[str, tuple[str, datetime]] = {}
+    for entry in session.scalars(query.order_by(col(ActivityEntry.seq))):
+        comment = str((entry.after or entry.before or {}).get("comment", entry.hash))
+        by_comment[comment] = (entry.ref, entry.at)
+        if entry.verb == REMOVED:
+            del by_comment[comment]
+    for ref, at in by_comment.values():
+        newest[ref] = max(newest.get(ref, at), at)
+    return newest
