@@ -19,7 +19,7 @@ from pilothouse.storage.migrate import SCRIPTS
 ROOT = Path(__file__).parents[1]
 ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "monitoring")
 ROOMS += ("interop", "attention", "governance", "environments", "pipelines", "people")
-ROOMS += ("comments", "reviews")
+ROOMS += ("comments", "reviews", "explanations")
 EDGES = {
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status
     "core/pilothouse/training/all_trainers.py",  # a part of a job: its failure is in the result

@@ -137,6 +137,18 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
     "documents.overlay_of": {"documents": {A: LINES, B: LINES}, "baseline": A},
     "drift.drift_heatmap": {"frame": DRIFT, "order": PAIR, "titles": PAIR},
     "drift.distributions": {"frame": BINS},
+    "explanation_charts.rates_by_group": {
+        "frame": pd.DataFrame({"group": PAIR, "mean": [0.1, 0.2], "low": [0, 0], "high": [1, 1]}),
+        "title": A, "is_share": True,
+    },
+    "explanation_charts.contributions": {
+        "frame": pd.DataFrame({"label": PAIR, "contribution": [0.2, -0.1], "error": [0.1, 0.1]}),
+        "title": B,
+    },
+    "explanation_charts.dependence_curves": {
+        "values": PAIR, "means": {A: [0.1, 0.2], B: [0.3, 0.1]}, "single_rows": [[0.1, 0.2]],
+        "x": A, "y": B,
+    },
     "intervals.intervals": {"frame": DIFFERENCES, "title": A, "alt": B},
     "matrix.confusion": {"labels": PAIR, "matrix": [[3, 1], [0, 4]]},
     "live.counts_over_time": {

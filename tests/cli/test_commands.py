@@ -25,6 +25,7 @@ from pilothouse.data.api import Data
 from pilothouse.deployments.api import Deployments
 from pilothouse.environments.api import Environments
 from pilothouse.experiments.api import Experiments
+from pilothouse.explanations.api import Explanations
 from pilothouse.governance.api import Governance
 from pilothouse.interop.importing.api import Imports
 from pilothouse.jobs.api import Jobs
@@ -46,7 +47,7 @@ APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
     *(Training, Environments, Governance, People, Policies),
-    *(Comments,),
+    *(Comments, Explanations),
 )
 
 # Methods that no command calls, each with the reason.
@@ -127,7 +128,7 @@ NAMES_NOTHING = {
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
-VALUES |= {"kind": "alert", "replicas": "2"}
+VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],
     "deployments add-external": ["--model", "absent", "--version", "1"],

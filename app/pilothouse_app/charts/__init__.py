@@ -11,6 +11,12 @@ from pilothouse_app.charts.bars import (
 from pilothouse_app.charts.comparison import over_steps, param_importance
 from pilothouse_app.charts.curves import calibration, cost, history, precision_recall, roc
 from pilothouse_app.charts.documents import figure_of, overlay_of
+from pilothouse_app.charts.explanation_charts import (
+    contributions,
+    dependence_curves,
+    rates_by_group,
+    rows_height,
+)
 from pilothouse_app.charts.intervals import intervals
 from pilothouse_app.charts.live import counts_over_time
 from pilothouse_app.charts.matrix import confusion, confusion_height
@@ -24,8 +30,10 @@ __all__ = [
     "calibration",
     "confusion",
     "confusion_height",
+    "contributions",
     "cost",
     "counts_over_time",
+    "dependence_curves",
     "figure_of",
     "frequencies",
     "grouped",
@@ -39,7 +47,9 @@ __all__ = [
     "param_importance",
     "precision_recall",
     "ranked",
+    "rates_by_group",
     "roc",
+    "rows_height",
     "smoothed",
     "stacked_over_time",
     "states_over_time",

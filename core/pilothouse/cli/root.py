@@ -27,6 +27,11 @@ COMMANDS = {
     "validate": ("pilothouse.cli.validation", "validate", "Ask the gates, for pipelines outside."),
     "evaluate": ("pilothouse.cli.scoring", "evaluate", "Evaluate a version on labelled rows."),
     "predict": ("pilothouse.cli.scoring", "predict", "Predict the rows of a dataset."),
+    "explanations": (
+        "pilothouse.cli.responsible_use",
+        "explanations",
+        "Fairness, explanations and what-if.",
+    ),
     "deployments": ("pilothouse.cli.deployments", "deployments", "Served model versions."),
     "environments": ("pilothouse.cli.environments", "environments", "Environments of models."),
     "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),

@@ -13,21 +13,20 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.comparison.predictions import RunPredictions, features, predictions
-from pilothouse.data import Data
+from pilothouse.comparison.predictions import RunPredictions
 from pilothouse.deployments.scoring import Report, ScoringProcess, scoring
 from pilothouse.experiments import Experiments
+from pilothouse.explanations.held_out import HeldOutRows
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.models.answers import answer_arrays
-from pilothouse.models.tasks import Task, metric_of, primary_metric, task_of
-from pilothouse.registry import Registry, evaluations
+from pilothouse.models.tasks import metric_of, primary_metric
+from pilothouse.registry import Registry
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pilothouse.experiments.details import RunInfo
     from pilothouse.models.answers import Outputs
     from pilothouse.models.tasks import Floats
     from pilothouse.training import TrainingSpec
@@ -36,17 +35,13 @@ if TYPE_CHECKING:
 SPEC_PATH = "spec.json"
 
 
-class MeasuredVersion:
+class MeasuredVersion(HeldOutRows):
     """A version, its evaluated rows and its training; `measuring` ends its model process."""
 
     def __init__(self, store: Store, info: VersionInfo, report: Report) -> None:
-        self.store, self.info, self.report = store, info, report
+        super().__init__(store, info)
+        self.report = report
         self._open = ExitStack()
-
-    @property
-    def task(self) -> Task:
-        """The task of its model."""
-        return task_of(self.info.signature)
 
     def metric(self, named: str) -> str:
         """The metric that a gate means: the primary one unless it names another. Raises Invalid."""
@@ -55,49 +50,6 @@ class MeasuredVersion:
             raise Invalid(f"{key or 'a metric'} is no metric of a model of the kind "
                           f"{self.task.title}")  # fmt: skip
         return key
-
-    @cached_property
-    def run(self) -> RunInfo:
-        """The run with the rows that the version was judged on. Raises Conflict without one."""
-        with self.store.read() as session:
-            reference = evaluations.reference_of(session, self.info.model, self.info.version)
-        if reference is None:
-            raise Conflict("it has no evaluated rows; evaluate it on labelled rows")
-        return Experiments(self.store).run(reference[0])
-
-    @cached_property
-    def predictions(self) -> RunPredictions:
-        """These rows with labels and answers. Raises Conflict when they have no labels."""
-        read = predictions(self.store, self.run)
-        if read is None:
-            raise Conflict("its evaluated rows have no labels; evaluate it on labelled rows")
-        return read
-
-    @cached_property
-    def features(self) -> pd.DataFrame:
-        """The inputs of these rows."""
-        return features(self.store, self.predictions)
-
-    @property
-    def rows(self) -> str:
-        """The rows in words."""
-        dataset = next((source.dataset for source in self.run.inputs), self.info.dataset)
-        return f"{len(self.predictions.rows):,} held-out rows of {dataset}"
-
-    def columns(self, names: list[str]) -> pd.DataFrame:
-        """Columns of these rows, inputs of the model or not. Raises Invalid, NotFound."""
-        lacking = [name for name in names if name not in self.features]
-        if not lacking:
-            return self.features[names]
-        positions = self.predictions.rows.row_numbers
-        dataset = next((source.dataset for source in self.run.inputs), self.info.dataset)
-        if positions is None or not dataset:
-            raise Invalid(f"its rows have no column {', '.join(lacking)}")
-        names_there = Data(self.store).version(dataset).column_names
-        if absent := [name for name in lacking if name not in names_there]:
-            raise NotFound(f"{dataset} has no column {', '.join(absent)}")
-        others = Data(self.store).frame(dataset, lacking).iloc[positions].reset_index(drop=True)
-        return self.features.assign(**{name: others[name] for name in lacking})[names]
 
     @cached_property
     def spec(self) -> TrainingSpec:

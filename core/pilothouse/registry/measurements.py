@@ -27,6 +27,7 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+GROUP_THRESHOLDS = "group_thresholds"  # an analysis that a person recorded; no gate judges it
 COLUMNS = ("kind", "params", "figures", "rows", "message", "measured_at", "measured_by")
 
 
@@ -92,6 +93,21 @@ def record_measurement(
     session.flush()
     after = {"kind": fact.kind, "params": dict(fact.params), "message": fact.message}
     record(session, store, "measured", "version", version.ref, after=after)
+
+
+def newest_of_kind(session: Session, version: VersionInfo, kind: str) -> Measurement | None:
+    """The newest measurement of a kind on the rows that the version is judged on now."""
+    query = (
+        select(Measurement)
+        .where(
+            Measurement.model == version.model,
+            Measurement.version == version.version,
+            Measurement.kind == kind,
+            Measurement.rows_digest == judged_digest(session, version),
+        )
+        .order_by(col(Measurement.measured_at).desc())
+    )
+    return session.exec(query).first()
 
 
 def judged_digest(session: Session, version: VersionInfo) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pilothouse.deployments import Deployments
     from pilothouse.environments import Environments
     from pilothouse.experiments import Experiments
+    from pilothouse.explanations import Explanations
     from pilothouse.governance import Governance
     from pilothouse.interop.importing.api import Imports
     from pilothouse.monitoring import Monitoring
@@ -146,6 +147,13 @@ class Workspace:
         from pilothouse.monitoring import Monitoring
 
         return Monitoring(self.store)
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        """Responsible use: groups compared, explanations, what-if questions, counterfactuals."""
+        from pilothouse.explanations import Explanations
+
+        return Explanations(self.store)
 
     @cached_property
     def notifications(self) -> Notifications:

@@ -11,9 +11,9 @@ import pytest
 from sqlmodel import col, delete, select
 
 from harness.policies import set_gates
+from pilothouse.comparison.group_differences import gap, group_means
 from pilothouse.data import samples
 from pilothouse.kit.settings import Settings
-from pilothouse.pipelines.group_differences import gap, group_means
 from pilothouse.pipelines.version_measurement import measure_version
 from pilothouse.registry.deletion import delete_model, rename
 from pilothouse.registry.gates import Verdict, gates

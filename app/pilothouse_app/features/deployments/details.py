@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,10 +13,12 @@ from pilothouse.models.tasks import OutputColumn, task_of
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, duration, plural, title
 from pilothouse_app.components.header import section
+from pilothouse_app.components.links import go_next, screen
 from pilothouse_app.components.log_view import log_view
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
     bar_column,
+    button_column,
     name_column,
     number_column,
     status_column,
@@ -154,6 +157,11 @@ def recent_predictions(deployment: DeploymentInfo) -> None:
         "latency_ms": number_column("Latency (ms)", 1, width=92),
         **{name: outputs.get(name, st.column_config.Column(name)) for name in rest},
     }
+    if deployment.model:
+        newest = newest.assign(explain=":material/search_insights:")
+        press = partial(_explain, deployment.name, newest)
+        look = button_column("", press, help="Which columns move it, and what would change it")
+        columns = {"prediction_id": columns.pop("prediction_id"), "explain": look, **columns}
 
     if deployment.external:
         newest = newest.drop(columns="latency_ms")  # not known of what is predicted elsewhere
@@ -164,6 +172,21 @@ def recent_predictions(deployment: DeploymentInfo) -> None:
             newest, columns, key="predictions", alt="Newest predictions", ids="prediction_id",
             height=height,
         )  # fmt: skip
+
+
+def _explain(deployment: str, newest: pd.DataFrame, prediction_id: str) -> None:
+    """Open a logged prediction in the what-if of the version that answered it."""
+    row = newest[newest["prediction_id"] == prediction_id].iloc[0]
+    go_next(
+        screen(
+            "responsible",
+            ref=f"{row['model']}@{row['version']}",
+            responsible_view=title("what_if"),
+            responsible_row=title("logged_prediction"),
+            responsible_deployment=deployment,
+            responsible_prediction=prediction_id,
+        )
+    )
 
 
 def _output_columns(signature: Signature) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pilothouse.comparison.group_differences import GroupGap, gap, group_means
 from pilothouse.kit.errors import Conflict
 from pilothouse.models.tasks import ComparesGroups
-from pilothouse.pipelines.group_differences import GroupGap, gap, group_means
 from pilothouse.pipelines.measured_version import MeasuredVersion
 from pilothouse.pipelines.measurements import MeasurementResult, measurement_kinds
 

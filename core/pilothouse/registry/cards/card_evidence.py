@@ -15,7 +15,7 @@ from pilothouse.experiments import details
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.tables import Run, RunArtifact, RunInput
 from pilothouse.kit.errors import PilothouseError
-from pilothouse.registry import evaluations, versions
+from pilothouse.registry import evaluations, measurements, versions
 from pilothouse.registry.evaluations import EvaluationInfo
 from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.tables import ModelVersionOrigin
@@ -32,7 +32,8 @@ class CardEvidence:
     """The facts of a version. What is None or empty is not known.
 
     `training` is the dataset version that it was trained on; `training_ref` names it also when it
-    is not here any more. `data` are the dataset versions of its evaluations by ref.
+    is not here any more. `data` are the dataset versions of its evaluations by ref. `thresholds` is
+    the newest recorded analysis of thresholds by group.
     """
 
     version: VersionInfo
@@ -41,6 +42,7 @@ class CardEvidence:
     training: DatasetVersionInfo | None = None
     evaluations: tuple[EvaluationInfo, ...] = ()
     data: Mapping[str, DatasetVersionInfo] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] | None = None
 
     @property
     def newest(self) -> EvaluationInfo | None:
@@ -63,7 +65,9 @@ def read_evidence(session: Session, model: str, version: int | str) -> CardEvide
     measured = tuple(evaluations.evaluations(session, info.model, info.version))
     refs = {evaluation.dataset for evaluation in measured}
     data = {name: dataset for name in refs if (dataset := _dataset(session, name))}
-    return CardEvidence(info, run, ref, _dataset(session, ref), measured, data)
+    row = measurements.newest_of_kind(session, info, measurements.GROUP_THRESHOLDS)
+    analysis = None if row is None else row.figures
+    return CardEvidence(info, run, ref, _dataset(session, ref), measured, data, analysis)
 
 
 def read_documents(

@@ -249,7 +249,23 @@ def _analyses(evidence: CardEvidence, task: Task | None) -> Entries:
 
 def _sensitive(evidence: CardEvidence) -> Entries:
     marked = evidence.training.tags.get(SENSITIVE_TAG, "") if evidence.training else ""
-    return _optional("sensitive_columns", "Columns marked as sensitive", marked)
+    return (
+        *_optional("sensitive_columns", "Columns marked as sensitive", marked),
+        *_optional("group_thresholds", "Thresholds by group", _thresholds(evidence)),
+    )
+
+
+def _thresholds(evidence: CardEvidence) -> str:
+    """What the recorded analysis of thresholds by group found, and that it is not applied."""
+    if evidence.thresholds is None:
+        return ""
+    made = evidence.thresholds
+    criterion = str(made["criterion"]).replace("_", " ")
+    before, after = made["gap_before"]["value"], made["gap_after"]["value"]
+    return (
+        f"analysed for {criterion} over {made['column']} (largest difference {before:.3f} with one "
+        f"threshold, {after:.3f} with one a group), and not applied to what is served"
+    )
 
 
 def _caveats(evidence: CardEvidence) -> Entries:

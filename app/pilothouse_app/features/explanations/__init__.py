@@ -1,0 +1,1 @@
+"""Responsible use of a version: groups compared, explanations, what-if questions."""
