@@ -23,7 +23,7 @@ EXPLANATION = {
 }  # fmt: skip
 CHANGES = {
     "model": "late", "version": 1, "source": "the example", "goal": "not 0",
-    "columns": ["temp"], "found": True, "distance": 1.5, "prediction": 0, "prediction_after": 1,
+    "columns": ["temp"], "reached": True, "distance": 1.5, "prediction": 0, "prediction_after": 1,
     "changes": [{"column": "temp", "before": 12.5, "after": 20.0, "distance": 1.5}],
     "background": "1,000 of 1,000 held-out rows", "answered": 90,
 }  # fmt: skip
@@ -150,7 +150,7 @@ def test_what_moves_an_answer_and_what_flips_it(tour: Any, served: Any, answers:
     with served.store.write() as session:
         for job in served.jobs.jobs(kind="find_counterfactual")["id"]:
             row = session.get_one(Job, job)
-            row.result = {**CHANGES, "found": False, "changes": [], "distance": None}
+            row.result = {**CHANGES, "reached": False, "changes": [], "distance": None}
     page.run()
     assert "No change of these columns was found" in shown(page)
 

@@ -225,12 +225,12 @@ def _inputs(ws: Workspace, model: str, version: int) -> Output:
     return Output({"inputs": ranges, "outputs": outputs}, "\n".join(lines))
 
 
-def _range_text(seen: Any) -> str:
-    if not seen.seen_in:
+def _range_text(limits: Any) -> str:
+    if not limits.seen_in:
         return "nothing is known of its values"
-    if seen.low is not None:
-        return f"{seen.low:g} to {seen.high:g} in {seen.seen_in}"
-    return f"{', '.join(map(str, seen.values[:8]))} in {seen.seen_in}"
+    if limits.low is not None:
+        return f"{limits.low:g} to {limits.high:g} in {limits.seen_in}"
+    return f"{', '.join(map(str, limits.values[:8]))} in {limits.seen_in}"
 
 
 @verb(
@@ -358,7 +358,7 @@ def _explained_text(result: RowExplanation) -> str:
 
 
 def _changes_text(result: Counterfactual) -> str:
-    if not result.found:
+    if not result.reached:
         return f"no change was found that makes it: {result.goal} ({result.answered} rows answered)"
     lines = [f"  {c.column}: {c.before} to {c.after}" for c in result.changes]
     return "\n".join([f"answers {result.prediction_after} at a distance of {result.distance:.3g}",

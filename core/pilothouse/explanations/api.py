@@ -332,10 +332,10 @@ def _params(info: VersionInfo, kind: str, metric: str, columns: Sequence[str]) -
     if kind not in KINDS:
         raise Invalid(f"no explanation {kind!r}.", fields={"kind": ", ".join(KINDS)})
     if metric and metric_of(task_of(info.signature), metric) is None:
-        known = ", ".join(m.key for m in task_of(info.signature).metrics)
+        titles = ", ".join(m.key for m in task_of(info.signature).metrics)
         raise Invalid(
             f"{metric!r} is no metric of {info.ref}.",
-            hint=f"It has {known}.",
+            hint=f"It has {titles}.",
             fields={"metric": "no such metric"},
         )
     if unknown := [name for name in columns if name not in info.signature.names]:

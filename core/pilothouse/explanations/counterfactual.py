@@ -117,9 +117,9 @@ class CounterfactualSearch:
         """The nearest changes that reach the goal; None when the search finds none."""
         self._search_beam()
         self._try_rows(background)
-        nearest = sorted(self.reached, key=lambda found: found.distance)[:REFINED]
-        refined = [self._refine(dict(found.changes)) for found in nearest]
-        return min(refined, key=lambda found: found.distance, default=None)
+        nearest = sorted(self.reached, key=lambda item: item.distance)[:REFINED]
+        refined = [self._refine(dict(item.changes)) for item in nearest]
+        return min(refined, key=lambda item: item.distance, default=None)
 
     def distance(self, changes: Mapping[str, Any]) -> float:
         """The sum of the changes, in standard deviations."""

@@ -89,8 +89,8 @@ def _best(
 ) -> tuple[float, tuple[int, ...]] | None:
     """The largest gain among candidates that keep the first rate, over every band of the second."""
     if not lows:
-        kept = [np.where(mask, c.gain, -np.inf) for c, mask in zip(curves, within, strict=True)]
-        return sum(float(g.max()) for g in kept), tuple(int(g.argmax()) for g in kept)
+        feasible = [np.where(mask, c.gain, -np.inf) for c, mask in zip(curves, within, strict=True)]
+        return sum(float(g.max()) for g in feasible), tuple(int(g.argmax()) for g in feasible)
     by_band: list[Floats] = []
     for curve, mask in zip(curves, within, strict=True):
         second = curve.rates[:, 1][None, :]

@@ -96,16 +96,16 @@ def background(store: Store, info: VersionInfo, count: int) -> tuple[pd.DataFram
     """
     from pilothouse.training.splits import thin
 
-    frame, words = _held_out(store, info)
+    frame, description = _held_out(store, info)
     if frame is None:
-        frame, words = _logged(store, info)
+        frame, description = _logged(store, info)
     if frame is None or frame.empty:
         raise Conflict(
             f"there are no rows that {info.ref} could be explained against.",
             hint="Evaluate it on a dataset version, or deploy it and send it rows.",
         )
     chosen = frame.iloc[thin(len(frame), count, 0)].reset_index(drop=True)
-    return plain_frame(info.signature, chosen), f"{len(chosen):,} of {words}"
+    return plain_frame(info.signature, chosen), f"{len(chosen):,} of {description}"
 
 
 def plain_frame(signature: Signature, frame: pd.DataFrame) -> pd.DataFrame:

@@ -47,10 +47,12 @@ def input_ranges(store: Store, info: VersionInfo, rows: int) -> dict[str, InputR
     if not unknown:
         return ranges
     try:
-        frame, words = background(store, info, rows)
+        frame, description = background(store, info, rows)
     except Conflict:
         return ranges
-    return ranges | {field.name: _of_rows(field, frame[field.name], words) for field in unknown}
+    return ranges | {
+        field.name: _of_rows(field, frame[field.name], description) for field in unknown
+    }
 
 
 def _of_signature(field: SignatureField) -> InputRange:
@@ -63,12 +65,14 @@ def _of_signature(field: SignatureField) -> InputRange:
     return InputRange(field.name)
 
 
-def _of_rows(field: SignatureField, values: pd.Series[Any], words: str) -> InputRange:
+def _of_rows(field: SignatureField, values: pd.Series[Any], description: str) -> InputRange:
     present = values.dropna()
     if present.empty or field.type == "time":
         return InputRange(field.name)
     if field.type in NUMBERS:
         numbers = present.astype(float)
-        return InputRange(field.name, float(numbers.min()), float(numbers.max()), seen_in=words)
+        return InputRange(
+            field.name, float(numbers.min()), float(numbers.max()), seen_in=description
+        )
     frequent = tuple(present.value_counts().index[:MAX_VALUES])
-    return InputRange(field.name, values=frequent, seen_in=words)
+    return InputRange(field.name, values=frequent, seen_in=description)

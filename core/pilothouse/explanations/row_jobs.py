@@ -35,7 +35,7 @@ SCALE_ROWS = 2_000
 
 @dataclass(frozen=True)
 class AskedModel:
-    """A model process of a version, asked for the answers to plain rows."""
+    """A model process of a version, model_process for the answers to plain rows."""
 
     info: VersionInfo
     process: ScoringProcess
@@ -70,19 +70,21 @@ def explain_row(
     source: str,
 ) -> dict[str, Any]:
     """Shapley values of a record against background rows of the version."""
-    with asking(store, model, version) as asked:
-        signature = asked.info.signature
-        row = record_frame(asked.info, record)
-        answer = asked.prediction(row)
+    with asking(store, model, version) as model_process:
+        signature = model_process.info.signature
+        row = record_frame(model_process.info, record)
+        answer = model_process.prediction(row)
         chosen = output_named(signature, output, answer)
         count = shapley.background_rows(len(row.columns))
-        others, words = background(store, asked.info, count)
-        progress(0.1, f"explaining {asked.info.ref} against {words}")
+        others, description = background(store, model_process.info, count)
+        progress(0.1, f"explaining {model_process.info.ref} against {description}")
         values = shapley.shapley_values(
-            lambda frame: chosen.values(signature, asked.outputs(frame)),
+            lambda frame: chosen.values(signature, model_process.outputs(frame)),
             row,
             others,
-            report=lambda share: progress(0.1 + 0.9 * share, f"explaining {asked.info.ref}"),
+            report=lambda share: progress(
+                0.1 + 0.9 * share, f"explaining {model_process.info.ref}"
+            ),
         )
     columns = [
         {"column": name, "value": plain_value(row[name].iloc[0]), "contribution": contribution,
@@ -99,7 +101,7 @@ def explain_row(
         "base": values.base,
         "answer": values.answer,
         "columns": columns,
-        "background": words,
+        "background": description,
         "answered": values.answered,
     }
 
@@ -116,31 +118,31 @@ def find_counterfactual(
     source: str,
 ) -> dict[str, Any]:
     """The nearest changes of `columns` of a record that reach a goal, answered by the model."""
-    with asking(store, model, version) as asked:
-        row = record_frame(asked.info, record)
-        present = asked.prediction(row)
-        aim = row_goal(asked.info.signature, present, **goal)
-        if aim.judge(asked.outputs(row))[0][0]:
+    with asking(store, model, version) as model_process:
+        row = record_frame(model_process.info, record)
+        present = model_process.prediction(row)
+        aim = row_goal(model_process.info.signature, present, **goal)
+        if aim.judge(model_process.outputs(row))[0][0]:
             raise Conflict(f"the answer reaches the goal already: {aim.text}.")
-        rows, words = background(store, asked.info, SCALE_ROWS)
+        rows, description = background(store, model_process.info, SCALE_ROWS)
         progress(0.1, f"searching the nearest change to {aim.text}")
         own = row.iloc[0].to_dict()
-        fields = {field.name: field for field in asked.info.signature.inputs}
+        fields = {field.name: field for field in model_process.info.signature.inputs}
         scales = {
             name: ColumnScale.of(fields[name], own[name], rows[name])
-            for name in allowed_columns(asked.info, columns)
+            for name in allowed_columns(model_process.info, columns)
         }
-        search = CounterfactualSearch(row, scales, lambda f: aim.judge(asked.outputs(f)))
+        search = CounterfactualSearch(row, scales, lambda f: aim.judge(model_process.outputs(f)))
         nearest = search.nearest(rows.iloc[:SEARCH_ROWS])
         changes: Mapping[str, Any] = nearest.changes if nearest else {}
-        after = asked.prediction(search.rows_of([changes])) if nearest else None
+        after = model_process.prediction(search.rows_of([changes])) if nearest else None
     return {
         "model": model,
         "version": version,
         "source": source,
         "goal": aim.text,
         "columns": list(scales),
-        "found": nearest is not None,
+        "reached": nearest is not None,
         "changes": [
             {"column": name, "before": own[name], "after": value,
              "distance": scales[name].distance(value)}
@@ -149,7 +151,7 @@ def find_counterfactual(
         "distance": nearest.distance if nearest else None,
         "prediction": present,
         "prediction_after": after,
-        "background": words,
+        "background": description,
         "answered": search.answered,
     }  # fmt: skip
 

@@ -77,7 +77,7 @@ class Counterfactual:
     source: str
     goal: str
     columns: tuple[str, ...]
-    found: bool
+    reached: bool
     changes: tuple[ChangedColumn, ...]
     distance: float | None
     prediction: Any

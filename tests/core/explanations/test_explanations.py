@@ -110,7 +110,7 @@ def test_a_counterfactual_is_answered_as_it_says(explained: Workspace) -> None:
         explained.store, progress, model=MILES, version=1, record=example(explained, MILES),
         columns=[], goal={"at_least": 1e9}, source="test",
     )  # fmt: skip
-    assert not bounded["found"]
+    assert not bounded["reached"]
     assert bounded["changes"] == []
 
 

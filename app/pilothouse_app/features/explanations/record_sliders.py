@@ -50,22 +50,22 @@ def set_values(values: Mapping[str, Any], *, key: str) -> None:
         st.session_state[f"{key}_{name}"] = value
 
 
-def _input(field: SignatureField, seen: InputRange, own: Any, beyond: bool, key: str) -> Any:
+def _input(field: SignatureField, limits: InputRange, own: Any, beyond: bool, key: str) -> Any:
     label, widget = title(field.name), f"{key}_{field.name}"
     if field.type == "boolean":
         off, on = field.boolean_words or ("No", "Yes")
-        words = {False: off, True: on}
+        labels = {False: off, True: on}
         return st.selectbox(
-            label, [False, True], key=widget, format_func=words.__getitem__,
+            label, [False, True], key=widget, format_func=labels.__getitem__,
             index=None if is_missing(own) else int(bool(own)), placeholder="Missing",
         )  # fmt: skip
-    if field.type in NUMBERS and seen.low is not None and not is_missing(own):
-        return _slider(field, seen, own, beyond, widget)
+    if field.type in NUMBERS and limits.low is not None and not is_missing(own):
+        return _slider(field, limits, own, beyond, widget)
     if field.type in NUMBERS:
         step: Any = 1 if field.type == "integer" else None
         return st.number_input(label, value=own, step=step, key=widget, placeholder="Missing")
-    if seen.values:
-        options = list(dict.fromkeys([*seen.values, *([] if is_missing(own) else [own])]))
+    if limits.values:
+        options = list(dict.fromkeys([*limits.values, *([] if is_missing(own) else [own])]))
         return st.selectbox(
             label, options, key=widget, accept_new_options=True, placeholder="Missing",
             index=None if is_missing(own) else options.index(own),
@@ -77,9 +77,9 @@ def _input(field: SignatureField, seen: InputRange, own: Any, beyond: bool, key:
     return text or None
 
 
-def _slider(field: SignatureField, seen: InputRange, own: Any, beyond: bool, widget: str) -> Any:
+def _slider(field: SignatureField, limits: InputRange, own: Any, beyond: bool, widget: str) -> Any:
     whole = field.type == "integer"
-    low, high = float(seen.low or 0.0), float(seen.high or 0.0)
+    low, high = float(limits.low or 0.0), float(limits.high or 0.0)
     current = float(st.session_state.get(widget, own))
     if beyond:
         reach = (high - low) * BEYOND or 1.0
@@ -100,27 +100,27 @@ def _slider(field: SignatureField, seen: InputRange, own: Any, beyond: bool, wid
     )  # fmt: skip
 
 
-def _mark(field: SignatureField, seen: InputRange, value: Any, own: Any) -> None:
+def _mark(field: SignatureField, limits: InputRange, value: Any, own: Any) -> None:
     """What is unusual about a value, and what it was."""
     parts = []
     if is_missing(value) and not field.takes_missing:
         parts.append(":red[:material/warning: needed]")
-    elif seen.is_outside(value):
-        parts.append(f":orange[:material/warning: not seen in {_where(seen)}{_range(seen)}]")
+    elif limits.is_outside(value):
+        parts.append(f":orange[:material/warning: not seen in {_where(limits)}{_range(limits)}]")
     if value != own and not (is_missing(value) and is_missing(own)):
         parts.append(f":gray[was {_text(own)}]")
     if parts:
         st.markdown(f":small[{' '.join(parts)}]")
 
 
-def _where(seen: InputRange) -> str:
-    return "training" if seen.seen_in == "training" else "the rows that are known"
+def _where(limits: InputRange) -> str:
+    return "training" if limits.seen_in == "training" else "the rows that are known"
 
 
-def _range(seen: InputRange) -> str:
-    if seen.low is None or seen.high is None:
+def _range(limits: InputRange) -> str:
+    if limits.low is None or limits.high is None:
         return ""
-    return f": {_text(seen.low)} to {_text(seen.high)}"
+    return f": {_text(limits.low)} to {_text(limits.high)}"
 
 
 def _text(value: Any) -> str:

@@ -62,20 +62,20 @@ def _explanation(version: VersionInfo, record: Mapping[str, Any], source: str, k
                     record,
                 )
             )
-    asked = st.session_state.get(state)
-    if asked is None:
+    question = st.session_state.get(state)
+    if question is None:
         st.markdown(":small[:gray[A job asks the model about mixtures of this row and others.]]")
-    elif job_line(asked["job"], "Explaining", key=f"{key}_explaining"):
-        _earlier(asked["record"], record)
-        _contributions(explanations.explanation(asked["job"]), version.signature.unit)
+    elif job_line(question["job"], "Explaining", key=f"{key}_explaining"):
+        _earlier(question["record"], record)
+        _contributions(explanations.explanation(question["job"]), version.signature.unit)
 
 
 def _keep(state: str, job: str, record: Mapping[str, Any]) -> None:
     st.session_state[state] = {"job": job, "record": dict(record)}
 
 
-def _earlier(asked: Mapping[str, Any], record: Mapping[str, Any]) -> None:
-    if asked != record:
+def _earlier(question: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    if question != record:
         st.markdown(":small[:orange[For the values before your last change.]]")
 
 
@@ -119,15 +119,15 @@ def _counterfactual(version: VersionInfo, record: Mapping[str, Any], source: str
                 record,
             )
         )
-    asked = st.session_state.get(state)
-    if asked is None:
+    question = st.session_state.get(state)
+    if question is None:
         st.markdown(
             ":small[:gray[A job searches the smallest change, in standard deviations, with which "
             "the model gives another answer.]]"
         )
-    elif job_line(asked["job"], "Searching", key=f"{key}_searching"):
-        _earlier(asked["record"], record)
-        _changes(explanations.counterfactual(asked["job"]), version, key)
+    elif job_line(question["job"], "Searching", key=f"{key}_searching"):
+        _earlier(question["record"], record)
+        _changes(explanations.counterfactual(question["job"]), version, key)
 
 
 def _goal(version: VersionInfo, key: str) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _goal(version: VersionInfo, key: str) -> dict[str, Any]:
 
 
 def _changes(result: Counterfactual, version: VersionInfo, key: str) -> None:
-    if not result.found:
+    if not result.reached:
         st.warning(
             f"No change of these columns was found that makes it: {literal(result.goal)}. "
             f"{count(result.answered)} rows were answered; a change may exist that the search "
