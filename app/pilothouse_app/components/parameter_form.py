@@ -56,8 +56,8 @@ def parameter_field(parameter: Parameter, value: Any, *, key: str, label: str = 
             start = None if value is None else float(value)
             return st.number_input(
                 label,
-                parameter.low,
-                parameter.high,
+                _decimal(parameter.low),
+                _decimal(parameter.high),
                 start,
                 key=key,
                 help=parameter.help or None,
@@ -79,6 +79,11 @@ def parameter_label(parameter: Parameter) -> str:
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
+
+
+def _decimal(value: float | None) -> float | None:
+    """Streamlit refuses limits of another type than the value's."""
+    return None if value is None else float(value)
 
 
 def _json(parameter: Parameter, text: str) -> Any:

@@ -37,6 +37,7 @@ from pilothouse_app.features.deployments.external import (
 )
 from pilothouse_app.features.deployments.labels import labels_view
 from pilothouse_app.features.deployments.launch import swap
+from pilothouse_app.features.deployments.rollout_view import roll_out_button, rollouts_view
 from pilothouse_app.features.deployments.traffic import (
     SPANS,
     deployment_traffic,
@@ -61,6 +62,7 @@ SCREEN = Screen(
 EXTERNAL_VIEWS = ("predictions", "labels", "send", "access", "retraining", "revisions")
 VIEWS = (
     "traffic",
+    "rollouts",
     "try_it",
     "clients",
     "predictions",
@@ -109,6 +111,8 @@ def render() -> None:
         upload_report(name)
     if view == "send":
         send_view(deployment)
+    elif view == "rollouts":
+        rollouts_view(deployment)
     elif view == "try_it":
         try_it(deployment)
     elif view == "clients":
@@ -211,8 +215,16 @@ def _commands(deployment: DeploymentInfo) -> None:
             done=f"{name} is rolled back to version {deployment.previous_version}",
         )
 
-    if st.button("Swap version", type="primary", icon=":material/swap_horiz:", key="swap"):
+    under_way = deployments.active_rollout(name) is not None
+    if st.button(
+        "Swap version",
+        icon=":material/swap_horiz:",
+        key="swap",
+        disabled=under_way,
+        help="A rollout is under way" if under_way else None,
+    ):
         swap(name)
+    roll_out_button(deployment)
 
 
 def _state(deployment: DeploymentInfo) -> object:

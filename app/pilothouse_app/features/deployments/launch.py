@@ -81,7 +81,9 @@ def swap(name: str) -> None:
     """Another version under the same name, without a failed request."""
     ws = workspace()
     deployment = ws.deployments.deployment(name)
-    versions = [version for version in _servable(deployment.model) if version != deployment.version]
+    versions = [
+        version for version in servable_versions(deployment.model) if version != deployment.version
+    ]
     if not versions:
         st.markdown(f"**{literal(deployment.model)}** has no other version that could be served.")
         return
@@ -153,7 +155,7 @@ def _version(model: str, version: int) -> VersionInfo | None:
         return None
 
     chosen = st.selectbox("Model", models, key="launch_model")
-    versions = _servable(chosen)
+    versions = servable_versions(chosen)
     if not versions:
         st.markdown(
             "None of its versions can be served: each is archived or was made by another program."
@@ -179,7 +181,8 @@ def current_versions(model: str) -> list[int]:
     return [int(number) for number in versions[versions["stage"] != "archived"]["version"]]
 
 
-def _servable(model: str) -> list[int]:
+def servable_versions(model: str) -> list[int]:
+    """The versions of a model that can be served; read again only after a write."""
     numbers = current_versions(model)
     return cached(f"servable versions of {model}", lambda: _only_servable(model, numbers))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
@@ -19,6 +18,7 @@ from pilothouse.deployments.desired_state.desired import (
     change,
 )
 from pilothouse.deployments.desired_state.desired_files import from_yaml, to_yaml
+from pilothouse.deployments.servable_versions import prepare_to_serve
 from pilothouse.deployments.tables import Deployment
 from pilothouse.kit.errors import Conflict
 from pilothouse.registry import versions
@@ -27,9 +27,6 @@ from pilothouse.storage.service import Service
 
 class DesiredStateCommands(Service):
     """The desired state of deployments as a file."""
-
-    @abstractmethod
-    def _prepare(self, model: str, version: int) -> None: ...
 
     def scale(self, name: str, replicas: int, reason: str = "") -> None:
         """Set how many model processes a version has; one too many completes its requests first.
@@ -78,7 +75,7 @@ class DesiredStateCommands(Service):
                 version = versions.find(session, desired.model, which).version
             after = (before or DeploymentState(version)).after(desired, version)
             if before is None or before.version != version:
-                self._prepare(desired.model, version)
+                prepare_to_serve(self._store, desired.model, version)
             result.append((desired, change(desired.name, before, after), version))
         return result
 
