@@ -367,15 +367,17 @@ def test_a_version_is_measured_from_its_page(tour, served):
     assert "Measure" not in buttons(page)  # its progress stands in its place
 
 
-def propose_in_the_dialog() -> None:
-    from pilothouse_app.components.workspace import workspace
-    from pilothouse_app.features.registry.promote import propose_and_measure
+def open_the_dialog() -> None:
+    from pilothouse_app.features.registry.promote import promote
 
-    propose_and_measure(workspace().registry.version("late", 2), "production", "it is newer")
+    promote("late", 2)
 
 
-def test_a_request_for_a_decision_measures_what_its_gates_need(tour, served):
+def test_the_dialog_measures_what_its_gates_need_without_a_press(tour, served):
     set_gates(served, "production", [GateRule("latency")])
-    assert not AppTest.from_function(propose_in_the_dialog, default_timeout=30).run().exception
-    assert len(served.jobs.jobs(kind="measure_version", subject_ref="late@2")) == 1
-    assert len(served.registry.promotions("pending", "late")) == 1
+    page = AppTest.from_function(open_the_dialog, default_timeout=30).run()
+    assert not page.exception
+    [job] = served.jobs.jobs(kind="measure_version", subject_ref="late@2")["id"]
+    assert "Measure" not in buttons(page)
+    served.registry.propose("late", 2, "production", "it is newer")
+    assert served.jobs.jobs(kind="measure_version", subject_ref="late@2")["id"].tolist() == [job]

@@ -8,6 +8,7 @@ from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import header
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.policies.editions import edition_notice
 from pilothouse_app.features.policies.editor import begin_draft, edit_policy
 from pilothouse_app.features.policies.files import export_button, import_dialog
 from pilothouse_app.features.policies.overview import policy_table
@@ -34,6 +35,7 @@ def render() -> None:
         if st.button("New policy", type="primary", icon=":material/add:", key="policy_new"):
             begin_draft()
             edit_policy()
+    edition_notice()
     st.caption(
         "The policy that names a model most closely applies to it, alone. A version also has to "
         "answer its example in a model process before every stage."

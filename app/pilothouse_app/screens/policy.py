@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse.registry.policy import built_in
-from pilothouse.registry.tables import GATED
+from pilothouse.registry.tables import GATED, PRODUCTION
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, ago, title
 from pilothouse_app.components.header import facts, header, section
-from pilothouse_app.components.links import query_param, screen
+from pilothouse_app.components.links import PageAddress, query_param, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.policies.dry_run import dry_run_table
+from pilothouse_app.features.policies.editions import (
+    built_in_of_kind,
+    edition_button,
+    other_edition,
+)
 from pilothouse_app.features.policies.editor import begin_draft, edit_policy
 from pilothouse_app.features.policies.files import export_button
 from pilothouse_app.features.policies.overview import (
@@ -25,6 +29,7 @@ from pilothouse_app.features.policies.overview import (
     gate_table,
     history_table,
 )
+from pilothouse_app.features.registry.gates import left_out_line
 
 if TYPE_CHECKING:
     from pilothouse.registry.policy import PolicyInfo
@@ -47,41 +52,55 @@ def render() -> None:
             pass
         empty("Which policy?", "The address names none.", to=("Open policies", back[1]))
         return
-    info = _find(name)
-    heading = f"Built-in policy before {info.stage}" if info.built_in else f"Policy {info.name}"
-    with header(heading, back=back):
+    stage = name.removeprefix(BUILT_IN_PREFIX)
+    if name.startswith(BUILT_IN_PREFIX) and stage in GATED:
+        _built_in(stage, back)
+        return
+    info = workspace().policies.policy(name)
+    with header(f"Policy {info.name}", back=back):
         _commands(info)
     _facts(info)
     section("Gates", "all of them must pass")
     gate_table(info.gates, info.stage)
     section("What it says of the versions that there are")
     dry_run_table(info.policy)
-    if not info.built_in:
-        section("History")
-        history_table(info.name)
+    section("History")
+    history_table(info.name)
 
 
-def _find(name: str) -> PolicyInfo:
-    stage = name.removeprefix(BUILT_IN_PREFIX)
-    if name.startswith(BUILT_IN_PREFIX) and stage in GATED:
-        return built_in(stage)
-    return workspace().policies.policy(name)
+def _built_in(stage: str, back: tuple[str, PageAddress]) -> None:
+    """What holds where nobody made a policy: of each kind of model, where it depends on it."""
+    with header(f"Built-in policy before {stage}", back=back):
+        if stage == PRODUCTION:
+            edition_button(other_edition())
+        commands = st.container()
+    info = built_in_of_kind(stage)
+    with commands:
+        _edit_button("Make one of your own", info)
+    _facts(info)
+    section("Gates", "all of them must pass")
+    gate_table(info.gates, stage)
+    left_out_line(info.left_out)
+    section("What it says of the versions that there are")
+    dry_run_table(info.policy)
 
 
 def _commands(info: PolicyInfo) -> None:
-    if not info.built_in:
-        export_button((info.name,))
-        if st.button("Remove", icon=":material/delete:", key="policy_remove"):
-            confirm(
-                "Remove this policy",
-                f"Its models meet the next policy that fits before {info.stage}, or the built-in "
-                "one. Its versions stay on record.",
-                verb="Remove",
-                command=lambda reason: workspace().policies.remove(info.name, reason),
-                done=f"The policy {info.name} is removed",
-                then=screen("policies"),
-            )
-    label = "Make one of your own" if info.built_in else "Edit"
+    export_button((info.name,))
+    if st.button("Remove", icon=":material/delete:", key="policy_remove"):
+        confirm(
+            "Remove this policy",
+            f"Its models meet the next policy that fits before {info.stage}, or the built-in "
+            "one. Its versions stay on record.",
+            verb="Remove",
+            command=lambda reason: workspace().policies.remove(info.name, reason),
+            done=f"The policy {info.name} is removed",
+            then=screen("policies"),
+        )
+    _edit_button("Edit", info)
+
+
+def _edit_button(label: str, info: PolicyInfo) -> None:
     if st.button(label, type="primary", icon=":material/edit:", key="policy_edit"):
         begin_draft(info.policy)
         edit_policy()
@@ -95,6 +114,8 @@ def _facts(info: PolicyInfo) -> None:
     }
     if info.built_in:
         pairs["Holds"] = "where no policy of your own is for a model"
+        if info.stage == PRODUCTION:
+            pairs["Edition"] = workspace().policies.edition()
     else:
         changed = f"{ago(info.changed_at)} by {literal(info.changed_by)}"
         pairs |= {"Version": str(info.version), "Changed": changed}

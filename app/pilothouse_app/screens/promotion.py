@@ -105,6 +105,8 @@ def _commands(promotion: PromotionInfo) -> None:
     overrides = overrides_of_promotion(promotion.id)
     if any(item.standing for item in overrides):
         override_button(promotion, promotion.newest_verdicts)
+    if promotion.of_deleted:
+        return
     version = workspace().registry.version(promotion.model, promotion.version)
     if promotion.status == "accepted" and version.stage == promotion.stage:
         launch_button(promotion.model, promotion.version, primary=True)
@@ -124,7 +126,10 @@ def _links(promotion: PromotionInfo) -> None:
     candidate, champion = _sides(promotion)
     runs = [str(side["run"]) for side in (champion, candidate) if side.get("run")]
     with st.container(horizontal=True, vertical_alignment="center"):
-        link(address("version", promotion.ref), promotion.ref, icon=":material/deployed_code:")
+        if promotion.of_deleted:
+            st.markdown(f":gray[{literal(promotion.ref)} was deleted; the decision is kept]")
+        else:
+            link(address("version", promotion.ref), promotion.ref, icon=":material/deployed_code:")
         if champion:
             ref = str(champion["version"])
             link(address("version", ref), f"Champion then: {ref}", icon=":material/trophy:")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.orm import ORMExecuteState
+from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlmodel import Session, col, select, text
 
 from pilothouse.activity import anchor, seals
@@ -27,6 +27,7 @@ NEWEST = "newest entry of this transaction"
 HEAD = "head of the log at commit"
 ANCHOR_RESET = "the log was emptied"
 SAVEPOINT_ROLLED_BACK = "a savepoint was rolled back"
+SAVEPOINTS = "rows that were marked before each savepoint"
 UNREADABLE = (ValueError, TypeError, OverflowError)  # what reading JSON or an instant can raise
 Listener = Callable[[Session, Store, ActivityEntry], None]
 _listeners: dict[str, Listener] = {}
@@ -303,8 +304,7 @@ def _executed(state: ORMExecuteState) -> None:
 def _before_commit(session: Session) -> None:
     """Seal what this transaction has changed, and note the head of the log for the anchor.
 
-    What a savepoint took back may be marked still: its rows are sealed as they are, which is as
-    they were. A session writes one transaction, so nothing marked outlives one that is rolled back.
+    A session writes one transaction, so nothing marked outlives one that is rolled back.
     """
     store = session.info.get(WRITER)
     if store is None or session.in_nested_transaction():
@@ -326,6 +326,25 @@ def _before_commit(session: Session) -> None:
 
     if NEWEST in session.info:  # a savepoint is committed too, and anchors nothing
         session.info[HEAD] = session.info.pop(NEWEST)
+
+
+@event.listens_for(Session, "after_transaction_create")
+def _savepoint_begun(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested and WRITER in session.info:
+        session.info.setdefault(SAVEPOINTS, {})[id(transaction)] = seals.marked_rows(session)
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _savepoint_rolled_back(session: Session, transaction: SessionTransaction) -> None:
+    """What a savepoint took back was not written: nothing of it is sealed."""
+    before = session.info.get(SAVEPOINTS, {}).get(id(transaction))
+    if transaction.nested and before is not None:
+        session.info[seals.PENDING] = before
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _savepoint_ended(session: Session, transaction: SessionTransaction) -> None:
+    session.info.get(SAVEPOINTS, {}).pop(id(transaction), None)
 
 
 @event.listens_for(Session, "after_rollback")

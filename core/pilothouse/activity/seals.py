@@ -41,6 +41,12 @@ def mark_rows(session: Session, table: type[Table], keys: Iterable[Key]) -> None
         session.info.setdefault(PENDING, {}).setdefault(table, set()).update(marked)
 
 
+def marked_rows(session: Session) -> dict[type[Table], set[Key]]:
+    """A copy of what is marked so far."""
+    marked: dict[type[Table], set[Key]] = session.info.get(PENDING, {})
+    return {table: set(keys) for table, keys in marked.items()}
+
+
 def mark_flushed_rows(session: Session) -> None:
     """Mark what a flush has written to sealed tables."""
     for row in (*session.new, *session.deleted):

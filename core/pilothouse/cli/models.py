@@ -15,7 +15,6 @@ from pilothouse.cli.options import FILE, INSTANT, PAIR, dry_run_option
 from pilothouse.cli.output import Output, text_of
 from pilothouse.deployments.api import Deployments
 from pilothouse.kit.errors import Invalid
-from pilothouse.pipelines.api import Pipelines
 from pilothouse.registry.api import Registry
 
 if TYPE_CHECKING:
@@ -315,7 +314,7 @@ def _promote(
     """The gates before the STAGE decide; ends with 3 when one refuses."""
     if dry_run:
         return affected_output(ws.governance.affected(model, version, "promote", stage))
-    if wait and (job := ws.pipelines.measure(model, version, stage)):
+    if wait and (job := ws.registry.measure(model, version, stage)):
         wait_for(ws, job)
     evidence, reason = options["evidence"], options["reason"]
     info = ws.registry.promote(model, version, stage, reason, _evidence(evidence))
@@ -338,14 +337,12 @@ def _propose(
 ) -> Output:
     """Decide it with `pilothouse models decide`. What its gates need is measured by a worker."""
     info = ws.registry.propose(model, version, stage, reason, _evidence(evidence))
-    if ws.registry.unmeasured(model, version, stage):
-        ws.pipelines.measure(model, version, stage)
     return Output(info, f"promotion {info.id}: {info.status}\n{_verdicts_text(info)}".strip())
 
 
 @verb(
     models,
-    Pipelines.measure,
+    Registry.measure,
     Registry.unmeasured,
     writes=True,
     example=(
@@ -358,7 +355,7 @@ def _propose(
 @click.option("--stage", default="", help="Only what the gates before this stage need.")
 @click.option("--wait", is_flag=True, help="Wait until a worker has measured it.")
 def _measure(ws: Workspace, model: str, version: int, stage: str, wait: bool) -> Output:
-    job = ws.pipelines.measure(model, version, stage)
+    job = ws.registry.measure(model, version, stage)
     if not job:
         return Output({"job": None}, "everything that the gates need is measured")
     if wait:

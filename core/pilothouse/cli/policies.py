@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from pilothouse.cli.command import Group, verb
 from pilothouse.cli.options import FILE, NEW_FILE
 from pilothouse.cli.output import Output
 from pilothouse.kit.errors import Invalid
+from pilothouse.registry.default_gates import EDITIONS
 from pilothouse.registry.policies import Policies
-from pilothouse.registry.policy_files import SAME, approvals_text, from_yaml, rule_text
+from pilothouse.registry.policy_files import SAME, approvals_text, from_yaml, rule_text, to_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,10 +58,46 @@ def _show(ws: Workspace, name: str, version: int | None) -> Output:
 )
 @click.argument("model")
 @click.argument("stage")
-def _applicable(ws: Workspace, model: str, stage: str) -> Output:
-    info = ws.policies.applicable(model, stage)
+@click.option("--version", type=click.IntRange(1), default=None, help="The newest by default.")
+def _applicable(ws: Workspace, model: str, stage: str, version: int | None) -> Output:
+    info = ws.policies.applicable(model, stage, version)
     why = info.why(model)
     return Output({**_facts(info), "why": why}, f"{_text(info)}\nwhy: {why}")
+
+
+@verb(
+    policies,
+    Policies.built_in,
+    Policies.edition,
+    example=(
+        "pilothouse policies built-in production --task regression",
+        "pilothouse policies built-in production --task binary --yaml",
+    ),
+)
+@click.argument("stage")
+@click.option("--task", default="", help="Of models of this task; of every model by default.")
+@click.option("--elsewhere", is_flag=True, help="Of versions that were trained elsewhere.")
+@click.option("--yaml", "as_yaml", is_flag=True, help="As a file for `apply`.")
+def _built_in(ws: Workspace, stage: str, task: str, elsewhere: bool, as_yaml: bool) -> Output:
+    info = ws.policies.built_in(stage, task, elsewhere=elsewhere)
+    if as_yaml:
+        text = to_yaml([replace(info.policy, name=f"{task or 'every'}-{stage}")])
+        return Output({"text": text}, text.rstrip("\n"))
+    edition = ws.policies.edition()
+    return Output({**_facts(info), "edition": edition}, f"{_text(info)}\nedition: {edition}")
+
+
+@verb(
+    policies,
+    Policies.use_edition,
+    writes=True,
+    reason=True,
+    example='pilothouse policies use-edition recommended --reason "as a new workspace has it"',
+)
+@click.argument("edition", type=click.Choice(EDITIONS))
+def _use_edition(ws: Workspace, edition: str, reason: str) -> Output:
+    ws.policies.use_edition(edition, reason)
+    return Output({"edition": edition}, f"the built-in policy is the {edition} one")
 
 
 @verb(policies, Policies.history, example="pilothouse policies history strict")
@@ -158,6 +196,7 @@ def _read(file: Path) -> str:
 
 def _facts(info: PolicyInfo) -> dict[str, Any]:
     return info.policy.to_json() | {
+        "left_out": dict(info.left_out),
         "version": info.version,
         "digest": info.policy.digest,
         "changed_at": info.changed_at,
@@ -176,6 +215,7 @@ def _text(info: PolicyInfo) -> str:
         f"changed: {changed}",
         "gates:" if info.gates else "gates: none",
         *(f"  {rule_text(rule)}" for rule in info.gates),
+        *(f"left out: {gate}, for {reason}" for gate, reason in info.left_out.items()),
     ]
     return "\n".join(lines)
 

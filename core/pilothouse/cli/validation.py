@@ -41,7 +41,7 @@ def _validate(ws: Workspace, model: str, version: int, stage: str, wait: bool) -
 
     Ends with 0 when all pass, 1 when one fails, and 2 when one cannot tell and none fails.
     """
-    if wait and (job := ws.pipelines.measure(model, version, stage)):
+    if wait and (job := ws.registry.measure(model, version, stage)):
         wait_for(ws, job)
     verdicts = ws.registry.assess(model, version, stage).verdicts
     code = exit_code(verdicts)

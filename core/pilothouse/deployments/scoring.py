@@ -26,9 +26,10 @@ from pilothouse.deployments.model_launch import launch_of, start_seconds
 from pilothouse.deployments.model_server import framing
 from pilothouse.deployments.model_server.start import start_command
 from pilothouse.kit import processes
-from pilothouse.kit.errors import Conflict, Invalid, Unavailable
+from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.kit.ids import run_id
 from pilothouse.models.tasks import Row, Task, task_of
+from pilothouse.registry import versions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,7 @@ def scoring(store: Store, version: VersionInfo, report: Report) -> Iterator[Scor
     answers mean nothing yet, Refused for a file that is not trusted, Unavailable with the last
     lines of its log when the process ends, or is not ready in time.
     """
-    check_described(version)
+    versions.check_described(version)
     _remove_abandoned(store)
     process = ScoringProcess(store, version)
     try:
@@ -87,15 +88,6 @@ def scoring(store: Store, version: VersionInfo, report: Report) -> Iterator[Scor
         yield process
     finally:
         process.stop()
-
-
-def check_described(version: VersionInfo) -> None:
-    """Raises Conflict unless the signature says what goes in and what an answer means."""
-    if not version.signature.is_described:
-        raise Conflict(
-            f"{version.ref} cannot be scored: what its answer means is not known.",
-            hint="Describe its inputs and its answer on the version's page first.",
-        )
 
 
 class ScoringProcess:

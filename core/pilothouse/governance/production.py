@@ -1,7 +1,7 @@
 """Which versions were in production at an instant, why, and which deployments served them.
 
 Read from the moves between stages, which are only ever added, and from the revisions of
-deployments. Versions that were deleted since have no moves any more; the audit log has theirs.
+deployments. The moves of a version stay when it is deleted; its file is then named by the evidence.
 """
 
 from __future__ import annotations
@@ -90,10 +90,11 @@ def _in_stage(session: Session, at: datetime, model: str | None) -> Sequence[Row
             *[getattr(move, name) for name in ("model", "version", "at", "by", "reason")],
             col(move.promotion_id),
             col(ModelVersion.digest),
+            col(Promotion.evidence)["candidate"]["digest"].as_string().label("judged_digest"),
             col(Promotion.reason).label("requested_reason"),
             *[getattr(Promotion, name) for name in promotion],
         )
-        .join(
+        .outerjoin(
             ModelVersion,
             and_(
                 col(ModelVersion.model) == col(move.model),
@@ -148,7 +149,7 @@ def _production_version(row: RowMapping, served: Sequence[ServedThen]) -> Produc
         reason=row["reason"],
         promotion=row["promotion_id"] or "",
         evidence=row["decision_evidence_hash"] or row["evidence_hash"] or "",
-        digest=row["digest"],
+        digest=row["digest"] or row["judged_digest"] or "",
         served_by=tuple(served),
         **facts,
     )

@@ -9,9 +9,8 @@ from sqlmodel import Session, col, select
 
 from pilothouse.data import versions as data_versions
 from pilothouse.deployments import commands
-from pilothouse.deployments.scoring import check_described
 from pilothouse.jobs import submit
-from pilothouse.jobs.tables import ENDED, Job
+from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.kit.names import DATASET
 from pilothouse.pipelines import auto_monitor, automatic_retraining, retraining_decisions
@@ -27,8 +26,6 @@ from pilothouse.pipelines.retraining_policy import (
     policy_of,
     set_policy,
 )
-from pilothouse.pipelines.version_measurement import KIND as MEASURE
-from pilothouse.pipelines.version_measurement import unmeasured
 from pilothouse.registry import versions
 
 if TYPE_CHECKING:
@@ -218,7 +215,7 @@ class Pipelines(PipelineDefinitions):
         """
         with self._store.write() as session:
             info = versions.find(session, model, version)
-            check_described(info)
+            versions.check_described(info)
             data = data_versions.require(session, dataset)
             label = label_column(info.signature, data.column_names, label)
             check_inputs(info.signature, data.column_names, data.ref)
@@ -229,36 +226,6 @@ class Pipelines(PipelineDefinitions):
                 "evaluate_version",
                 {"model": model, "version": info.version, **about},
                 title=f"Evaluate {info.ref} on {data.ref}",
-                subject=("version", info.ref),
-            )
-
-    def measure(self, model: str, version: int, stage: str = "") -> str:
-        """Ask for the measurements that the gates before a stage need; the job's id.
-
-        Without a stage, those of every stage with gates. The id is "" when nothing is missing; a
-        job that is under way is not started twice. Raises NotFound, Invalid for another stage,
-        Conflict for a version whose answer is not described.
-        """
-        with self._store.write() as session:
-            info = versions.find(session, model, version)
-            check_described(info)
-            needs = unmeasured(session, info, stage)
-            if not needs:
-                return ""
-            waiting = select(Job.id).where(
-                Job.kind == MEASURE,
-                Job.subject_ref == info.ref,
-                col(Job.status).not_in(ENDED),
-            )
-            if (job := session.exec(waiting).first()) is not None:
-                return job
-            about = [{"kind": need.kind, "params": dict(need.params)} for need in needs]
-            return submit(
-                session,
-                self._store,
-                MEASURE,
-                {"model": model, "version": info.version, "needs": about},
-                title=f"Measure {info.ref}",
                 subject=("version", info.ref),
             )
 
@@ -279,7 +246,7 @@ class Pipelines(PipelineDefinitions):
         """
         with self._store.write() as session:
             info = versions.find(session, model, version)
-            check_described(info)
+            versions.check_described(info)
             data = data_versions.require(session, dataset)
             check_inputs(info.signature, data.column_names, data.ref)
             name = name or prediction_name(data)

@@ -9,7 +9,9 @@ from pilothouse.deployments import Deployments
 from pilothouse.deployments.controller.trial import try_version
 from pilothouse.jobs import JobContext, Progress
 from pilothouse.pipelines.api import Pipelines
+from pilothouse.pipelines.version_measurement import measure_before
 from pilothouse.registry import Registry
+from pilothouse.registry.tables import PRODUCTION
 from pilothouse.storage import Store
 
 
@@ -27,7 +29,8 @@ def serve(
     """Promote a version to production, deploy it and wait until it answers; idempotent."""
     registry, deployments = Registry(store, try_version), Deployments(store)
     if registry.champion(model) is None:
-        registry.promote(model, version, "production", "the best of the candidates")
+        measure_before(store, progress, model, version, PRODUCTION)
+        registry.promote(model, version, PRODUCTION, "the best of the candidates")
     progress(0.3, f"launching {model}@{version}")
     if deployment not in set(deployments.deployments()["name"]):
         deployments.launch(deployment, model, version, "the champion goes into service")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pilothouse.comparison.predictions import RunPredictions
 from pilothouse.deployments.scoring import Report, ScoringProcess, scoring
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pilothouse.training.training_data import TrainingData
 
 SPEC_PATH = "spec.json"
+T = TypeVar("T")
 
 
 class MeasuredVersion(HeldOutRows):
@@ -42,6 +43,14 @@ class MeasuredVersion(HeldOutRows):
         super().__init__(store, info)
         self.report = report
         self._open = ExitStack()
+        self._shared: dict[str, Any] = {}
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """What several measurements need, made once for the version."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        result: T = self._shared[name]
+        return result
 
     def metric(self, named: str) -> str:
         """The metric that a gate means: the primary one unless it names another. Raises Invalid."""

@@ -8,29 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlmodel import Session
-
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Cancelled, PilothouseError
-from pilothouse.registry import evidence_gathering, measurements
+from pilothouse.registry import measurement_jobs, measurements, versions
 from pilothouse.registry.evidence import MeasurementFact
 from pilothouse.registry.gates import Need
-from pilothouse.registry.info import VersionInfo
-from pilothouse.registry.tables import GATED
 from pilothouse.storage import Store
 
-KIND = "measure_version"
 
-
-def unmeasured(session: Session, version: VersionInfo, stage: str = "") -> tuple[Need, ...]:
-    """What the gates before a stage, or before every stage, need of a version and do not have."""
-    result: dict[str, Need] = {}
-    for name in (stage,) if stage else GATED:
-        lacks = evidence_gathering.missing_measurements(
-            session, version.model, version.version, name
-        )
-        result |= {repr(need): need for need in lacks}
-    return tuple(result.values())
+def measure_before(store: Store, progress: Progress, model: str, version: int, stage: str) -> None:
+    """Measure here and now what the gates before a stage need and nobody has tried to measure."""
+    with store.read() as session:
+        info = versions.find(session, model, version)
+        needed = measurement_jobs.unmeasured(session, info, stage, untried=True)
+    if needed:
+        needs = [{"kind": need.kind, "params": dict(need.params)} for need in needed]
+        measure_version(store, progress, model=model, version=version, needs=needs)
 
 
 def measure_version(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,13 @@ from pilothouse.registry import (
     code_audit,
     description,
     evaluations,
-    evidence_gathering,
     external_versions,
     frames,
     inspections,
     integrity,
     load_trials,
     logged_folders,
+    measurement_jobs,
     measurements,
     model_upload,
     overrides,
@@ -338,7 +339,22 @@ class Registry(Service):
         Raises NotFound, Invalid for a stage without gates.
         """
         with self._store.read() as session:
-            return evidence_gathering.missing_measurements(session, model, version, stage)
+            info = versions.find(session, model, version)
+            return measurement_jobs.unmeasured(session, info, stage)
+
+    def measure(self, model: str, version: int, stage: str = "", *, untried: bool = False) -> str:
+        """Ask for the measurements that the gates before a stage need; the job's id.
+
+        Without a stage, those of every stage with gates; with `untried`, without what could not be
+        measured before. The id is "" when nothing is missing; a job that is under way is not
+        started twice. Raises NotFound, Invalid for another stage, Conflict for a version whose
+        answer is not described.
+        """
+        with self._store.write() as session:
+            info = versions.find(session, model, version)
+            versions.check_described(info)
+            needs = measurement_jobs.unmeasured(session, info, stage, untried=untried)
+            return measurement_jobs.start(session, self._store, info, needs)
 
     def propose(
         self,
@@ -386,22 +402,21 @@ class Registry(Service):
         self._prepare(self.version(model, version))
         with self._store.write(durable=True) as session:
             info = promotion.promote(session, self._store, request)
-        return _unless_waiting(_unless_refused(info))
+        return _unless_waiting(self._unless_refused(info))
 
     def decide(self, promotion_id: str, accept: bool, reason: str) -> PromotionInfo:
         """Vote on a pending promotion, with a comment; the last approval that is needed decides.
 
         It evaluates the gates again; a rejection ends the promotion; after any other vote it stays
-        pending. Raises Refused when the gates do not pass, Conflict when it is decided already,
-        PersonNeeded when nobody is chosen.
+        pending. Raises Refused when the gates do not pass, Conflict when it is decided already or
+        what its gates need is still being measured, PersonNeeded when nobody is chosen.
         """
         refuse_unnamed(self._store, promotion.DECIDED)
         if accept:
-            pending = self.promotion(promotion_id)
-            self._prepare(self.version(pending.model, pending.version))
+            self._prepare_decision(self.promotion(promotion_id))
         with self._store.write(durable=True) as session:
             info = promotion.decide(session, self._store, promotion_id, accept, reason)
-        return _unless_refused(info)
+        return self._unless_refused(info)
 
     def votes(self, promotion_id: str) -> Tally:
         """The votes on a promotion, whose count, and what is still needed. Raises NotFound."""
@@ -445,7 +460,9 @@ class Registry(Service):
     def promotion(self, promotion_id: str) -> PromotionInfo:
         """One promotion with its evidence and verdicts. Raises NotFound."""
         with self._store.read() as session:
-            return promotion_info(promotion.require(session, promotion_id))
+            row = promotion.require(session, promotion_id)
+            exists = versions.exists(session, row.model, row.version)
+            return replace(promotion_info(row), of_deleted=not exists)
 
     def promotions(self, status: str | None = None, model: str | None = None) -> pd.DataFrame:
         """Promotions, newest first; `gates` names the gates that did not pass."""
@@ -468,6 +485,24 @@ class Registry(Service):
         """Before a promotion: its records are sound, and the version was tried."""
         integrity.require_sound(self._store, version)
         self._try(version, again=True)
+
+    def _prepare_decision(self, pending: PromotionInfo) -> None:
+        self._prepare(self.version(pending.model, pending.version))
+        with self._store.write() as session:
+            job = promotion.measure_before_decision(session, self._store, pending.id)
+        if job:
+            raise Conflict(
+                f"what the gates need of {pending.ref} is being measured.",
+                hint=f"Decide when the job {job} has ended.",
+            )
+
+    def _unless_refused(self, info: PromotionInfo) -> PromotionInfo:
+        if info.status != REFUSED:
+            return info
+        with self._store.read() as session:
+            version = versions.find(session, info.model, info.version)
+            job = measurement_jobs.under_way(session, version)
+        raise _refusal(info, job)
 
     def _try(self, version: VersionInfo, *, again: bool = False) -> None:
         """Make sure that a trial of the version is stored, when one can be made here."""
@@ -499,13 +534,14 @@ def _unless_waiting(info: PromotionInfo) -> PromotionInfo:
     )
 
 
-def _unless_refused(info: PromotionInfo) -> PromotionInfo:
-    if info.status != REFUSED:
-        return info
+def _refusal(info: PromotionInfo, job: str) -> Refused:
     unmet = [verdict for verdict in info.newest_verdicts if not verdict.passed]
-    raise Refused(
+    hint = "The attempt and its evidence are kept with the model's promotions."
+    if job:
+        hint = f"What the gates need is being measured: ask again when the job {job} has ended."
+    return Refused(
         f"{info.ref} may not go to {info.stage}: "
         + "; ".join(f"{verdict.gate}: {verdict.message}" for verdict in unmet)
         + ".",
-        hint="The attempt and its evidence are kept with the model's promotions.",
+        hint=hint,
     )

@@ -10,7 +10,10 @@ from sqlmodel import Session, col
 from pilothouse.activity import mark_rows, record
 from pilothouse.activity.seals import key_columns
 from pilothouse.experiments import late_writes
+from pilothouse.kit.errors import Conflict
+from pilothouse.registry import stages, versions
 from pilothouse.registry.policy_rows import refuse_if_guarded, refuse_to_leave
+from pilothouse.registry.promotion import reject_pending
 from pilothouse.registry.tables import (
     Alias,
     CardRevision,
@@ -29,12 +32,10 @@ from pilothouse.registry.tables import (
 )
 from pilothouse.storage import Store
 
+WAS_DELETED = "the version was deleted"
+DECISIONS: tuple[Any, ...] = (StageChange, Vote, Override, Promotion)  # remembered for good
 OF_VERSION: tuple[Any, ...] = (
     Alias,
-    StageChange,
-    Vote,
-    Override,
-    Promotion,
     VersionTag,
     ModelVersionOrigin,
     VersionEvaluation,
@@ -49,10 +50,15 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
 
     The name is a primary key that other rows refer to, so new rows are inserted, references are
     updated, and then the old rows are deleted. Raises Refused when a model of the new name would
-    meet other policies.
+    meet other policies, Conflict where decisions on a deleted model of that name are remembered.
     """
     old = model.name
     refuse_to_leave(session, old, name)
+    if versions.last_remembered(session, name):
+        raise Conflict(
+            f"decisions on a deleted model named {name!r} are remembered.",
+            hint="Choose another name.",
+        )
     session.flush()
     _mark(session, old)
     _copy(session, Model, col(Model.name) == old, {"name": name, "updated_at": store.now()})
@@ -64,7 +70,7 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
     ).all():
         late_writes.rename(session, f"{old}@{version}", f"{name}@{version}")
 
-    for table in (*OF_VERSION, ModelTag):
+    for table in (*DECISIONS, *OF_VERSION, ModelTag):
         session.execute(update(table).where(col(table.model) == old).values(model=name))
 
     session.execute(delete(ModelVersion).where(col(ModelVersion.model) == old))
@@ -81,7 +87,7 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
 def _mark(session: Session, model: str) -> None:
     """Seal the rows that a model has under a name, before or after it gets another."""
     mark_rows(session, Model, [(model,)])
-    for table in (ModelVersion, *OF_VERSION, ModelTag):
+    for table in (ModelVersion, *DECISIONS, *OF_VERSION, ModelTag):
         keys = select(*[getattr(table, name) for name in key_columns(table)])
         mark_rows(
             session,
@@ -97,14 +103,16 @@ def _copy(session: Session, table: Any, holds: Any, changes: dict[str, Any]) -> 
 
 
 def delete_version(session: Session, store: Store, version: ModelVersion) -> None:
-    """Delete a version; its number is not used again.
+    """Delete a version; its number is not used again, and decisions on it are remembered.
 
-    Raises Refused when it is in a stage that a policy guards.
+    A promotion of it that waits is rejected. Raises Refused when it is in a stage that a policy
+    guards.
     """
     refuse_if_guarded(session, version.model, version.version, version.stage)
     facts = {"stage": version.stage, "digest": version.digest, "source": version.import_source}
     model, version_number = version.model, version.version
-    for table in (StageChange, *(t for t in OF_VERSION if t is not StageChange)):
+    _close_decisions(session, store, version)
+    for table in OF_VERSION:
         session.execute(
             delete(table).where(col(table.model) == model, col(table.version) == version_number)
         )
@@ -115,8 +123,18 @@ def delete_version(session: Session, store: Store, version: ModelVersion) -> Non
     record(session, store, "deleted", "version", f"{model}@{version_number}", before=facts)
 
 
+def _close_decisions(session: Session, store: Store, version: ModelVersion) -> None:
+    """Of a version that people decided on, the moves end with its deletion; nothing waits."""
+    reject_pending(session, store, version.model, version.version, WAS_DELETED)
+    if versions.has_decisions(session, version.model, version.version):
+        stages.end_moves(session, store, version, WAS_DELETED)
+
+
 def delete_model(session: Session, store: Store, model: Model) -> None:
-    """Delete a model with its versions, tags and promotions; its name is free again.
+    """Delete a model with its versions and tags; its name is free again.
+
+    A model that takes the name goes on with the numbers after those that decisions are remembered
+    of.
 
     Raises Refused when one of them is in a stage that a policy guards.
     """

@@ -144,17 +144,11 @@ def _contract(session: Session, candidate: VersionInfo, evaluated_on: str) -> Co
     return ContractFact(dataset, columns, uncovered)
 
 
-def missing_measurements(
-    session: Session, model: str, version: int, stage: str
-) -> tuple[Need, ...]:
-    """What the gates of the policy that applies judge of a version and is not measured yet.
-
-    Raises NotFound.
-    """
+def needed_measurements(session: Session, model: str, version: int, stage: str) -> tuple[Need, ...]:
+    """What the gates of the policy that applies judge of a version beside its metrics."""
     champion = _rival(session, model, version)
-    rules = applicable_policy(session, model, stage).gates
-    needed = measurements.needs(rules, champion.ref if champion else "")
-    return measurements.missing(session, versions.find(session, model, version), needed)
+    rules = applicable_policy(session, model, stage, version).gates
+    return measurements.needs(rules, champion.ref if champion else "")
 
 
 def _rival(session: Session, model: str, version: int) -> VersionInfo | None:

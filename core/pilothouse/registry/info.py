@@ -70,6 +70,7 @@ class PromotionInfo:
 
     `policy` is the `name`, `version` and `digest` of the policy that judged the request,
     `decision_policy` that of the decision; None of promotions from before there were policies.
+    A promotion is remembered when its version was deleted (`of_deleted`).
     """
 
     id: str
@@ -93,6 +94,7 @@ class PromotionInfo:
     policy: Mapping[str, Any] | None = None
     decision_policy: Mapping[str, Any] | None = None
     approvals: Mapping[str, Any] | None = None
+    of_deleted: bool = False
 
     def __repr__(self) -> str:
         return f"<promotion {self.id} of {self.ref} to {self.stage}, {self.status}>"
@@ -137,7 +139,11 @@ def version_info(row: ModelVersion, aliases: tuple[str, ...]) -> VersionInfo:
 
 def promotion_info(row: Promotion) -> PromotionInfo:
     """The values of a promotion's row."""
-    plain = {name: getattr(row, name) for name in PromotionInfo.__dataclass_fields__}
+    plain = {
+        name: getattr(row, name)
+        for name in PromotionInfo.__dataclass_fields__
+        if hasattr(row, name)
+    }
     decided = row.decision_verdicts
     return PromotionInfo(
         **plain

@@ -55,10 +55,12 @@ def find(
     return tuple(_fact(row) for row in stored if row is not None)
 
 
-def missing(session: Session, version: VersionInfo, needed: Sequence[Need]) -> tuple[Need, ...]:
-    """Those of the measurements that are not stored, or could not be made."""
+def missing(
+    session: Session, version: VersionInfo, needed: Sequence[Need], *, untried: bool = False
+) -> tuple[Need, ...]:
+    """Those of the measurements that are not stored, or could not be made unless `untried`."""
     made = find(session, version, needed)
-    done = [Need(fact.kind, fact.params) for fact in made if not fact.message]
+    done = [Need(fact.kind, fact.params) for fact in made if untried or not fact.message]
     return tuple(need for need in needed if need not in done)
 
 

@@ -133,7 +133,7 @@ def overrides_of(
     query = (
         select(Override, Promotion, ModelVersion)
         .join(Promotion, col(Promotion.id) == col(Override.promotion_id))
-        .join(
+        .outerjoin(
             ModelVersion,
             (col(ModelVersion.model) == col(Promotion.model))
             & (col(ModelVersion.version) == col(Promotion.version)),
@@ -149,7 +149,7 @@ def overrides_of(
 
     newest: dict[tuple[str, str], OverrideInfo] = {}
     for row, request, of in session.exec(query):
-        standing = request.status == ACCEPTED and of.stage == request.stage
+        standing = request.status == ACCEPTED and of is not None and of.stage == request.stage
         newest.setdefault(
             (row.promotion_id, row.gate),
             OverrideInfo(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from pilothouse.registry import policy_files, policy_rows
-from pilothouse.registry.policy import EVERY, Policy, PolicyInfo, built_in
-from pilothouse.registry.policy_check import checked
+from pilothouse.models.tasks import tasks
+from pilothouse.registry import built_in_policy, policy_files, policy_rows
+from pilothouse.registry.default_gates import GatedVersion, built_in
+from pilothouse.registry.policy import EVERY, Policy, PolicyInfo
+from pilothouse.registry.policy_check import check_stage, checked
 from pilothouse.registry.policy_dry_run import JudgedVersion, judge_versions
 from pilothouse.registry.policy_files import PolicyChange
 from pilothouse.registry.tables import GATED
@@ -42,21 +44,48 @@ class Policies(Service):
         A built-in one has version 0; it is listed where no policy of its stage is for all models.
         """
         with self._store.read() as session:
-            return _frame(_with_built_in(policy_rows.current_policies(session)))
+            return _frame(_with_built_in(session, policy_rows.current_policies(session)))
 
     def policy(self, name: str, version: int | None = None) -> PolicyInfo:
         """A policy, or one of its versions. Raises NotFound."""
         with self._store.read() as session:
             return policy_rows.find(session, name, version)
 
-    def applicable(self, model: str, stage: str) -> PolicyInfo:
+    def applicable(self, model: str, stage: str, version: int | None = None) -> PolicyInfo:
         """The policy that a model meets before a stage; its `why` says why it is that one.
 
         A policy that names the model comes first, then the pattern with the most characters, then
-        the one for all models, then the built-in one.
+        the one for all models, then the built-in one, whose gates are those of the `version`, by
+        default the newest.
         """
         with self._store.read() as session:
-            return policy_rows.applicable_policy(session, model, stage)
+            return policy_rows.applicable_policy(session, model, stage, version)
+
+    def edition(self) -> str:
+        """The edition of the built-in policy that holds: "recommended" or "basic"."""
+        with self._store.read() as session:
+            return built_in_policy.edition(session)
+
+    def use_edition(self, edition: str, reason: str) -> None:
+        """Let "recommended" or "basic" be the built-in policy from now on.
+
+        A workspace of before there was a recommended one keeps the basic one until somebody does
+        this. Raises Invalid for another name or without a reason, PersonNeeded when nobody is
+        chosen, Refused for whoever may not edit policies.
+        """
+        with self._store.write(durable=True) as session:
+            built_in_policy.choose(session, self._store, edition, reason)
+
+    def built_in(self, stage: str, task: str = "", *, elsewhere: bool = False) -> PolicyInfo:
+        """What the built-in policy asks before a stage of versions of a task.
+
+        Without a task, what it asks of every version; `elsewhere` it was trained. Raises NotFound
+        for a task, Invalid for a stage that no version is promoted to.
+        """
+        check_stage(stage)
+        signature = tasks.get(task).example.signature if task else None
+        version = None if signature is None else GatedVersion(signature, not elsewhere)
+        return built_in(stage, self.edition(), version)
 
     def history(self, name: str) -> pd.DataFrame:
         """Every version of a policy, newest first: version, stage, models, gates, removed, changes.
@@ -138,9 +167,10 @@ class Policies(Service):
             return judge_versions(session, self._store, draft, model, size)
 
 
-def _with_built_in(infos: list[PolicyInfo]) -> list[PolicyInfo]:
+def _with_built_in(session: Session, infos: list[PolicyInfo]) -> list[PolicyInfo]:
     covered = {info.stage for info in infos if EVERY in info.models}
-    return [*infos, *(built_in(stage) for stage in GATED if stage not in covered)]
+    edition = built_in_policy.edition(session)
+    return [*infos, *(built_in(stage, edition) for stage in GATED if stage not in covered)]
 
 
 def _frame(infos: Sequence[PolicyInfo]) -> pd.DataFrame:

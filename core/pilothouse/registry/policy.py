@@ -13,7 +13,6 @@ from typing import Any
 from pilothouse.kit.parameters import Params, read_params
 from pilothouse.registry.evidence import Evidence
 from pilothouse.registry.gates import Verdict, gates
-from pilothouse.registry.tables import PRODUCTION, STAGING
 
 EVERY = "*"
 BUILT_IN = "default"  # the name of what holds where no policy was made
@@ -42,17 +41,6 @@ class GateRule:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {"gate": self.gate, "params": dict(self.params)}
-
-
-DEFAULT: Mapping[str, tuple[GateRule, ...]] = {
-    STAGING: (GateRule("has_contract"),),
-    PRODUCTION: (
-        GateRule("metric_threshold"),
-        GateRule("beats_champion", {"margin": 0.005}),
-        GateRule("not_worse_beyond_chance"),
-        GateRule("has_contract"),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -125,7 +113,11 @@ class Policy:
 
 @dataclass(frozen=True)
 class PolicyInfo:
-    """One version of a policy, and who made it when and why; version 0 is the built-in one."""
+    """One version of a policy, and who made it when and why; version 0 is the built-in one.
+
+    The built-in one leaves out gates that a version can never pass or fail: `left_out` names them
+    with the reason.
+    """
 
     policy: Policy
     version: int = 0
@@ -133,6 +125,7 @@ class PolicyInfo:
     changed_by: str = ""
     reason: str = ""
     removed: bool = False
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -183,11 +176,6 @@ class PolicyInfo:
         if pattern == EVERY:
             return "it is for all models, and none is more specific"
         return f"its pattern {pattern} is the most specific one that fits"
-
-
-def built_in(stage: str) -> PolicyInfo:
-    """What holds before a stage where no policy was made."""
-    return PolicyInfo(Policy(BUILT_IN, stage, gates=tuple(DEFAULT[stage])))
 
 
 def names_model(pattern: str, model: str) -> bool:

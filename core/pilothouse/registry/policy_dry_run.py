@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
+from pilothouse.registry.built_in_policy import built_in_for
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.evidence_gathering import gather
 from pilothouse.registry.gates import Verdict
-from pilothouse.registry.policy import Policy, PolicyInfo, names_model
+from pilothouse.registry.policy import BUILT_IN, Policy, PolicyInfo, names_model
 from pilothouse.registry.policy_rows import applicable_policy
 from pilothouse.registry.promotion import judge
 from pilothouse.registry.tables import ARCHIVED, ModelVersion, Promotion
@@ -68,7 +69,9 @@ def _rows(session: Session, patterns: Sequence[str], model: str, size: int) -> l
 def _judged(session: Session, store: Store, draft: PolicyInfo, row: ModelVersion) -> JudgedVersion:
     stage = draft.stage
     comparison = _last_comparison(session, row)
-    today = applicable_policy(session, row.model, stage)
+    today = applicable_policy(session, row.model, stage, row.version)
+    if draft.name == BUILT_IN:
+        draft = built_in_for(session, row.model, stage, row.version)
     rules = (*draft.gates, *today.gates)
     evidence = gather(session, store, row.model, row.version, stage, comparison, rules)
     return JudgedVersion(

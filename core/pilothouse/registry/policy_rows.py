@@ -8,7 +8,8 @@ from pilothouse.activity import record
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
 from pilothouse.people.persons import require_right
 from pilothouse.people.rights import EDIT_POLICIES
-from pilothouse.registry.policy import Policy, PolicyInfo, built_in, most_specific
+from pilothouse.registry.built_in_policy import built_in_for
+from pilothouse.registry.policy import Policy, PolicyInfo, most_specific
 from pilothouse.registry.policy_check import check_stage, checked
 from pilothouse.registry.tables import GATED, PolicyVersion
 from pilothouse.storage import Store
@@ -16,15 +17,18 @@ from pilothouse.storage import Store
 CHANGED = "a policy is changed"
 
 
-def applicable_policy(session: Session, model: str, stage: str) -> PolicyInfo:
+def applicable_policy(
+    session: Session, model: str, stage: str, version: int | None = None
+) -> PolicyInfo:
     """The policy that a model meets before a stage: the most specific one, else the built-in.
 
     A policy that names the model comes first, then the pattern with the most characters, then `*`.
-    Raises Invalid for a stage that no version is promoted to.
+    The built-in one depends on the `version`, which is the newest unless it is given. Raises
+    Invalid for a stage that no version is promoted to.
     """
     check_stage(stage)
     policies = [info for info in current_policies(session) if info.stage == stage]
-    return most_specific(policies, model) or built_in(stage)
+    return most_specific(policies, model) or built_in_for(session, model, stage, version)
 
 
 def current_policies(session: Session) -> list[PolicyInfo]:
@@ -120,7 +124,7 @@ def refuse_to_leave(session: Session, model: str, name: str) -> None:
     for stage in GATED:
         own = applicable_policy(session, model, stage)
         other = applicable_policy(session, name, stage)
-        if own.policy != other.policy:
+        if own.ref != other.ref:
             raise Refused(
                 f"{model!r} meets the policy {own.ref!r} before {stage}, and a model called "
                 f"{name!r} would meet {other.ref!r}.",

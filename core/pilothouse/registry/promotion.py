@@ -20,6 +20,7 @@ from pilothouse.kit.ids import uuid7
 from pilothouse.people import require_person, require_right
 from pilothouse.people.rights import APPROVE
 from pilothouse.registry import (
+    measurement_jobs,
     overrides,
     stages,
     versions,
@@ -70,7 +71,7 @@ def evaluate_gates(
     comparison: ChampionComparison | None = None,
 ) -> GateDecision:
     """Gather the evidence on a version and evaluate the gates of the policy that applies."""
-    policy = applicable_policy(session, model, stage)
+    policy = applicable_policy(session, model, stage, version)
     evidence = gather(session, store, model, version, stage, comparison, policy.gates)
     return judge(evidence, policy)
 
@@ -87,7 +88,7 @@ def judge(evidence: Evidence, policy: PolicyInfo) -> GateDecision:
 
 
 def propose(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
-    """Create a promotion for a person to decide.
+    """Create a promotion for a person to decide; what its gates need begins to be measured.
 
     Raises Conflict when another one waits for this version, or it is in that stage already.
     """
@@ -98,13 +99,15 @@ def propose(session: Session, store: Store, request: PromotionRequest) -> Promot
     _refuse_duplicate(session, request)
     promotion = _create(session, store, request, PENDING)
     _record_proposal(session, store, promotion)
+    _start_measuring(session, store, promotion)
     return promotion_info(promotion)
 
 
 def promote(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
     """Promote a version when its gates pass; the status says accepted, refused or pending.
 
-    It is pending where the policy asks for other people than the one who promotes. Raises Conflict
+    It is pending where the policy asks for other people than the one who promotes. After a refusal
+    what the gates need and nobody has measured begins to be measured. Raises Conflict
     when a promotion of this version waits to be decided, or it is there already, Unavailable when
     the model's artifact is gone, PersonNeeded when nobody is chosen, Refused for whoever may not
     approve.
@@ -130,9 +133,32 @@ def promote(session: Session, store: Store, request: PromotionRequest) -> Promot
     else:
         promotion.status = REFUSED
         _record_refusal(session, store, promotion, request.reason)
+        _start_measuring(session, store, promotion)
 
     session.add(promotion)
     return promotion_info(promotion)
+
+
+def _start_measuring(session: Session, store: Store, promotion: Promotion) -> str:
+    """Ask for what the gates of a promotion need; the job, "" when nothing is missing."""
+    return measurement_jobs.start_untried(
+        session, store, promotion.model, promotion.version, promotion.stage
+    )
+
+
+def measure_before_decision(session: Session, store: Store, promotion_id: str) -> str:
+    """The job that measures what alone stands between a pending promotion and its acceptance.
+
+    "" when it can be decided now: the gates pass or are overridden, one fails, or what is missing
+    could not be measured. Raises NotFound.
+    """
+    promotion = require(session, promotion_id)
+    if promotion.status != PENDING:
+        return ""
+    existing = overrides.overrides_of(session, store.now(), promotion=promotion_id)
+    unmet = overrides.unmet(_evaluate_now(session, store, promotion).verdicts, existing)
+    undecided = bool(unmet) and all(verdict.outcome == "inconclusive" for verdict in unmet)
+    return _start_measuring(session, store, promotion) if undecided else ""
 
 
 def _approve_own(session: Session, store: Store, promotion: Promotion) -> bool:
@@ -189,6 +215,19 @@ def decide(
 
     session.add(promotion)
     return promotion_info(promotion)
+
+
+def reject_pending(session: Session, store: Store, model: str, version: int, reason: str) -> None:
+    """End the promotion of a version that waits, where one does, for what happened to it."""
+    query = select(Promotion).where(
+        Promotion.model == model, Promotion.version == version, Promotion.status == PENDING
+    )
+    for promotion in session.exec(query).all():
+        promotion.status, promotion.decision_reason = REJECTED, reason
+        promotion.decided_by, promotion.decided_at = store.actor, store.now()
+        session.add(promotion)
+        name = _title(promotion)
+        record(session, store, "rejected", "promotion", promotion.id, name=name, reason=reason)
 
 
 def override(

@@ -10,6 +10,7 @@ from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.registry.tables import (
     ARCHIVED,
     CHAMPION,
+    DELETED,
     PRODUCTION,
     Alias,
     ModelVersion,
@@ -61,6 +62,11 @@ def archive(session: Session, store: Store, model: str, version: int, reason: st
         after=stage_and_champion(session, model_version),
         reason=reason,
     )
+
+
+def end_moves(session: Session, store: Store, version: ModelVersion, reason: str) -> None:
+    """Write the last move of a version that is about to be deleted."""
+    _change(session, store, version, DELETED, reason, None)
 
 
 def stage_and_champion(session: Session, version: ModelVersion) -> dict[str, str | None]:

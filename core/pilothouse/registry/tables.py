@@ -13,6 +13,7 @@ from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 NONE, STAGING, PRODUCTION, ARCHIVED = "none", "staging", "production", "archived"
 STAGES = (NONE, STAGING, PRODUCTION, ARCHIVED)
 GATED = (STAGING, PRODUCTION)
+DELETED = "deleted"  # where the moves of a deleted version end
 
 PENDING, ACCEPTED, REJECTED, REFUSED = "pending", "accepted", "rejected", "refused"
 STATUSES = (PENDING, ACCEPTED, REJECTED, REFUSED)
@@ -134,14 +135,14 @@ class Alias(Table, table=True):
 
 
 class StageChange(Table, table=True):
-    """One move of a version from a stage to another; rows are only ever added."""
+    """One move of a version from a stage to another; rows are only ever added.
+
+    They stay when the version is deleted.
+    """
 
     __tablename__ = "registry_stage_change"
     seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["model", "version"], ["registry_version.model", "registry_version.version"]
-        ),
         Index(None, "model", "at"),
         Index(None, "after", "at"),
         Index(None, "model", "version", "at"),
@@ -221,15 +222,13 @@ class Promotion(Table, table=True):
     """Somebody asked that a version move up: with which evidence, and what became of it.
 
     The evidence is frozen as it was seen when asked for, and again when it was decided on, each
-    time with the name, version and digest of the policy that judged it.
+    time with the name, version and digest of the policy that judged it. A promotion stays when its
+    version is deleted, with its votes, its overrides and the moves.
     """
 
     __tablename__ = "registry_promotion"
     seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["model", "version"], ["registry_version.model", "registry_version.version"]
-        ),
         Index(
             "ix_registry_promotion_one_pending",
             "model",
@@ -275,11 +274,6 @@ class Vote(Table, table=True):
 
     __tablename__ = "registry_vote"
     seal: ClassVar[Seal | None] = Seal()
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["model", "version"], ["registry_version.model", "registry_version.version"]
-        ),
-    )
 
     id: int | None = Field(default=None, primary_key=True)
     promotion_id: str = Field(foreign_key="registry_promotion.id", index=True)
@@ -299,11 +293,6 @@ class Override(Table, table=True):
 
     __tablename__ = "registry_override"
     seal: ClassVar[Seal | None] = Seal()
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["model", "version"], ["registry_version.model", "registry_version.version"]
-        ),
-    )
 
     id: int | None = Field(default=None, primary_key=True)
     promotion_id: str = Field(foreign_key="registry_promotion.id", index=True)
@@ -406,6 +395,19 @@ class PolicyVersion(Table, table=True):
     approvals: dict[str, Any] = Field(sa_type=Json)
     digest: str
     removed: bool = False
+    reason: str
+    changed_at: datetime = Field(sa_type=Utc)
+    changed_by: str
+
+
+class BuiltInPolicy(Table, table=True):
+    """Somebody chose an edition of the built-in policy; rows are only added, the newest holds."""
+
+    __tablename__ = "registry_built_in_policy"
+    seal: ClassVar[Seal | None] = Seal()
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition: str
     reason: str
     changed_at: datetime = Field(sa_type=Utc)
     changed_by: str

@@ -32,6 +32,8 @@ from pilothouse.registry.tables import (
     ModelTag,
     ModelVersion,
     ModelVersionOrigin,
+    Promotion,
+    StageChange,
     VersionTag,
 )
 from pilothouse.storage import Store
@@ -123,6 +125,11 @@ def require(session: Session, model: str, version: int) -> ModelVersion:
     raise NotFound(f"no version {version} of {model!r}; the latest is {latest}.")
 
 
+def exists(session: Session, model: str, version: int) -> bool:
+    """Whether there is such a version now."""
+    return session.get(ModelVersion, (model, version)) is not None
+
+
 def find(session: Session, model: str, version_or_alias: int | str) -> VersionInfo:
     """A version by its number or an alias. Raises NotFound."""
     if isinstance(version_or_alias, int) or VERSION_NUMBER.fullmatch(version_or_alias):
@@ -131,6 +138,15 @@ def find(session: Session, model: str, version_or_alias: int | str) -> VersionIn
     if alias is None:
         raise NotFound(f"no version of {model!r} has the alias {version_or_alias!r}.")
     return _info(session, require(session, model, alias.version))
+
+
+def check_described(version: VersionInfo) -> None:
+    """Raises Conflict unless the signature says what goes in and what an answer means."""
+    if not version.signature.is_described:
+        raise Conflict(
+            f"{version.ref} cannot be scored: what its answer means is not known.",
+            hint="Describe its inputs and its answer on the version's page first.",
+        )
 
 
 def champion(session: Session, model: str) -> VersionInfo | None:
@@ -278,7 +294,14 @@ def add_model(
 ) -> Model:
     """Create a model without versions; the caller has checked that the name is free and valid."""
     now = store.now()
-    model = Model(name=name, note=note, created_at=now, created_by=store.actor, updated_at=now)
+    model = Model(
+        name=name,
+        note=note,
+        created_at=now,
+        created_by=store.actor,
+        updated_at=now,
+        last_number=last_remembered(session, name) or None,
+    )
     session.add(model)
     session.flush()
     session.add_all(
@@ -287,6 +310,26 @@ def add_model(
     session.flush()
     record(session, store, "created", "model", name)
     return model
+
+
+def last_remembered(session: Session, model: str) -> int:
+    """The highest number of a name that a decision is remembered of; 0 without one."""
+    numbers = (
+        session.exec(select(func.max(table.version)).where(table.model == model)).one() or 0
+        for table in (StageChange, Promotion)
+    )
+    return max(numbers)
+
+
+def has_decisions(session: Session, model: str, version: int) -> bool:
+    """Whether a version was ever moved, or somebody asked for it."""
+    return any(
+        session.exec(
+            select(table.id).where(table.model == model, table.version == version).limit(1)
+        ).first()
+        is not None
+        for table in (StageChange, Promotion)
+    )
 
 
 def _latest(session: Session, model: str) -> int:

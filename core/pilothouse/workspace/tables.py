@@ -53,6 +53,7 @@ TABLE_NOUNS = {
     "pipelines_retraining_decision": "retraining decision",
     "pipelines_retraining_policy": "retraining policy of",
     "registry_alias": "alias",
+    "registry_built_in_policy": "edition of the built-in policy",
     "registry_card_revision": "card revision",
     "registry_code_approval": "approval of the code of",
     "registry_measurement": "measurement",

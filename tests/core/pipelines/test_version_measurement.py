@@ -93,8 +93,8 @@ def test_flights_are_undecided_then_pass_and_fail_by_the_limits(measured: Worksp
     before = verdicts(measured, MODEL, 2)
     assert {before[name].outcome for name in LIMITS} == {"inconclusive"}
 
-    job = measured.pipelines.measure(MODEL, 2)
-    assert measured.pipelines.measure(MODEL, 2, STAGE) == job  # one that waits is not doubled
+    job = measured.registry.measure(MODEL, 2)
+    assert measured.registry.measure(MODEL, 2, STAGE) == job  # one that waits is not doubled
     assert measured.jobs.job(job).subject_ref == f"{MODEL}@2"
     result = measure(measured, MODEL, 2)
     assert result == {"measured": 8, "failed": {}}

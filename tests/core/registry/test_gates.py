@@ -13,6 +13,7 @@ from pilothouse.experiments.metrics.kinds import compare_values
 from pilothouse.kit.errors import NotFound
 from pilothouse.models.signature import UNSPECIFIED, Signature
 from pilothouse.models.tasks import tasks
+from pilothouse.registry.default_gates import BASIC_GATES
 from pilothouse.registry.evidence import (
     ChampionComparison,
     ContractFact,
@@ -22,7 +23,7 @@ from pilothouse.registry.evidence import (
     evidence_hash,
 )
 from pilothouse.registry.gates import Verdict, gates
-from pilothouse.registry.policy import DEFAULT, GateRule, assess
+from pilothouse.registry.policy import GateRule, assess
 
 FIGURES = st.floats(0, 1)
 
@@ -214,7 +215,7 @@ def test_without_an_interval_there_is_nothing_to_hold_against_it() -> None:
 
 
 def test_a_decision_names_every_gate_that_stands_in_the_way() -> None:
-    decision = assess(evidence(0.55, 0.7), DEFAULT["production"])
+    decision = assess(evidence(0.55, 0.7), BASIC_GATES["production"])
     assert not decision.accepted
     for gate in ("metric_threshold", "beats_champion", "has_contract"):
         assert f"{gate}: " in decision.message

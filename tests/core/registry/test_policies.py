@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from harness.policies import set_gates
 from harness.serving import register
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
+from pilothouse.registry.default_gates import BASIC_GATES
 from pilothouse.registry.policy import (
-    DEFAULT,
     Approvals,
     GateRule,
     Policy,
@@ -61,7 +61,7 @@ class TestWhichApplies:
         info = workspace.policies.applicable(model, "production")
         assert (info.name, info.why(model)) == (name, why)
         default = workspace.policies.applicable(model, "staging")
-        assert (default.version, default.gates) == (0, DEFAULT["staging"])
+        assert (default.version, default.gates) == (0, BASIC_GATES["staging"])
 
     def test_a_stage_that_is_not_gated_is_refused(self, workspace: Workspace) -> None:
         with pytest.raises(Invalid) as refusal:

@@ -22,6 +22,7 @@ from sqlmodel import select, text
 from harness.postgres import postgresql, why_not
 from pilothouse.activity.tables import ActivityEntry
 from pilothouse.kit.settings import Settings
+from pilothouse.registry.default_gates import BASIC_GATES
 from pilothouse.registry.policy import Approvals
 from pilothouse.registry.tables import PolicyVersion
 from pilothouse.storage import migrate, open_store
@@ -155,11 +156,19 @@ def test_the_seals_of_before_hold_and_only_the_rows_that_moved_are_sealed(opened
         [entry] = session.exec(query).all()
     assert entry.seals is not None
     assert {name: list(rows) for name, rows in entry.seals.items()} == {
-        "registry_policy": ['["production", 1]']
+        "registry_built_in_policy": ["[1]"],
+        "registry_policy": ['["production", 1]'],
     }
     state = opened.workspace.activity.verify()
     assert (state.intact, state.entries) == (True, opened.rows_before["activity_entry"] + 1)
     assert checked(opened.workspace) == {}
+
+
+def test_the_built_in_policy_stays_the_one_that_it_had(opened: Opened) -> None:
+    policies = opened.workspace.policies
+    assert policies.edition() == "basic"
+    assert policies.applicable("flights-late", "staging").gates == BASIC_GATES["staging"]
+    assert policies.built_in("production", "binary").gates == BASIC_GATES["production"]
 
 
 def test_the_gates_that_were_set_are_a_policy(opened: Opened) -> None:

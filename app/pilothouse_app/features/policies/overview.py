@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from pilothouse.experiments.metrics.kinds import metric_kind
+from pilothouse.registry.default_gates import RECOMMENDED
 from pilothouse.registry.gates import METRIC, gates
 from pilothouse.registry.policy import BUILT_IN, Approvals
+from pilothouse.registry.tables import PRODUCTION
 from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.links import link, screen
@@ -46,14 +48,15 @@ BUILT_IN_PREFIX = f"{BUILT_IN}:"  # of the address of a built-in policy, before 
 
 def policy_table() -> None:
     """Every policy that holds; the built-in ones too, where nobody made one."""
-    rows = records(workspace().policies.policies())
+    policies = workspace().policies
+    rows, edition = records(policies.policies()), policies.edition()
     frame = pd.DataFrame(
         {
             "id": row["name"] if row["version"] else f"{BUILT_IN_PREFIX}{row['stage']}",
             "name": row["name"] if row["version"] else "Built-in",
             "stage": row["stage"],
             "models": ", ".join(row["models"]),
-            "gates": _gates(row["gates"]),
+            "gates": _gates(row["gates"]) + _by_kind(row, edition),
             "approvals": approvals_label(Approvals(row["needed"], row["four_eyes"])),
             "version": row["version"] or None,
             "changed_at": row["changed_at"],
@@ -62,6 +65,12 @@ def policy_table() -> None:
         for row in rows
     )
     table(frame, POLICIES, key="policies", alt="Policies", opens=("policy", "id"))
+
+
+def _by_kind(row: Mapping[str, Any], edition: str) -> str:
+    """What the built-in policy asks besides, in words."""
+    depends = not row["version"] and row["stage"] == PRODUCTION and edition == RECOMMENDED
+    return ", and those of the kind of model" if depends else ""
 
 
 def policies_in_short() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -79,3 +79,12 @@ def gate_number(value: float | None) -> str:
     if value is None:
         return DASH
     return number(value, 0 if value == int(value) else 4)
+
+
+def left_out_line(left_out: Mapping[str, str]) -> None:
+    """Which gates are not asked for, and why; nothing when none is left out."""
+    by_reason: dict[str, list[str]] = {}
+    for gate, reason in left_out.items():
+        by_reason.setdefault(reason, []).append(gate_title(gate))
+    for reason, titles in by_reason.items():
+        st.markdown(f":gray[Left out: {literal(', '.join(titles))}, for {literal(reason)}.]")

@@ -65,7 +65,18 @@ def measure_line(version: VersionInfo, stage: str, *, key: str, is_live: bool = 
 def start_measuring(version: VersionInfo, stage: str) -> None:
     """Ask for the measurements that are missing, if any are."""
     if missing_measurements(version, stage):
-        workspace().pipelines.measure(version.model, version.version, stage)
+        workspace().registry.measure(version.model, version.version, stage)
+
+
+def begin_measuring(version: VersionInfo, stage: str) -> None:
+    """Ask for what nobody has tried to measure, without a press, once in a visit."""
+    mark = f"measured_{version.ref}_{stage}"
+    if mark in st.session_state or not version.signature.is_described:
+        return
+    st.session_state[mark] = True
+    run_or_show_error(
+        lambda: workspace().registry.measure(version.model, version.version, stage, untried=True)
+    )
 
 
 def _progress(version: VersionInfo) -> bool:

@@ -17,8 +17,8 @@ from pilothouse_app.components.person import signature
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.registry.affected import affected_text
-from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
-from pilothouse_app.features.registry.measure import measure_line, start_measuring
+from pilothouse_app.features.registry.gates import left_out_line, verdict_summary, verdict_table
+from pilothouse_app.features.registry.measure import begin_measuring, measure_line
 from pilothouse_app.features.registry.votes import vote_consequence
 
 if TYPE_CHECKING:
@@ -69,19 +69,21 @@ def promote(model: str, version: int) -> None:
     stage = st.segmented_control(
         "To", stages, default=stages[-1], required=True, format_func=title, key="promote_stage"
     )
+    begin_measuring(model_version, str(stage))
     decision = ws.registry.assess(model, version, str(stage))
 
     st.markdown(
         consequence(model_version, str(stage))
         + affected_text(model, version, "promote", str(stage))
     )
-    policy = ws.policies.applicable(model, str(stage))
+    policy = ws.policies.applicable(model, str(stage), version)
     st.markdown(
         f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)} · policy "
         f"{literal(policy.ref)}, because {literal(policy.why(model))}]"
     )
     measure_line(model_version, str(stage), key=f"promote_measure_{stage}", is_live=False)
     verdict_table(decision.verdicts)
+    left_out_line(policy.left_out)
     reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
     nameless, sign = signature("promote")
     ready = bool(reason) and typed and not nameless
@@ -92,7 +94,8 @@ def promote(model: str, version: int) -> None:
         proposed = st.button(
             "Request a decision",
             disabled=not reason or bool(nameless),
-            help="Leaves it pending, with this evidence, for somebody to accept or reject",
+            help="Leaves it pending, for somebody to accept or reject; its page shows how far the "
+            "measurements are",
             on_click=sign,
             key="promote_ask",
         )
@@ -109,22 +112,17 @@ def promote(model: str, version: int) -> None:
         )
 
     if proposed and run_or_show_error(
-        lambda: propose_and_measure(model_version, str(stage), reason)
+        lambda: ws.registry.propose(model, version, str(stage), reason)
     ):
         toast_next(f"{model} {version} waits for a decision")
-        st.rerun()
+        if (waiting := pending_promotion(model_version)) is not None:
+            go(address("promotion", waiting.id))
 
     if pressed and run_or_show_error(
         lambda: ws.registry.promote(model, version, str(stage), reason)
     ):
         toast_next(f"{model} {version} is in {stage}")
         st.rerun()
-
-
-def propose_and_measure(version: VersionInfo, stage: str, reason: str) -> None:
-    """Ask for a decision, and for what its gates need."""
-    workspace().registry.propose(version.model, version.version, stage, reason)
-    start_measuring(version, stage)
 
 
 def consequence(version: VersionInfo, stage: str) -> str:

@@ -30,7 +30,15 @@ from pilothouse.interop.mlflow.version_serialisation import (
 )
 from pilothouse.kit.errors import Conflict, Refused
 from pilothouse.people.persons import active_people
-from pilothouse.registry import deletion, external_changes, integrity, promotion, stages, tags
+from pilothouse.registry import (
+    deletion,
+    external_changes,
+    integrity,
+    measurement_jobs,
+    promotion,
+    stages,
+    tags,
+)
 from pilothouse.registry import versions as registry_versions
 from pilothouse.registry.gates import Verdict
 from pilothouse.registry.info import VersionInfo
@@ -209,9 +217,9 @@ def _alias(fields: Fields) -> str:
 
 
 def promote(call: Call, version: ModelVersion, stage: str) -> Refused | None:
-    """Promote a version as the screen does; the refusal to return when others must accept it.
+    """Promote a version as the screen does; the refusal to return, which leaves what is recorded.
 
-    The promotion waits for them then. Raises Refused with what the gates say.
+    It says what the gates say, or that others must accept it: the promotion waits for them then.
     """
     if version.stage == stage:
         return None
@@ -222,19 +230,24 @@ def promote(call: Call, version: ModelVersion, stage: str) -> Refused | None:
     store = call.store if call.store.is_person else call.store.acting_as(MLFLOW)
     result = promotion.promote(call.session, store, request)
     if result.status == REFUSED:
-        raise _refusal(version, stage, result.newest_verdicts)
+        job = measurement_jobs.under_way(call.session, candidate)
+        return _refusal(version, stage, result.newest_verdicts, job)
     if result.status == PENDING:
         return _waiting(version, stage, f"the promotion {result.id} waits for them")
     return None
 
 
-def _refusal(version: ModelVersion, stage: str, verdicts: Sequence[Verdict]) -> Refused:
+def _refusal(
+    version: ModelVersion, stage: str, verdicts: Sequence[Verdict], job: str = ""
+) -> Refused:
     """The error that names what failed and where to go on: clients show only its message."""
     ref = f"{version.model}@{version.version}"
     reasons = "; ".join(verdict.message for verdict in verdicts if not verdict.passed)
+    measuring = f" What they need is being measured: ask again when the job {job} has ended."
     return Refused(
-        f"the gates before {stage} refuse {ref}: {reasons}. Decide on the version's page in "
-        f"Pilothouse, or see `pilothouse models assess {version.model} {version.version} {stage}`."
+        f"the gates before {stage} refuse {ref}: {reasons}.{measuring if job else ''} Decide on "
+        f"the version's page in Pilothouse, or see `pilothouse models assess {version.model} "
+        f"{version.version} {stage}`."
     )
 
 

@@ -9,7 +9,7 @@ they use what its task offers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from pilothouse.kit.plugins import Plugins
@@ -97,6 +97,14 @@ class MetricGoal:
 
     metric: str
     threshold: float
+
+
+@dataclass(frozen=True)
+class DefaultGate:
+    """A gate that a task brings before production, by name, with the parameters that it sets."""
+
+    gate: str
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -296,6 +304,18 @@ class ComparesGroups(Protocol):
 
         `truth` is NaN where a label is missing.
         """
+        ...
+
+
+@runtime_checkable
+class BringsGates(Protocol):
+    """What a task may offer besides: gates that suit its answers, which production asks for.
+
+    Those that suit every model, and those that compare with the champion, are asked for anyway.
+    """
+
+    def default_gates(self, signature: Signature) -> tuple[DefaultGate, ...]:
+        """The gates that models of this signature can pass or fail, the most telling one first."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,7 @@ from pilothouse.models.tasks import (
     PREDICT,
     SCORE,
     Columns,
+    DefaultGate,
     Estimator,
     GroupRate,
     MetricGoal,
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from pilothouse.models.metrics.expected_metrics import Estimate
     from pilothouse.models.metrics.weighted_metrics import Measures
     from pilothouse.models.tasks import Arrays, Floats
+
+# A ranking is worse by itself where a strong input is fixed, so that slices are judged by the loss.
+OF_LOG_LOSS = {"metric": "log_loss", "min_rows": 200, "shortfall": 0.35, "too_few": "passed"}
+OF_ACCURACY = {"metric": "accuracy", "min_rows": 200, "shortfall": 0.25, "too_few": "passed"}
 
 
 @tasks.register("binary")
@@ -90,6 +96,20 @@ class Binary(ClassLabels):
     def goal(signature: Signature) -> MetricGoal | None:
         """A fifth of the way from what guessing reaches, 0.5, to a perfect order."""
         return MetricGoal("roc_auc", 0.6)
+
+    @staticmethod
+    def default_gates(signature: Signature) -> tuple[DefaultGate, ...]:
+        """Probabilities must be better than a coin; what a class alone cannot show is not asked."""
+        better = DefaultGate("baseline_beaten", {"against": "constant"})
+        if signature.gives == "label":
+            return better, DefaultGate("worst_slice", OF_ACCURACY)
+        coin = {"metric": "log_loss", "threshold": round(math.log(2), 4)}
+        return (
+            better,
+            DefaultGate("metric_threshold", coin),
+            DefaultGate("calibration", {"error": 0.1}),
+            DefaultGate("worst_slice", OF_LOG_LOSS),
+        )
 
     @staticmethod
     def check(signature: Signature) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,7 @@ from pilothouse.models.tasks import (
     MAX_CLASS_COLUMNS,
     PREDICT,
     Columns,
+    DefaultGate,
     Estimator,
     GroupRate,
     MetricGoal,
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
 MAX_MATRIX = 50  # classes of a confusion matrix that a person can read
 TOP_K = 5
+
+# Classes that are absent from a slice lower its F1, so that slices are judged by the accuracy.
+OF_ACCURACY = {"metric": "accuracy", "min_rows": 200, "shortfall": 0.25, "too_few": "passed"}
 
 
 @tasks.register("multiclass")
@@ -80,6 +85,17 @@ class Multiclass(ClassLabels):
             return None
         guessed = 1 / len(signature.classes)
         return MetricGoal("balanced_accuracy", round(guessed + 0.2 * (1 - guessed), 2))
+
+    @staticmethod
+    def default_gates(signature: Signature) -> tuple[DefaultGate, ...]:
+        """Probabilities must be better than guessing; a class alone does not show it."""
+        better = DefaultGate("baseline_beaten", {"against": "constant"})
+        slices = DefaultGate("worst_slice", OF_ACCURACY)
+        if signature.gives == "label" or not signature.classes:
+            return better, slices
+        guess = {"metric": "log_loss", "threshold": round(math.log(len(signature.classes)), 4)}
+        calibration = DefaultGate("calibration", {"error": 0.15})
+        return better, DefaultGate("metric_threshold", guess), calibration, slices
 
     @staticmethod
     def check(signature: Signature) -> None:

@@ -12,6 +12,7 @@ from pilothouse.models.signature import Signature
 from pilothouse.models.target_facts import TargetFacts, number_problem
 from pilothouse.models.tasks import (
     Columns,
+    DefaultGate,
     Estimator,
     MetricGoal,
     OutputColumn,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pilothouse.models.tasks import Arrays, Floats
 
 WIDTH = "width"
+
+SLICES = {"min_rows": 200, "shortfall": 1.0, "too_few": "passed"}
 
 
 @tasks.register("quantile")
@@ -59,6 +62,13 @@ class Quantile(NumberLabels):
     def goal(signature: Signature) -> MetricGoal | None:
         """There is none: no figure of one data set says what is good on another."""
         return None
+
+    @staticmethod
+    def default_gates(signature: Signature) -> tuple[DefaultGate, ...]:
+        """The interval must hold about as many values as it says."""
+        better = DefaultGate("baseline_beaten", {"against": "constant"})
+        slices = DefaultGate("worst_slice", SLICES)
+        return better, DefaultGate("calibration", {"error": 0.1}), slices
 
     @staticmethod
     def check(signature: Signature) -> None:

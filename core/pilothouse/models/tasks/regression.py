@@ -17,6 +17,7 @@ from pilothouse.models.target_facts import TargetFacts, holds_measurements, numb
 from pilothouse.models.tasks import (
     PREDICT,
     Columns,
+    DefaultGate,
     Estimator,
     GroupRate,
     MetricGoal,
@@ -31,6 +32,8 @@ from pilothouse.models.tasks import (
 if TYPE_CHECKING:
     from pilothouse.models.metrics.weighted_metrics import Measures
     from pilothouse.models.tasks import Arrays, Floats
+
+SLICES = {"min_rows": 200, "shortfall": 1.0, "too_few": "passed"}
 
 
 @tasks.register("regression")
@@ -66,6 +69,12 @@ class Regression(NumberLabels):
     def goal(signature: Signature) -> MetricGoal | None:
         """To be no worse than the mean of the target."""
         return MetricGoal("r2", 0.0)
+
+    @staticmethod
+    def default_gates(signature: Signature) -> tuple[DefaultGate, ...]:
+        """Errors grow with the target in honest data: a slice may have twice that of all rows."""
+        better = DefaultGate("baseline_beaten", {"against": "constant"})
+        return better, DefaultGate("worst_slice", SLICES)
 
     @staticmethod
     def check(signature: Signature) -> None:

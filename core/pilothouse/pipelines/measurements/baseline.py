@@ -25,14 +25,20 @@ class BaselineMeasurement:
         """The version's metric and that of each simple model."""
         key = version.metric(params["metric"])
         value, data = version.info.metrics.get(key), version.training
-        baselines = list(_baselines(version, key))
+        measured = version.shared("simple models", lambda: list(_simple_models(version)))
+        baselines = [
+            {"name": name, "title": title, "value": metrics[key]}
+            for name, title, metrics in measured
+            if key in metrics
+        ]
         if value is None or not baselines:
             raise Conflict(f"{key} was not measured on its held-out rows")
         rows = f"{len(data.split.test):,} held-out rows of {data.dataset}"
         return MeasurementResult({"metric": key, "value": value, "baselines": baselines}, rows)
 
 
-def _baselines(version: MeasuredVersion, key: str) -> Iterator[dict[str, Any]]:
+def _simple_models(version: MeasuredVersion) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """Name, title and metrics of each simple model."""
     from pilothouse.training.answers import output_columns
     from pilothouse.training.fitted_model import fit_model
     from pilothouse.training.trainers import trainers
@@ -53,5 +59,4 @@ def _baselines(version: MeasuredVersion, key: str) -> Iterator[dict[str, Any]]:
             continue  # a model that these rows do not allow is none that the version must beat
         outputs = output_columns(fit.signature, fit.raw)
         metrics = version.task.compute_metrics(fit.signature, outputs, fit.truth)
-        if key in metrics:
-            yield {"name": name, "title": trainer.title.lower(), "value": metrics[key]}
+        yield name, trainer.title.lower(), metrics

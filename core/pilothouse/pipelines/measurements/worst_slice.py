@@ -7,7 +7,6 @@ from typing import Any
 
 from pilothouse.comparison.slices import slices
 from pilothouse.experiments.metrics.kinds import metric_kind
-from pilothouse.kit.errors import Conflict
 from pilothouse.pipelines.measured_version import MeasuredVersion
 from pilothouse.pipelines.measurements import MeasurementResult, measurement_kinds
 
@@ -21,7 +20,7 @@ class WorstSliceMeasurement:
 
     @staticmethod
     def measure(version: MeasuredVersion, params: Mapping[str, Any]) -> MeasurementResult:
-        """The worst slice: its column, segment, rows, value and shortfall."""
+        """The worst slice: column, segment, rows, value and shortfall; nothing without slices."""
         key, run = version.metric(params["metric"]), version.run.id
         kind = metric_kind(key, version.info.signature.task)
         report = slices(
@@ -29,7 +28,7 @@ class WorstSliceMeasurement:
         )
         judged = report.frame.dropna(subset=["shortfall"])
         if judged.empty:
-            raise Conflict(f"no slice has {params['min_rows']} rows")
+            return MeasurementResult({"metric": key, "slices": 0}, version.rows)
         worst = judged.loc[judged["shortfall"].idxmax()]
         figures = {name: float(worst[name]) for name in ("value", "overall", "shortfall")}
         about = {name: str(worst[name]) for name in ("column", "segment")}

@@ -71,12 +71,14 @@ class Need:
 class Uses:
     """Which measurement a gate judges, and those of the gate's parameters that it is made with.
 
-    One that is `against_champion` is made anew for each champion.
+    One that is `against_champion` is made anew for each champion. One `of_training` repeats the
+    training of the version, which is known only where Pilothouse's trainers made it.
     """
 
     kind: str
     names: tuple[str, ...] = ()
     against_champion: bool = False
+    of_training: bool = False
 
     def need(self, params: Mapping[str, Any], champion: str = "") -> Need | None:
         """The measurement of a rule; None when there is no champion to measure against."""

@@ -21,7 +21,7 @@ class NoLeakage:
         "training row is later than a held-out one."
     )
     unit = ""
-    uses = Uses("leakage", ("entity",))
+    uses = Uses("leakage", ("entity",), of_training=True)
     parameters = (
         Parameter("overlap", "number", 0.01, low=0.0, high=1.0, help="Equal rows that pass."),
         Parameter("entity", "text", "", help="A column that names whom a row is about; or none."),

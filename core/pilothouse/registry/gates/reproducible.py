@@ -19,7 +19,7 @@ class Reproducible:
         "metric within `tolerance`."
     )
     unit = ""
-    uses = Uses("reproduction", ("metric",))
+    uses = Uses("reproduction", ("metric",), of_training=True)
     parameters = (
         METRIC,
         Parameter("tolerance", "number", 0.001, low=0.0, help="The largest difference, as a share "

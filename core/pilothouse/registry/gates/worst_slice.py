@@ -29,6 +29,11 @@ class WorstSlice:
             "shortfall", "number", low=0.0,
             help="Empty for twice what monitoring tolerates of the metric.",
         ),
+        Parameter(
+            *("too_few", "choice", "inconclusive"),
+            choices=("inconclusive", "passed"),
+            help="What it says where no slice has enough rows.",
+        ),
     )  # fmt: skip
 
     @staticmethod
@@ -38,6 +43,9 @@ class WorstSlice:
         if isinstance(measured, Verdict):
             return measured
         worst, kind = measured.figures, evidence.kind(measured.figures["metric"])
+        if not worst["slices"]:
+            message = f"no value or range of an input has {params['min_rows']} rows"
+            return Verdict(GATE, params["too_few"], None, None, message)
         allowed = params.get("shortfall")
         if allowed is None:
             allowed = TOLERANCES * (evidence.tolerance(kind.key) or DEFAULT / TOLERANCES)
