@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
 
-from pilothouse.deployments.scoring import check_described
 from pilothouse.explanations import explained_rows, fairness, live_models, stored_results
 from pilothouse.explanations.explained_output import (
     ExplainedOutput,
@@ -38,6 +37,7 @@ from pilothouse.models.tasks import metric_of, task_of
 from pilothouse.registry import measurements, versions
 from pilothouse.registry.evidence import MeasurementFact
 from pilothouse.registry.info import VersionInfo
+from pilothouse.registry.versions import check_described
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
