@@ -13,9 +13,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pilothouse.deployments.scoring import Scored, ScoringProcess, check_described
+from pilothouse.deployments.scoring import Scored, ScoringProcess
 from pilothouse.kit.errors import Unavailable
 from pilothouse.registry.info import VersionInfo
+from pilothouse.registry.versions import check_described
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
