@@ -189,7 +189,7 @@ def _read_json_with_nan(body: bytes) -> Any:
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     """The decompressed body, of all gzip or deflate members.
 
-    Raises Invalid when it is broken or ends too early, or is larger than the limit.
+    Raises Invalid when it is broken or ends too early, TooLarge when it is beyond the limit.
     """
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise UnsupportedContent(
@@ -213,7 +213,7 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
                 raise Invalid(f"the body is not valid {encoding}: {broken}.") from broken
             size += len(pieces[-1])
             if size > limit:
-                raise Invalid(f"the body unpacks to more than {limit >> 20} MB.")
+                raise TooLarge(f"the body unpacks to more than {limit >> 20} MB.")
         start -= len(member.unused_data)
         if not body[start : start + GZIP_STEP].strip(b"\0"):  # the end, or padding up to it
             _check_padding(body, start, encoding)
