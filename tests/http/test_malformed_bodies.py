@@ -26,6 +26,7 @@ from pilothouse.kit import garbage
 from pilothouse.storage import Store
 
 CALLERS = 6
+LONG = (pytest.mark.proof, pytest.mark.timeout(1_800))
 MAX_GROWTH = 150 << 20
 HEALTH_SECONDS = 0.1  # of processor time: others may use the machine
 SLOWEST_SECONDS = 60.0
@@ -67,7 +68,7 @@ async def send(
     return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
 
 
-@pytest.mark.parametrize("count", [1_500, pytest.param(10_000, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("count", [1_500, pytest.param(10_000, marks=LONG)])
 def test_malformed_requests_are_refused_in_words(store: Store, count: int) -> None:
     statuses: collections.Counter[int] = collections.Counter()
     delays: list[float] = []

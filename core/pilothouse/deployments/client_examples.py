@@ -16,7 +16,7 @@ from pilothouse.models.signature import Signature, SignatureField
 
 ID, AT_MS = "order-17", 1_767_225_600_000
 JSON = "application/json"
-LINE = 96
+LINE, ASSIGNED = 96, "body = "
 PLAIN_VALUES: dict[str, Any] = {
     "number": 0.0,
     "integer": 0,
@@ -135,14 +135,14 @@ CLIENT_PROTOCOLS = (
     ClientProtocol(
         "MLflow, SageMaker",
         "/deployments/NAME/invocations",
-        "MLflow's scoring client; SageMaker's at /invocations, while one deployment serves",
+        "MLflow; SageMaker at /invocations, for a single deployment",
         _records,
         "predictions",
     ),
     ClientProtocol(
         "Vertex AI",
         "/deployments/NAME/predict",
-        "Vertex AI, as AIP_PREDICT_ROUTE of a container",
+        "Vertex AI, as AIP_PREDICT_ROUTE",
         _instances,
         "predictions",
     ),
@@ -160,12 +160,12 @@ def curl_command(url: str, body: Body, headers: Mapping[str, str] | None = None)
 def _python(url: str, body: Body, headers: Mapping[str, str], answer: str) -> str:
     more = {key: value for key, value in headers.items() if key != "Content-Type"}
     arguments = f", headers={more!r}" if more else ""
-    literal = pprint.pformat(
-        json.loads(json.dumps(body, default=str)), width=LINE, sort_dicts=False
-    )
+    plain = json.loads(json.dumps(body, default=str))
+    literal = pprint.pformat(plain, width=LINE - len(ASSIGNED), sort_dicts=False)
+    literal = literal.replace("\n", f"\n{' ' * len(ASSIGNED)}")
     return (
         "import requests\n\n"
-        f"body = {literal}\n"
+        f"{ASSIGNED}{literal}\n"
         f'answer = requests.post("{url}", json=body{arguments}, timeout=30)\n'
         "answer.raise_for_status()\n"
         f"print(answer.json(){f'[{answer!r}]' if answer else ''})"

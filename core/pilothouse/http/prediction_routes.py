@@ -55,17 +55,26 @@ ROUTES: tuple[tuple[str, str, str, str, str], ...] = (
     ("get", "/readyz", "Whether requests can be answered.", "", ""),
 )  # fmt: skip
 REFUSALS = {
+    "401": "An API key is needed.",
+    "403": "The API key is for something else.",
     "404": "There is no such deployment, or the version or label does not serve.",
     "409": "The deployment is served elsewhere, or here.",
     "413": "The body, its rows or its values are too many.",
     "415": "The content type or the content encoding is not read.",
     "422": "The request cannot be used; the message says what is wrong.",
+    "429": "A limit of the deployment is reached; `Retry-After` says when to try again.",
     "503": "Too many requests wait, or no process is ready; `Retry-After` says when to try again.",
 }
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "deployment": {"type": "string", "minLength": 1},
     "version": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
     "label": {"type": "string", "minLength": 1, "description": "An alias of the model."},
+}
+HEADERS = {
+    "x-event-time": "When the events happened, in milliseconds since 1970.",
+    "x-prediction-ids": "The ids of the rows, separated by commas.",
+    "x-entity-id": "Whom or what the rows are about.",
+    "x-model-version": "The version that should answer, of those that serve.",
 }
 ROW = {"oneOf": [{"type": "object"}, {"type": "array"}]}
 ROWS: dict[str, Any] = {"type": "array", "items": ROW, "minItems": 1}
@@ -209,24 +218,32 @@ def _operation(method: str, path: str, summary: str, body: str, answer: str) -> 
         "tags": [TAG],
         "responses": {"200": _answer("Answered.", answer)},
     }
-    names = [name for name in PATH_PARAMETERS if f"{{{name}}}" in path]
-    if names:
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": PATH_PARAMETERS[name]}
-            for name in names
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name, schema in PATH_PARAMETERS.items()
+        if f"{{{name}}}" in path
+    ]
+    has_deployment = bool(parameters)
+    if method == "post" and not path.endswith(("/labels", "/predictions")):
+        parameters += [
+            {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+            for name, text in HEADERS.items()
         ]
+    if parameters:
+        operation["parameters"] = parameters
     if body:
         schema = {"schema": {"$ref": f"#/components/schemas/{body}"}}
         content: dict[str, Any] = {JSON: schema}
         if body == "InvocationRequest":
             content["text/csv"] = {"schema": {"type": "string"}}
+            content["application/vnd.apache.parquet"] = {"schema": {"type": "string"}}
         operation["requestBody"] = {"required": True, "content": content}
         for status, description in REFUSALS.items():
             operation["responses"][status] = _answer(description, "Error")
-    elif names:
+    elif has_deployment:
         operation["responses"]["404"] = _answer(REFUSALS["404"], "Error")
     if path.endswith(("/ready", "/readyz", "/ping")) or method == "post":
-        operation["responses"]["503"] = {"description": REFUSALS["503"]}
+        operation["responses"].setdefault("503", {"description": REFUSALS["503"]})
     return operation
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import orjson
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilothouse.deployments.gateway import invocations, oip
@@ -230,3 +234,30 @@ def test_light_bodies_are_told_by_their_values() -> None:
 def test_messages_to_the_reader_process_come_back(tail: bytes, head: dict[str, int]) -> None:
     kind, read_head, rest = unpack(pack(b"+", head, tail))
     assert (kind, read_head, bytes(rest)) == (b"+", head, tail)
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    file = io.BytesIO()
+    frame.to_parquet(file)
+    return file.getvalue()
+
+
+def test_a_parquet_file_as_pandas_writes_it() -> None:
+    values = {"x": [0.5, np.nan], "visits": [3.0, 2.0], "c": ["a", "b"], "extra": [1, 2]}
+    columns = scored(parquet(pd.DataFrame(values)), "application/vnd.apache.parquet")
+    assert (columns["x"], columns["visits"], columns["c"]) == ([0.5, None], [3, 2], ["a", "b"])
+    head = RequestHead("application/vnd.apache.parquet", prediction_ids="p,q")
+    body = parquet(pd.DataFrame(values))
+    request = invocations.read(body, head, SIGNATURE, RequestLimits())
+    assert (request.prediction_ids, request.unused) == (["p", "q"], ("extra",))
+    with pytest.raises(TooLarge, match="there are 2 rows"):
+        invocations.read(body, head, SIGNATURE, RequestLimits(max_rows=1))
+
+
+@settings(max_examples=60, derandomize=True)
+@given(st.integers(0, 2_000), st.binary(max_size=9))
+def test_a_damaged_parquet_file_is_refused_in_words(at: int, piece: bytes) -> None:
+    body = parquet(pd.DataFrame({"x": [0.5, 1.5], "visits": [3, 2], "c": ["a", "b"]}))
+    damaged = body[:at] + piece + body[at + len(piece) :]
+    with suppress(Invalid):
+        scored(damaged[: max(len(damaged) - at % 7, 0)], "application/vnd.apache.parquet")

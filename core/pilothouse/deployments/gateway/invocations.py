@@ -1,7 +1,8 @@
-"""MLflow's scoring form: `dataframe_split`, `dataframe_records`, `instances` or `inputs`, and CSV.
+"""MLflow's scoring form: JSON in one of four forms, CSV, Parquet.
 
-Source: mlflow/pyfunc/scoring_server. Exactly one of the four; `params` may carry `event_time`,
-`prediction_ids` and `entity_id`; for CSV headers do. The response is `{"predictions": [...]}` with
+Source: mlflow/pyfunc/scoring_server. JSON has exactly one of `dataframe_split`, `instances`,
+`dataframe_records` and `inputs`; its `params` may carry `event_time`, `prediction_ids` and
+`entity_id`, as headers do for the others. The response is `{"predictions": [...]}` with
 `prediction_ids`, `scores` of a model that has a score, and every other output column in `outputs`.
 As with MLflow, columns that the model does not take are ignored, and NaN is a missing value.
 """
@@ -32,7 +33,7 @@ from pilothouse.models.tasks import SCORE
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
-CONTENT_TYPES = (JSON, CSV, "")
+CONTENT_TYPES = (JSON, CSV, PARQUET, "")
 MAX_EXACT_INTEGER = 1 << 53
 COMMA = ","
 DELIMITERS = (COMMA, ";", "\t")
@@ -57,7 +58,7 @@ def check_content_type(content_type: str) -> None:
     if kind.lower() not in CONTENT_TYPES:
         raise UnsupportedContent(
             f"the content type {excerpt(kind)} is not understood.",
-            hint=f"Send {JSON} or {CSV}.",
+            hint=f"Send {JSON}, {CSV} or {PARQUET}.",
         )
     for parameter in filter(None, parameters):
         name, _, value = parameter.partition("=")
@@ -80,6 +81,12 @@ def parse(
     limits, head = limits or RequestLimits(), head or RequestHead()
     if media_type == CSV:
         columns, rows, unused = _csv(body, signature, limits)
+        return InferenceRequest(columns, rows, unused=unused, **row_facts(None, head, rows))
+
+    if media_type == PARQUET:
+        from pilothouse.deployments.gateway.parquet_rows import read_parquet  # it loads pyarrow
+
+        columns, rows, unused = read_parquet(body, signature, limits)
         return InferenceRequest(columns, rows, unused=unused, **row_facts(None, head, rows))
 
     value = read_json(body, bare_nan=True)
