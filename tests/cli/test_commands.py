@@ -132,6 +132,7 @@ VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "sy
 VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],
+    "evidence-pack": ["--model", "nope"],
     "deployments add-external": ["--model", "absent", "--version", "1"],
     "deployments predict": ["--record", '{"a": 1}'],
     "models decide": ["--reject", "--reason", "no"],

@@ -25,6 +25,7 @@ from pilothouse_app.components.table import name_column, table, text_column, whe
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import message_text
 from pilothouse_app.features.governance.events import event_list, kinds_filter
+from pilothouse_app.features.governance.evidence_packs import pack_button
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +77,7 @@ def _changes(filters: DeltaGenerator) -> None:
             resets="changes_page", width=170,
         )  # fmt: skip
         since, until = _days(span)
+        pack_button(since=since, until=until)
     kinds = kinds_filter("changes")
     event_list("changes", kinds, since=since, until=until, nothing="Nothing changed in these days")
 

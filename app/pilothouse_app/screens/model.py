@@ -27,6 +27,7 @@ from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import main_metrics, message_text, metric_title
 from pilothouse_app.features.governance.events import model_history
+from pilothouse_app.features.governance.evidence_packs import pack_button
 from pilothouse_app.features.registry.add_files import add_files_button
 from pilothouse_app.features.registry.overrides import overridden_line
 from pilothouse_app.features.registry.promote import promote_button
@@ -74,6 +75,7 @@ def render() -> None:
 
     versions = workspace().registry.versions(name)
     with header(name, note=plural(len(versions), "version"), back=back):
+        pack_button(name)
         add_files_button(name)
         _promote_button(name, versions)
     if switch("model_view", VIEWS, "View", format_func=title) == "history":

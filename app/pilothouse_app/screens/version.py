@@ -42,6 +42,7 @@ from pilothouse_app.features.experiments.formatting import (
 )
 from pilothouse_app.features.experiments.how_measured import how_measured
 from pilothouse_app.features.governance.ci_files import ci_file_popover
+from pilothouse_app.features.governance.evidence_packs import pack_button
 from pilothouse_app.features.governance.outcomes import outcome_line
 from pilothouse_app.features.registry.affected import affected_text
 from pilothouse_app.features.registry.card import card_view
@@ -181,6 +182,7 @@ def _origin(version: VersionInfo, audit: AuditInfo | None) -> None:
         link(screen("responsible", ref=version.ref), "Responsible use", icon=":material/balance:")
         link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
         ci_file_popover(version)
+        pack_button(version.model, version.version)
     facts(
         {
             "Registered": f"{ago(version.created_at)} by {literal(version.created_by)}",

@@ -223,8 +223,8 @@ def _as_stored(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return stored
 
 
-def _hash(entry: Any) -> str:
-    """The hash of an entry, or of its row."""
+def hashed_text(entry: Any) -> str:
+    """What an entry's hash is of: its content and the hash before it, as one JSON list."""
     values = [
         entry.previous_hash,
         (entry.at - EPOCH) // timedelta(microseconds=1),
@@ -241,8 +241,12 @@ def _hash(entry: Any) -> str:
     if entry.seals is not None:  # entries of before there were seals have none to cover
         values.append(entry.seals)
 
-    text_form = json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text_form.encode()).hexdigest()
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _hash(entry: Any) -> str:
+    """The hash of an entry, or of its row."""
+    return hashlib.sha256(hashed_text(entry).encode()).hexdigest()
 
 
 def seal_all(session: Session, store: Store) -> None:

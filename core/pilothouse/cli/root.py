@@ -49,6 +49,11 @@ COMMANDS = {
         "What was in production when, and why.",
     ),
     "maturity": ("pilothouse.cli.maturity", "maturity", "The level of the way of working."),
+    "evidence-pack": (
+        "pilothouse.cli.evidence_packs",
+        "evidence_pack",
+        "What decisions rested on, as one archive.",
+    ),
     "jobs": ("pilothouse.cli.jobs", "jobs", "Jobs: durable work of the worker."),
     "schedules": ("pilothouse.cli.schedules", "schedules", "Jobs by a clock."),
     "people": ("pilothouse.cli.people", "people", "People and their rights."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilothouse.governance import affected, outcomes, production, release_files, timeline
@@ -14,6 +15,8 @@ from pilothouse.governance.maturity import assessment, attestations
 from pilothouse.governance.maturity.evidence_values import AttestedStatement
 from pilothouse.governance.maturity.scoring import MaturityReport
 from pilothouse.governance.outcomes import PromotionOutcome
+from pilothouse.governance.packs.evidence_pack import PackInfo, make_pack
+from pilothouse.governance.packs.pack_scope import PackScope
 from pilothouse.governance.production import ProductionVersion
 from pilothouse.governance.release_files import ReleaseFile
 from pilothouse.governance.timeline import TimelineFilter
@@ -186,6 +189,24 @@ class Governance(Service):
             file = release_files.release_file(info, program, stage, deployment, runner)
             release_files.record_export(session, self._store, info, program, file)
         return file
+
+    def evidence_pack(
+        self,
+        path: str | Path,
+        model: str = "",
+        version: int | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> PackInfo:
+        """Write what decisions rested on to one archive: of a version, a model, or all.
+
+        Promotions with frozen evidence, votes, overrides, policies, cards, datasheets, evaluations,
+        deployments, windows, alerts, minutes, and the audit log with the proof of its chain. Its
+        first page says how to verify it without Pilothouse. `since` is the first instant that
+        counts and `until` the first that does not. Raises NotFound, Invalid.
+        """
+        return make_pack(self._store, PackScope(model, version, since, until), Path(path))
 
     def maturity(self) -> MaturityReport:
         """How mature the way of working is: the level, and the verdict of every check.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
 
 from pilothouse.governance.event_sources import KINDS
 from pilothouse.http.serialisation import json_answer, records
@@ -62,6 +67,12 @@ def routes(workspace: Workspace) -> APIRouter:
         )
         return json_answer(records(frame))
 
+    @router.get("/evidence-pack", summary="What decisions rested on, as one archive (zip).")
+    def evidence_pack(
+        model: str = "", version: int | None = None, since: Since = None, until: Since = None
+    ) -> Response:
+        return _pack(workspace, model, version, _in_utc(since), _in_utc(until))
+
     @router.get("/maturity", summary="The level of the workspace, and the verdict of every check.")
     def maturity() -> Response:
         return json_answer(workspace.governance.maturity().to_json())
@@ -76,6 +87,25 @@ def routes(workspace: Workspace) -> APIRouter:
         return json_answer(records(frame))
 
     return router
+
+
+def _pack(
+    workspace: Workspace,
+    model: str,
+    version: int | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Response:
+    """The archive, made for this request and deleted once it is sent."""
+    folder = Path(tempfile.mkdtemp(prefix="pilothouse-pack-"))
+    try:
+        path = folder / f"evidence-{model or 'workspace'}.zip"
+        workspace.governance.evidence_pack(path, model, version, since=since, until=until)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    delete = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
+    return FileResponse(path, media_type="application/zip", filename=path.name, background=delete)
 
 
 def _in_utc(at: datetime | None) -> datetime | None:
