@@ -17,6 +17,7 @@ import psutil
 from pilothouse.deployments.controller.controller import Controller, stop_all
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.model_server.start import MODULE
+from pilothouse.deployments.rollouts.rollout_controller import RolloutController
 from pilothouse.experiments.trusted_models import record_written
 from pilothouse.kit.processes import ProcessAddress, find
 from pilothouse.kit.settings import Settings
@@ -103,26 +104,36 @@ def workspace_of(folder: Path, *artifacts: bytes) -> Iterator[Store]:
 
 
 class Worker:
-    """A controller that looks at the workspace in a thread, as the worker's does."""
+    """A controller that looks at the workspace in a thread, as the worker's does.
+
+    Rollouts are moved on too, in a thread of their own.
+    """
 
     def __init__(self, store: Store, every: float = 0.1) -> None:
         self._controller = Controller(store)
+        self._rollouts = RolloutController(store)
         self._every = every
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work)
+        self._threads = [
+            threading.Thread(target=self._work, args=(tick,))
+            for tick in (self._controller.tick, self._rollouts.tick)
+        ]
 
     def __enter__(self) -> Worker:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
+        self._rollouts.close()
         self._controller.stop_all()
 
-    def _work(self) -> None:
+    def _work(self, tick: Callable[[], None]) -> None:
         while not self._stop.wait(self._every):
-            self._controller.tick()
+            tick()
 
 
 class ServerProcess:

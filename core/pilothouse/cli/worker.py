@@ -62,11 +62,12 @@ def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.pipelines.auto_monitor import monitor_new
 
     controller = Controller(store)
+    rollouts = RolloutController(store)
     heart = Heartbeat(store.run_folder, "worker")
     threads = [
         heart.start(stop),
         _every(DEPLOYMENT_TICK_S, _beating(heart, controller.tick, "tick"), stop, "deployments"),
-        _every(ROLLOUT_TICK_S, RolloutController(store).tick, stop, "rollouts"),
+        _every(ROLLOUT_TICK_S, rollouts.tick, stop, "rollouts"),
         _every(WATCH_TICK_S, lambda: monitor_new(store), stop, "watching"),
         _every(NOTIFICATIONS_TICK_S, NotificationWorker(store).tick, stop, "notifications"),
         _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),
@@ -79,6 +80,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
     engine.close()
     for thread in threads:
         thread.join(timeout=5)
+    rollouts.close()
 
 
 def _beating(heart: Heartbeat, act: Callable[[], object], name: str) -> Callable[[], object]:

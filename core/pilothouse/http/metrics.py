@@ -63,6 +63,10 @@ def _lines(gateway: Gateway, ingest_fallbacks: int) -> Iterator[str]:
     for (name, version), count in sorted(metrics.fallbacks.items()):
         yield f"pilothouse_fallbacks_total{_labels(name, version)} {count}"
 
+    yield from _head("pilothouse_mirrored_total", "counter", "Copies for a shadow, by result.")
+    for (name, version, result), count in sorted(metrics.mirrored.items()):
+        yield f"pilothouse_mirrored_total{_labels(name, version, result=result)} {count}"
+
     yield from _head("pilothouse_labels_total", "counter", "Labels received.")
     for name, count in sorted(metrics.labels.items()):
         yield f"pilothouse_labels_total{_labels(name)} {count}"

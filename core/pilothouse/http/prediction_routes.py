@@ -50,6 +50,9 @@ ROUTES: tuple[tuple[str, str, str, str, str], ...] = (
      "Add labels: ids, labels, at.", "LabelsRequest", ""),
     ("post", "/deployments/{deployment}/predictions",
      "Log predictions that were made elsewhere.", "RecordRequest", ""),
+    ("post", "/deployments/{deployment}/feedback",
+     "Tell what predictions or entities have brought, for the comparison of versions.",
+     "FeedbackRequest", ""),
     ("get", "/metrics", "Prometheus metrics.", "", ""),
     ("get", "/healthz", "Whether the process lives.", "", ""),
     ("get", "/readyz", "Whether requests can be answered.", "", ""),
@@ -190,6 +193,16 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "properties": {
             "predictions": {"type": "array", "items": {"type": "object"}, "minItems": 1},
             "columns": {"type": "object"},
+        },
+    },
+    "FeedbackRequest": {
+        "type": "object",
+        "description": "One reward, or a list of them in `feedback`; each with one of the ids.",
+        "properties": {
+            "prediction_id": {"type": "string"},
+            "entity_id": {"type": "string"},
+            "reward": {"type": "number"},
+            "feedback": {"type": "array", "items": {"type": "object"}, "minItems": 1},
         },
     },
     "Error": {

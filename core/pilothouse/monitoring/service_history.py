@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from pilothouse.deployments.prediction_log import log
+from pilothouse.deployments.rollouts.rollout_commands import trials_between
 from pilothouse.monitoring.checks import SERVICE
 from pilothouse.monitoring.service_checks import RequestFigure, ServiceFacts, measure_requests
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
@@ -21,10 +22,15 @@ def read_service(
 ) -> ServiceFacts:
     """The requests received in a span, and those of the windows that began at these instants.
 
-    Of earlier windows the stored figures are read, not their requests.
+    Of earlier windows the stored figures are read, not their requests. Requests to versions that a
+    rollout was trying are left out: they say nothing of the version that serves.
     """
     requests = log.requests(store.folder, deployment, span.start, span.end)
     with store.read() as session:
+        for versions, first, end in trials_between(session, deployment, span.start, span.end):
+            of_trial = requests["version"].isin(versions)
+            of_trial &= (requests["received_at"] >= first) & (requests["received_at"] < end)
+            requests = requests[~of_trial]
         return ServiceFacts(measure_requests(requests), _stored(session, deployment, span, earlier))
 
 

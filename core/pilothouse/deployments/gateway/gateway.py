@@ -5,6 +5,7 @@ are. Besides:
 
     POST /deployments/{d}/labels        {"ids": [...], "labels": [...], "at": [ms, ...]}
     POST /deployments/{d}/predictions   predictions that were made elsewhere
+    POST /deployments/{d}/feedback      {"prediction_id" or "entity_id": "...", "reward": number}
 
 A request is read, checked against the signature, predicted and written to the journal; then the
 response is sent, so that nothing is answered that is not logged.
@@ -19,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -36,7 +38,9 @@ from pilothouse.deployments.gateway.external_rows import (
     report,
     require_some,
 )
+from pilothouse.deployments.gateway.feedback_body import read_feedback
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
+from pilothouse.deployments.gateway.mirrors import Mirrors
 from pilothouse.deployments.gateway.protocols import PROTOCOLS
 from pilothouse.deployments.gateway.request import RequestLimits, inflate, request_head
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
@@ -45,8 +49,10 @@ from pilothouse.deployments.gateway.variants import (
     RouteTokens,
     VariantChoice,
     choice_of,
+    version_of_caller,
 )
 from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS
+from pilothouse.deployments.prediction_log.feedback_log import append_rewards, feedback_folder
 from pilothouse.deployments.prediction_log.id_index import count_unknown, unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.log import journal_folder
@@ -73,7 +79,7 @@ WAIT_SECONDS = 5.0
 PREDICT_SECONDS = 30.0
 RETRY_SECONDS = 25.0
 MAX_IN_FLIGHT = 512
-ROWS = re.compile(r"/deployments/([^/]+)/(labels|predictions)")
+ROWS = re.compile(r"/deployments/([^/]+)/(labels|predictions|feedback)")
 
 Read = Callable[[Signature], Awaitable[CheckedRequest]]
 
@@ -95,6 +101,12 @@ class Gateway:
     def __post_init__(self) -> None:
         self.reader = BodyReader(RequestLimits(self.max_rows, self.max_body))
         self.tokens = RouteTokens.of_workspace(self.workspace / "run")
+        self.mirrors = Mirrors(self.workspace, self.routes, self.metrics)
+        self._take = {
+            "labels": self._labels,
+            "predictions": self._external,
+            "feedback": self._feedback,
+        }
 
     def owns(self, path: str) -> bool:
         """Whether a path is one of the gateway's."""
@@ -120,8 +132,7 @@ class Gateway:
         if endpoint and (method == "POST" or (method == "PUT" and endpoint.form == "torchserve")):
             return await self._answer_prediction(endpoint, scope, receive)
         if method == "POST" and rows:
-            take = self._labels if rows[2] == "labels" else self._external
-            return await take(rows[1], scope, receive)
+            return await self._take[rows[2]](rows[1], scope, receive)
         page = None if endpoint or rows else await pages.page(path, self.routes, self.version)
         if page is not None and method in ("GET", "HEAD"):
             return page
@@ -182,6 +193,17 @@ class Gateway:
             append_rows(self._journal(name), route.model, route.version, route.signature, rows)
         self.metrics.count_rows(name, route.version, len(rows.ids), len(rows.labels))
         return json_response(asdict(report(rows)))
+
+    async def _feedback(self, name: str, scope: Scope, receive: Receive) -> Response:
+        """Keep what predictions have brought, for the comparison of versions."""
+        route = await self._admit(name, key_ring.LABELS, scope)
+        with self.budget.reserve() as grow:
+            body = await self._body(scope, receive, grow)
+        rewards = read_feedback(body, lambda entity: version_of_caller(route, entity))
+        folder = feedback_folder(self.workspace, name)
+        await asyncio.to_thread(append_rewards, folder, rewards, datetime.now(UTC))
+        self.metrics.rewards[name] += len(rewards)
+        return json_response({"accepted": len(rewards)})
 
     async def _admit(self, name: str, kind: str, scope: Scope) -> DeploymentRoute:
         """The route of a request that its key and the deployment's rate allow.
@@ -252,6 +274,7 @@ class Gateway:
             self._log_prediction(route, request, predicted, began)
             if choice.fell_back and choice.chosen is not None:
                 self.metrics.fallbacks[name, choice.chosen.version] += 1
+            self.mirrors.offer(self.routes.get(name), choice.request_id, request, predicted)
             return request, predicted
 
         raise Unavailable(f"two processes of {name!r} ended during this prediction.")
@@ -331,6 +354,7 @@ class Gateway:
         for journal in self._journals.values():
             journal.seal()
         self.reader.close()
+        self.mirrors.close()
         self.routes.close()
 
     async def _body(self, scope: Scope, receive: Receive, grow: Callable[[int], None]) -> bytes:

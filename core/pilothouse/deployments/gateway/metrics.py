@@ -30,13 +30,15 @@ class GatewayMetrics:
     """Counters by deployment, version and status.
 
     `fallbacks` are requests that another version answered, because the one that was chosen had no
-    ready process.
+    ready process. `mirrored` are copies for a shadow: answered, failed or dropped.
     """
 
     requests: Counter[tuple[str, int, int]] = field(default_factory=Counter)
     rows: Counter[tuple[str, int]] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     fallbacks: Counter[tuple[str, int]] = field(default_factory=Counter)
+    mirrored: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    rewards: Counter[str] = field(default_factory=Counter)
     latency: dict[tuple[str, int], Histogram] = field(default_factory=dict)
 
     def count_rows(self, deployment: str, version: int, rows: int, labels: int) -> None:

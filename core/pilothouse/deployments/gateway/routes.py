@@ -186,6 +186,10 @@ class Routes:
         variant = route if version is None else route.variant(version)
         return variant is not None and self._connection_to(variant) is not None
 
+    def ready_connection(self, route: DeploymentRoute) -> ModelConnection | None:
+        """A connection to a process of a version that responds; None without one."""
+        return self._connection_to(route)
+
     async def connection(
         self, name: str, deadline: float, choice: RouteChoice
     ) -> tuple[DeploymentRoute, ModelConnection]:

@@ -119,7 +119,7 @@ class VariantChoice:
     def _bucket(self, deployment: str, traffic: TrafficSplit) -> int:
         if self.bucket is None:
             bucket = self.tokens.bucket(deployment, traffic, self.token) if self.token else None
-            key = f"e {self.entity}" if self.entity else f"r {self.request_id}"
+            key = _caller_key(self.entity) if self.entity else f"r {self.request_id}"
             self.bucket = traffic.bucket(key) if bucket is None else bucket
         return self.bucket
 
@@ -148,6 +148,17 @@ def reachable_version(route: DeploymentRoute, version: int | None) -> Deployment
     raise NotFound(
         f"{route.name!r} serves version {route.version}; version {version} was requested."
     )
+
+
+def version_of_caller(route: DeploymentRoute, entity: str) -> int:
+    """The version that answers a caller with an id, when the request says nothing else."""
+    if route.traffic is None:
+        return route.version
+    return route.traffic.choose(_caller_key(entity))
+
+
+def _caller_key(entity: str) -> str:
+    return f"e {entity}"
 
 
 def choice_of(tokens: RouteTokens, scope: Scope, version: str | None = None) -> VariantChoice:

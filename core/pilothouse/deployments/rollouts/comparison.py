@@ -21,6 +21,7 @@ from pilothouse.deployments.analysis.variant_samples import (
     read_shadow,
 )
 from pilothouse.deployments.rollouts import rollout_commands
+from pilothouse.deployments.rollouts.rewarded_samples import with_rewards
 from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.shadow_files import shadow_file
 from pilothouse.deployments.tables import Rollout, RolloutAnalysis
@@ -94,6 +95,7 @@ def _samples(
         length = max(until - began, BEFORE)
         own = {stable: signatures[stable]}
         samples |= read_samples(store.folder, name, own, began - length, began)
+    samples = with_rewards(store.folder, name, samples, since, until)
     path = shadow_file(store.folder, name, rollout.id)
     return samples | {
         version: read_shadow(path, signatures[version], version) for version, _ in split.mirrors
@@ -103,23 +105,23 @@ def _samples(
 def _with_sample_ratio(
     comparison: VariantComparison, split: TrafficSplit, samples: Mapping[int, VariantSample]
 ) -> VariantComparison:
-    """Inconclusive where requests were not split as they should have been."""
+    """The comparison with a word on whether requests were split as they should have been.
+
+    It decides nothing: requests of one caller go to one version, so that with few callers the
+    requests are not split like their buckets, without any fault.
+    """
     weights = [(version, weight) for version, weight in split.weights if weight]
-    if len(weights) < 2 or comparison.outcome == "failed":
+    if len(weights) < 2:
         return comparison
     counts = [samples[version].requests for version, _ in weights]
     ratio = check_sample_ratio(counts, [weight / BUCKETS for _, weight in weights])
-    if not ratio.is_mismatch:
-        return comparison
-    counted = ", ".join(f"version {v}: {n:,}" for (v, _), n in zip(weights, counts, strict=True))
-    message = (
-        f"requests were not split as they should have been ({counted}): the versions did not get "
-        "alike requests"
+    counted = ", ".join(
+        f"version {version} got {count:,} of {weight / 100:g} %"
+        for (version, weight), count in zip(weights, counts, strict=True)
     )
-    verdicts = [
-        verdict | {"outcome": "inconclusive", "message": message} for verdict in comparison.verdicts
-    ]
-    return VariantComparison("inconclusive", verdicts)
+    state = {"is_mismatch": ratio.is_mismatch, "message": counted}
+    verdicts = [verdict | {"sample_ratio": state} for verdict in comparison.verdicts]
+    return VariantComparison(comparison.outcome, verdicts)
 
 
 def _failures_before(analyses: list[RolloutAnalysis]) -> dict[int, dict[str, int]]:

@@ -56,6 +56,13 @@ class ComparisonProcesses:
         comparison: dict[str, Any] = orjson.loads(output)
         return comparison
 
+    def close(self) -> None:
+        """End every child process; another worker compares again."""
+        for running in self._running.values():
+            running.process.kill()
+            running.process.communicate()
+        self._running.clear()
+
     def _begin(self, store: Store, rollout_id: str, until: datetime) -> None:
         if time.monotonic() < self._not_before.get(rollout_id, 0.0):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -295,6 +296,18 @@ def comparisons(session: Session, rollout: Rollout) -> list[RolloutAnalysis]:
         RolloutAnalysis.kind == COMPARISON,
     )
     return list(session.exec(query.order_by(col(RolloutAnalysis.id).desc())))
+
+
+def trials_between(
+    session: Session, deployment: str, start: datetime, end: datetime
+) -> list[tuple[frozenset[int], datetime, datetime]]:
+    """The versions that rollouts tried in a span, each with its first and last instant in it."""
+    query = select(Rollout).where(Rollout.deployment == deployment, Rollout.started_at < end)
+    return [
+        (frozenset(row.candidates), max(row.started_at, start), min(row.ended_at or end, end))
+        for row in session.exec(query)
+        if (row.ended_at or end) > start
+    ]
 
 
 def require(session: Session, rollout_id: str) -> Rollout:

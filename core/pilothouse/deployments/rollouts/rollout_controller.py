@@ -83,7 +83,8 @@ class RolloutController:
 
     def __post_init__(self) -> None:
         self.store = self.store.acting_as(CONTROLLER)
-        self._compare = self.compare or ComparisonProcesses().compare
+        self._processes = ComparisonProcesses()
+        self._compare = self.compare or self._processes.compare
 
     def tick(self) -> None:
         """Take the next action of every rollout that is under way."""
@@ -96,6 +97,10 @@ class RolloutController:
             position = _position(situation)
             decision = decide(position, self._facts(situation))
             self._act(situation, decision)
+
+    def close(self) -> None:
+        """End the child processes that compare."""
+        self._processes.close()
 
     def _read(self) -> list[_Situation]:
         with self.store.read() as session:
