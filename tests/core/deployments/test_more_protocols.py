@@ -171,6 +171,14 @@ def test_metadata_is_that_of_tensorflow_serving() -> None:
     assert [part["size"] for part in shape["dim"]] == ["-1", "2"]
 
 
+def test_the_state_of_each_version_is_that_of_tensorflow_serving() -> None:
+    body = kserve.status("late", {3: True, 4: False}, stopped=False)
+    states = {part["version"]: part["state"] for part in body["model_version_status"]}
+    assert (body["ready"], states) == (True, {"3": "AVAILABLE", "4": "LOADING"})
+    stopped = kserve.status("late", {3: False}, stopped=True)
+    assert stopped["model_version_status"][0]["state"] == "END"
+
+
 def test_a_row_of_torchserve_has_a_bare_answer() -> None:
     rows = [[0.9, 0.1], [0.2, 0.8]]
     assert written("torchserve", read("torchserve", RECORDS), SIGNATURE, rows) == ["no", "yes"]

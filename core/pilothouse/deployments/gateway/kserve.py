@@ -10,6 +10,7 @@ prediction itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pilothouse.deployments.gateway.invocations import read_columns, read_rows
@@ -120,12 +121,20 @@ def _rows(tensor: OutputTensor, predicted: InferenceResponse) -> list[Any]:
     return [data[start : start + width] for start in range(0, len(data), width)]
 
 
-def status(name: str, version: int, *, ready: bool, stopped: bool) -> dict[str, Any]:
-    """The response of `GET /v1/models/{name}`, for clients of KServe and of TensorFlow Serving."""
-    state = "AVAILABLE" if ready else "END" if stopped else "LOADING"
-    answer = {"error_code": "OK", "error_message": ""}
-    version_status = {"version": str(version), "state": state, "status": answer}
-    return {"name": name, "ready": ready, "model_version_status": [version_status]}
+def status(name: str, ready: Mapping[int, bool], *, stopped: bool) -> dict[str, Any]:
+    """The response of `GET /v1/models/{name}`, for clients of KServe and of TensorFlow Serving.
+
+    `ready` says of each version whether it answers, of the serving one first.
+    """
+    states = [
+        {
+            "version": str(version),
+            "state": "AVAILABLE" if is_ready else "END" if stopped else "LOADING",
+            "status": {"error_code": "OK", "error_message": ""},
+        }
+        for version, is_ready in ready.items()
+    ]
+    return {"name": name, "ready": next(iter(ready.values())), "model_version_status": states}
 
 
 def metadata(name: str, version: int, signature: Signature) -> dict[str, Any]:

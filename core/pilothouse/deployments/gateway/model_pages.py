@@ -31,7 +31,11 @@ async def page(path: str, routes: Routes, server_version: str) -> Response | Non
     if matched := V1_MODEL.fullmatch(path):
         name, version, label, metadata = matched.groups()
         version = await named_version(routes, name, version or "", label or "")
-        return _v1_model(routes, _route(routes, name, version), metadata=bool(metadata))
+        route = _route(routes, name, version)
+        if metadata:
+            body = kserve.metadata(name, route.version, route.signature)
+            return json_response(body, route.version)
+        return _v1_status(routes, route, is_named=bool(version))
     return None
 
 
@@ -72,12 +76,12 @@ def _oip_model(routes: Routes, route: DeploymentRoute, *, only_ready: bool) -> R
     return json_response(oip.metadata(route.name, route.version, route.signature), route.version)
 
 
-def _v1_model(routes: Routes, route: DeploymentRoute, *, metadata: bool) -> Response:
-    if metadata:
-        body = kserve.metadata(route.name, route.version, route.signature)
-    else:
-        ready = routes.is_ready(route.name, route.version)
-        body = kserve.status(route.name, route.version, ready=ready, stopped=route.stopped)
+def _v1_status(routes: Routes, route: DeploymentRoute, *, is_named: bool) -> Response:
+    """The state of a version that the address names, or of every version that answers requests."""
+    traffic = None if is_named else route.traffic
+    others = [v.version for v in route.variants if traffic and traffic.is_reachable(v.version)]
+    ready = {v: routes.is_ready(route.name, v) for v in (route.version, *others)}
+    body = kserve.status(route.name, ready, stopped=route.stopped)
     return json_response(body, route.version)
 
 
