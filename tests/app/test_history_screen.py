@@ -58,3 +58,15 @@ def test_a_model_has_its_history_in_a_view(tour):
     page = tour("model", name="late", model_view="History")
     assert not page.exception
     assert "late 1 to production was accepted" in list(page.dataframe[0].value["title"])
+
+
+def test_an_evidence_pack_is_offered_where_decisions_are_read(tour):
+    pages = (
+        tour("history", history_view="What changed"),
+        tour("model", name="late"),
+        tour("version", ref="late@1"),
+    )
+    for page in pages:
+        assert not page.exception
+        labels = [button.proto.label for button in page.get("download_button")]
+        assert "Evidence pack" in labels

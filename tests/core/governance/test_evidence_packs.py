@@ -24,6 +24,7 @@ from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.settings import Settings
 from pilothouse.registry.evidence import evidence_hash
+from pilothouse.registry.policy_rows import applicable_policy
 from pilothouse.registry.tables import Promotion, Vote
 from pilothouse.workspace import Workspace, open_workspace
 
@@ -118,6 +119,9 @@ def test_a_stranger_verifies_the_files_the_chain_and_the_evidence(
     assert digest(files["promotions/p1/evidence.json"]) == promotion["evidence_hash"]
     assert [vote["person"] for vote in promotion["votes"]] == ["grace"]
     assert promotion["outcome"]["state"] == "not yet known"
+    with audited.store.read() as session:
+        met = applicable_policy(session, "shop", "production", 2)
+    assert digest(files["versions/shop@2/policy-production.json"]) == met.policy.digest
 
 
 def test_a_pack_of_the_workspace_has_every_entry_and_the_minutes(

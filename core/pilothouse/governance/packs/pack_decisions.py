@@ -14,7 +14,10 @@ from pilothouse.governance.packs.pack_archive import PackArchive, canonical
 from pilothouse.governance.packs.pack_scope import PackScope
 from pilothouse.governance.tables import Attestation, OutcomeDecision
 from pilothouse.registry.cards.model_card import model_card
+from pilothouse.registry.policy_rows import applicable_policy
 from pilothouse.registry.tables import (
+    GATED,
+    BuiltInPolicy,
     Measurement,
     ModelVersion,
     Override,
@@ -102,7 +105,9 @@ def _outcome_decision(session: Session, promotion: str) -> dict[str, Any] | None
 def write_rules(session: Session, pack: PackArchive, scope: PackScope) -> None:
     """Every version of every policy, moves between stages, and what was attested."""
     policies = list(stored(session, PolicyVersion, order=PolicyVersion.name))
-    pack.add_json("policies.json", policies, "every version of every policy, removed ones too")
+    editions = list(stored(session, BuiltInPolicy, order=BuiltInPolicy.id))
+    about = "every version of every policy, removed ones too, and changes of the built-in one"
+    pack.add_json("policies.json", {"policies": policies, "built_in": editions}, about)
     moves = stored(
         session, StageChange, *scope.of_versions(StageChange), *scope.within(StageChange.at),
         order=StageChange.id,
@@ -122,6 +127,10 @@ def write_versions(
         pack.add_json(
             f"{folder}/version.json", values(row), f"{ref}: digest, signature, metrics, dataset"
         )
+        for stage in GATED:
+            policy = applicable_policy(session, row.model, stage, row.version).policy
+            about = f"what {ref} meets before {stage} now; its SHA-256 is the policy's digest"
+            pack.add(f"{folder}/policy-{stage}.json", canonical(policy.to_json()), about)
         card = model_card(session, store, row.model, row.version)
         pack.add(f"{folder}/card.html", card.html(), f"the model card of {ref}")
         pack.add_json(f"{folder}/card.json", card.to_json(), f"the model card of {ref}")
