@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from harness.filled_folders import filled
 from harness.jobs import at_once
 from pilothouse.deployments import Deployments
 from pilothouse.experiments import trusted_models
@@ -62,11 +66,9 @@ def points(rows: int, seed: int) -> pd.DataFrame:
     return frame.assign(late=(frame["x"] - frame["y"] + noise > 0).astype(int))
 
 
-@pytest.fixture
-def log(workspace: Workspace, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
-    """A champion that the code made, and 800 labelled predictions of four weeks."""
+def make_champion(workspace: Workspace) -> None:
+    """Version 1 of the model, which the code makes."""
     processes.announce(workspace.store.run_folder, "server", 9)
-    monkeypatch.setattr(trusted_models, "is_written", lambda *_: True)
     workspace.data.register("points", points(400, seed=1))
     workspace.recipes.register_files(
         "late",
@@ -81,6 +83,25 @@ def log(workspace: Workspace, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
     )
     assert made["versions"] == ["late@1"]
 
+
+@pytest.fixture(scope="module")
+def champion_folder(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    clock = FixedClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trusted_models, "is_written", lambda *_: True)
+        return filled(tmp_path_factory.mktemp("champion"), empty_database, clock, make_champion)
+
+
+@pytest.fixture
+def new_folder(tmp_path: Path, champion_folder: Path) -> Path:
+    return shutil.copytree(champion_folder, tmp_path / "workspace")
+
+
+@pytest.fixture
+def log(workspace: Workspace, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """A champion that the code made, and 800 labelled predictions of four weeks."""
+    processes.announce(workspace.store.run_folder, "server", 9)
+    monkeypatch.setattr(trusted_models, "is_written", lambda *_: True)
     times = pd.date_range(end=clock.now(), periods=800, freq="50min", tz="UTC")
     ids = [f"p{number}" for number in range(800)]
     rows = points(800, seed=2).assign(prediction_id=ids, event_at=times)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -13,8 +17,10 @@ import pandas as pd
 import pytest
 from sklearn import metrics as oracle
 
+from harness.filled_folders import filled
 from pilothouse.experiments.trusted_models import record_written
 from pilothouse.jobs import JobContext
+from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.pipelines import version_evaluation
@@ -27,6 +33,7 @@ from pilothouse.workspace import Workspace
 
 ROWS = 400
 JOB = "a-job"
+FolderOf = Callable[[str], Path]
 
 
 def homes(seed: int) -> pd.DataFrame:
@@ -48,14 +55,44 @@ def homes(seed: int) -> pd.DataFrame:
     return frame
 
 
-def trained(workspace: Workspace, target: str, **choices: Any) -> Signature:
+def train(workspace: Workspace, target: str) -> None:
     """The version homes@1, trained on some of the first dataset; the second one is new to it."""
+    choices = {"positive": "yes"} if target == "two" else {}
     workspace.data.register("homes", homes(1), event_time="at")
     workspace.data.register("homes", homes(2), event_time="at")
     spec = TrainingSpec(
         "homes@1", target, features=("x", "area"), folds=2, evaluation="held_out", **choices
     )
-    return workspace.registry.register("homes", workspace.training.train_now(spec)).signature
+    workspace.registry.register("homes", workspace.training.train_now(spec))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> FolderOf:
+    """The folder of a workspace whose version predicts a target; each is made once."""
+
+    @cache
+    def folder_of(target: str) -> Path:
+        clock = FixedClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
+        folder = tmp_path_factory.mktemp(target)
+        return filled(folder, empty_database, clock, lambda opened: train(opened, target))
+
+    return folder_of
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> str:
+    """What the version predicts; a test may parametrise it."""
+    return str(getattr(request, "param", "price"))
+
+
+@pytest.fixture
+def new_folder(tmp_path: Path, folders: FolderOf, target: str) -> Path:
+    return shutil.copytree(folders(target), tmp_path / "workspace")
+
+
+@pytest.fixture
+def signature(workspace: Workspace) -> Signature:
+    return workspace.registry.version("homes", 1).signature
 
 
 def evaluate(workspace: Workspace, label: str, version: int = 1, job: str = JOB) -> dict[str, Any]:
@@ -103,12 +140,11 @@ def expected(
         ("multiclass", "three", "evaluation/per_class.json"),
         ("regression", "price", "evaluation/error_over_time.json"),
     ],
+    indirect=["target"],
 )
 def test_the_metrics_are_those_of_scikit_learn_on_the_same_rows(
-    workspace: Workspace, task: str, target: str, document: str
+    workspace: Workspace, signature: Signature, task: str, target: str, document: str
 ) -> None:
-    positive = {"positive": "yes"} if task == "binary" else {}
-    signature = trained(workspace, target, **positive)
     assert signature.task == task
 
     result = evaluate(workspace, target)
@@ -128,7 +164,6 @@ def test_the_metrics_are_those_of_scikit_learn_on_the_same_rows(
 
 
 def test_the_reference_holds_the_rows_their_answers_and_their_labels(workspace: Workspace) -> None:
-    trained(workspace, "price")
     run = evaluate(workspace, "price")["run"]
     reference = pd.read_parquet(
         io.BytesIO(workspace.experiments.artifact(run, "reference.parquet"))
@@ -151,9 +186,8 @@ def imported(workspace: Workspace, signature: Signature, dump: bytes) -> int:
 
 
 def test_a_version_without_a_run_gets_evidence_a_reference_and_a_rival(
-    workspace: Workspace, answering: None
+    workspace: Workspace, signature: Signature, answering: None
 ) -> None:
-    signature = trained(workspace, "price")
     dump = workspace.store.artifacts.read(workspace.registry.version("homes", 1).digest)
     version = imported(workspace, signature, dump)
     before = workspace.registry.assess("homes", version, "production")
@@ -177,7 +211,6 @@ def test_a_version_without_a_run_gets_evidence_a_reference_and_a_rival(
 def test_a_killed_evaluation_continues_its_run_and_a_finished_one_is_not_repeated(
     workspace: Workspace,
 ) -> None:
-    trained(workspace, "price")
     left = workspace.experiments.start("homes-evaluations", job_id=JOB)
     result = evaluate(workspace, "price")
     assert result["run"] == left
@@ -186,7 +219,6 @@ def test_a_killed_evaluation_continues_its_run_and_a_finished_one_is_not_repeate
 
 
 def test_an_evaluation_that_stops_closes_its_run(workspace: Workspace) -> None:
-    trained(workspace, "price")
     run = workspace.experiments.start("homes-evaluations", job_id=JOB)
 
     def killed(*_: Any) -> Any:
@@ -198,8 +230,8 @@ def test_an_evaluation_that_stops_closes_its_run(workspace: Workspace) -> None:
     assert workspace.experiments.run(run).status == "failed"
 
 
+@pytest.mark.parametrize("target", ["two"], indirect=True)
 def test_labels_are_read_as_the_task_reads_them(workspace: Workspace) -> None:
-    trained(workspace, "two", positive="yes")
     frame = homes(2)
     frame["churned"] = (frame["two"] == "yes").map({True: "yes", False: "no"})
     frame.loc[5:9, "churned"] = "unclear"
@@ -216,14 +248,13 @@ def test_labels_are_read_as_the_task_reads_them(workspace: Workspace) -> None:
     assert (result["rows"], result["unreadable_label"]) == (ROWS - 5, 5)
 
 
+@pytest.mark.parametrize("target", ["two"], indirect=True)
 def test_a_column_that_holds_other_things_is_no_label(workspace: Workspace) -> None:
-    trained(workspace, "two", positive="yes")
     with pytest.raises(Invalid, match=r"'area' of homes@2 holds .*; a label is one of 'no', 'yes'"):
         evaluate(workspace, "area")
 
 
 def test_what_cannot_be_evaluated_is_refused_before_there_is_a_job(workspace: Workspace) -> None:
-    trained(workspace, "price")
     evaluate_now = workspace.pipelines.evaluate_version
     with pytest.raises(NotFound, match="no version 7 of 'homes'"):
         evaluate_now("homes", 7, "homes@2")
@@ -244,7 +275,6 @@ def test_what_cannot_be_evaluated_is_refused_before_there_is_a_job(workspace: Wo
 
 
 def test_the_job_names_the_version_the_data_and_the_target(workspace: Workspace) -> None:
-    trained(workspace, "price")
     job = workspace.jobs.job(workspace.pipelines.evaluate_version("homes", 1, "homes"))
     assert job.title == "Evaluate homes@1 on homes@2"
     assert job.args == {"model": "homes", "version": 1, "dataset": "homes@2", "label": "price"}
@@ -252,9 +282,8 @@ def test_the_job_names_the_version_the_data_and_the_target(workspace: Workspace)
 
 
 def test_answers_that_are_not_measured_are_a_reference_without_labels(
-    workspace: Workspace,
+    workspace: Workspace, signature: Signature
 ) -> None:
-    signature = trained(workspace, "price")
     dump = workspace.store.artifacts.read(workspace.registry.version("homes", 1).digest)
     outputs = (SignatureField("first", "number"),)
     # A model from elsewhere, which does not say that it answers rows with missing values.
@@ -269,7 +298,6 @@ def test_answers_that_are_not_measured_are_a_reference_without_labels(
 
 
 def test_an_evaluation_on_the_data_of_the_training_says_so(workspace: Workspace) -> None:
-    trained(workspace, "price")
     result = evaluate_version(
         workspace.store,
         lambda *_: None,  # type: ignore[arg-type]
