@@ -27,19 +27,52 @@ built_in_policy.NEW = BASIC
 os.environ.setdefault("PILOTHOUSE_ACTOR", "ada")
 
 VOYAGE_S = 480.0
-SAIL = ("tests/journeys/", "tests/processes/test_voyage.py")
-OWN_INSTANCE = ("tests/journeys/test_frames.py", "tests/journeys/test_model_from_a_client.py")
+# Files that count as one, since every process would start what they share: by its name.
+TOGETHER = {
+    "a workspace without a demo": (
+        "tests/journeys/test_every_task.py",
+        "tests/journeys/test_own_data.py",
+        "tests/journeys/test_table.py",
+        "tests/journeys/test_work.py",
+    ),
+    "a short demo": ("tests/journeys/test_screens.py", "tests/journeys/test_working_day.py"),
+    "stores that MLflow wrote": ("tests/interop/importing/",),
+    "the voyage": ("tests/journeys/", "tests/processes/test_voyage.py"),
+}
+ALONE = ("tests/journeys/test_frames.py", "tests/journeys/test_model_from_a_client.py")
+# What takes about a minute and has few tests: begun last, it would leave the other cores idle.
+LONG = (
+    "the voyage",
+    "a short demo",
+    "tests/processes/test_ingest_kills.py",
+    "a workspace without a demo",
+    "tests/journeys/test_model_from_a_client.py",
+    "tests/processes/test_author_scripts.py",
+    "tests/processes/test_worker_start.py",
+    "tests/interop/test_script.py",
+    "tests/interop/test_live_models.py",
+    "tests/core/jobs/test_engine.py",
+    "tests/core/pipelines/test_pipeline_runs.py",
+    "tests/core/pipelines/test_version_evaluation.py",
+)
 
 
 class WholeFiles(LoadFileScheduling):  # type: ignore[misc]
-    """Each process runs whole files; those that look at the voyage count as one.
-
-    Every process would sail a voyage of its own, which takes minutes.
-    """
+    """Each process runs whole files, the long ones first; some files count as one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        sails = nodeid.startswith(SAIL) and not nodeid.startswith(OWN_INSTANCE)
-        return "the voyage" if sails else str(super()._split_scope(nodeid))
+        if not nodeid.startswith(ALONE):
+            for name, files in TOGETHER.items():
+                if nodeid.startswith(files):
+                    return name
+        return str(super()._split_scope(nodeid))
+
+    def _assign_work_unit(self, node: Any) -> None:
+        for name in LONG:
+            if name in self.workqueue:
+                self.workqueue.move_to_end(name, last=False)
+                break
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent))  # pictures.py, run by hand, shar
 from browsing import CHROMIUM, PATIENCE_MS, Visitor, launched, seeing, visiting
 from places import PLACES, Place
 
+from harness.running_instance import RunningInstance, run_instance, wait_for
+from pilothouse.workspace import Workspace
+
+SHORT_WEEKS, DEMO_S = 11, 480.0  # the tenth week's alert asks for a retraining
 FAILED = pytest.StashKey[bool]()
 
 
@@ -50,6 +56,41 @@ def profiles(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
     yield opened
     for context in opened.values():
         context.close()
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A running instance and its workspace."""
+
+    ship: RunningInstance
+    workspace: Workspace
+
+
+@contextmanager
+def running_instance(folder: Path) -> Iterator[Instance]:
+    """A new instance, for as long as the block lasts."""
+    with run_instance(folder / "workspace") as ship:
+        workspace = ship.open()
+        yield Instance(ship, workspace)
+        workspace.store.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def without_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An instance that begins empty, for journeys that bring their own data."""
+    with running_instance(tmp_path_factory.mktemp("without-demo")) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="session")
+def short_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An instance whose demo has ended after its first retraining: every screen has content."""
+    with running_instance(tmp_path_factory.mktemp("short-demo")) as instance:
+        jobs = instance.workspace.jobs
+        job = instance.workspace.pipelines.start_demo(SHORT_WEEKS)
+        wait_for(lambda: jobs.job(job).ended, "the short demo has ended", DEMO_S)
+        assert jobs.job(job).status == "succeeded", jobs.log(job)
+        yield instance
 
 
 @pytest.fixture

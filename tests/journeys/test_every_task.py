@@ -72,11 +72,16 @@ def homes(target: str, rows: int = 400) -> bytes:
     return "\n".join(lines).encode()
 
 
+@pytest.fixture
+def origin(without_demo: Any) -> str:
+    return str(without_demo.ship.address("app").url)
+
+
 @pytest.mark.parametrize("case", [NUMBER, CLASS], ids=["number", "classes"])
 def test_a_target_of_any_task_becomes_a_monitored_deployment(
-    visitor: Any, voyage: Any, case: Case
+    visitor: Any, without_demo: Any, case: Case
 ) -> None:
-    workspace = voyage.workspace
+    workspace = without_demo.workspace
     register(visitor, case)
     board = train(visitor, workspace, case)
     compare(visitor, board)

@@ -37,8 +37,15 @@ def contracts(rows: int) -> bytes:
     return "\n".join(lines).encode("cp1252")
 
 
-def test_a_file_from_elsewhere_becomes_a_monitored_deployment(visitor: Any, voyage: Any) -> None:
-    sail_own_data(visitor, voyage.workspace)
+@pytest.fixture
+def origin(without_demo: Any) -> str:
+    return str(without_demo.ship.address("app").url)
+
+
+def test_a_file_from_elsewhere_becomes_a_monitored_deployment(
+    visitor: Any, without_demo: Any
+) -> None:
+    sail_own_data(visitor, without_demo.workspace)
 
 
 def sail_own_data(visitor: Any, workspace: Any) -> None:

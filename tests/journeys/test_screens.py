@@ -10,13 +10,18 @@ from playwright.sync_api import expect
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
 
+@pytest.fixture
+def origin(short_demo: Any) -> str:
+    return str(short_demo.ship.address("app").url)
+
+
 @pytest.fixture(scope="module")
-def workspace(voyage: Any) -> Any:
-    """The voyage's workspace, with a report that has been made."""
+def workspace(short_demo: Any) -> Any:
+    """The demo's workspace, with a report that has been made."""
     from pictures import with_report
 
-    with_report(voyage.workspace)
-    return voyage.workspace
+    with_report(short_demo.workspace)
+    return short_demo.workspace
 
 
 @pytest.mark.parametrize("scheme", ["dark"])
@@ -57,7 +62,7 @@ def test_what_one_chose_is_in_the_address(visitor: Any) -> None:
     assert visitor.param("runs_q") == "random-forest"
 
 
-def test_ticks_belong_to_runs_and_not_to_rows(visitor: Any, voyage: Any) -> None:
+def test_ticks_belong_to_runs_and_not_to_rows(visitor: Any, short_demo: Any) -> None:
     visitor.open("/experiments?runs_q=forest")
     runs = visitor.table("Runs")
     ticked = [runs.rows()[0]["Run"]]
@@ -73,5 +78,5 @@ def test_ticks_belong_to_runs_and_not_to_rows(visitor: Any, voyage: Any) -> None
     runs.tick(place)
     visitor.page.get_by_role("link", name="Compare (2)").click()
     visitor.titled("Compare")
-    known = voyage.workspace.experiments.runs(size=200).set_index("id")["name"]
+    known = short_demo.workspace.experiments.runs(size=200).set_index("id")["name"]
     assert {known[run] for run in visitor.param("runs").split(",")} == {*ticked, other}

@@ -16,15 +16,20 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
+def origin(without_demo: Any) -> str:
+    return str(without_demo.ship.address("app").url)
+
+
+@pytest.fixture
 def where() -> str:
     """An experiment of the journey's own."""
     return f"journeys/{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
-def runs(voyage: Any, where: str) -> dict[str, str]:
+def runs(without_demo: Any, where: str) -> dict[str, str]:
     """A search with two trials and one run beside it, all ended."""
-    room, found = voyage.workspace.experiments, {}
+    room, found = without_demo.workspace.experiments, {}
     for name, auc in (("search", 0.61), ("trial-1", 0.72), ("trial-2", 0.83), ("alone", 0.54)):
         parent = found["search"] if name.startswith("trial") else None
         run = found[name] = room.start(where, name, parent=parent)
@@ -120,9 +125,9 @@ def test_a_filter_is_built_by_pointing(visitor: Any, runs: dict[str, str], where
 
 
 def test_runs_are_marked_archived_restored_and_deleted(
-    visitor: Any, runs: dict[str, str], where: str, voyage: Any
+    visitor: Any, runs: dict[str, str], where: str, without_demo: Any
 ) -> None:
-    room = voyage.workspace.experiments
+    room = without_demo.workspace.experiments
     visitor.open(f"/experiments?experiment={where}&runs_sort=name&runs_rising=yes")
     assert names(visitor) == ["alone", "search", "trial-1", "trial-2"]
     for row in (2, 3):
@@ -182,9 +187,9 @@ def test_a_view_is_saved_opened_and_removed(visitor: Any, runs: dict[str, str], 
 
 
 def test_a_running_run_is_kept_fresh_without_a_reload(
-    visitor: Any, where: str, voyage: Any
+    visitor: Any, where: str, without_demo: Any
 ) -> None:
-    room = voyage.workspace.experiments
+    room = without_demo.workspace.experiments
     run = room.start(where, "under-way")
     room.log_metrics(run, {"roc_auc": 0.5})
     visitor.page.goto(f"{visitor.origin}/experiments?experiment={where}")

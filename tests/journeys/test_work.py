@@ -12,6 +12,11 @@ from playwright.sync_api import expect
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
 
+@pytest.fixture
+def origin(without_demo: Any) -> str:
+    return str(without_demo.ship.address("app").url)
+
+
 def ferries(rows: int) -> bytes:
     """A small CSV file: will the ferry be late?"""
     chance = random.Random(7)
@@ -61,7 +66,7 @@ def start_training(visitor: Any, dataset: str, *, trials: int = 0) -> Any:
     return visitor.param("id")
 
 
-def test_a_file_becomes_a_dataset_and_the_dataset_a_run(visitor: Any, voyage: Any) -> None:
+def test_a_file_becomes_a_dataset_and_the_dataset_a_run(visitor: Any, without_demo: Any) -> None:
     upload(visitor, "ferries.csv", ferries(400))
     visitor.titled("ferries")
     visitor.toast("ferries@1 is registered")
@@ -70,17 +75,17 @@ def test_a_file_becomes_a_dataset_and_the_dataset_a_run(visitor: Any, voyage: An
 
     upload(visitor, "ferries.csv", ferries(400))
     visitor.toast("exists already")
-    assert len(voyage.workspace.data.versions("ferries")) == 1
+    assert len(without_demo.workspace.data.versions("ferries")) == 1
 
     job = start_training(visitor, "ferries@1")
     expect(visitor.key("page_header")).to_contain_text("Succeeded", timeout=90_000)
-    run = voyage.workspace.jobs.job(job).result["run"]
+    run = without_demo.workspace.jobs.job(job).result["run"]
     visitor.open(f"/run?id={run}&run_view=Evaluation")
     expect(visitor.key("page_header")).to_contain_text("Finished")
     expect(visitor.named("Confusion matrix of rows that were not fitted on")).to_be_visible()
 
 
-def test_a_broken_file_is_refused_by_row_and_column(visitor: Any, voyage: Any) -> None:
+def test_a_broken_file_is_refused_by_row_and_column(visitor: Any, without_demo: Any) -> None:
     lines = ferries(60).decode().splitlines()
     lines[40] = "very windy," + lines[40].partition(",")[2]
     dialog = choose_file(visitor, "broken.csv", "\n".join(lines).encode())
@@ -90,15 +95,15 @@ def test_a_broken_file_is_refused_by_row_and_column(visitor: Any, voyage: Any) -
     assert visitor.barriers() == []
     visitor.press("Cancel", within=dialog)
     expect(dialog).to_be_hidden()
-    assert "broken" not in set(voyage.workspace.data.datasets()["name"])
+    assert "broken" not in set(without_demo.workspace.data.datasets()["name"])
 
 
-def test_a_job_is_cancelled_with_a_reason(visitor: Any, voyage: Any) -> None:
-    voyage.workspace.data.register("piers", ferries(300), filename="piers.csv")
+def test_a_job_is_cancelled_with_a_reason(visitor: Any, without_demo: Any) -> None:
+    without_demo.workspace.data.register("piers", ferries(300), filename="piers.csv")
     job = start_training(visitor, "piers@1", trials=400)
     expect(visitor.key("page_header")).to_contain_text("Running", timeout=60_000)
     visitor.press("Cancel job")
     visitor.answer("Cancel this job", "Cancel job", reason="too many trials")
     visitor.toast("The job is being cancelled")
     expect(visitor.key("page_header")).to_contain_text("Cancelled", timeout=60_000)
-    assert voyage.workspace.jobs.job(job).status == "cancelled"
+    assert without_demo.workspace.jobs.job(job).status == "cancelled"
