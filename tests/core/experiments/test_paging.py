@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import math
 import random
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from harness.filled_folders import filled
 from pilothouse.experiments import Experiments, RunFilter
 from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.experiments.run_table.filters import conditions
 from pilothouse.experiments.run_table.paging import in_to_exists
 from pilothouse.experiments.tables import Run
 from pilothouse.kit.clock import FixedClock
+from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
+from pilothouse.workspace import open_workspace
 
-RUNS = 60
+RUNS = 40
 COLUMNS = ["name", "experiment", "created_at", "metrics.auc", "metrics.auc@best"]
 COLUMNS += ["params.depth", "params.kind", "tags.team"]
 FILTERS = {
@@ -42,10 +46,27 @@ FILTERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Store]:
+    """A workspace with the runs; nobody may change them."""
+    clock = FixedClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    folder = filled(
+        *(tmp_path_factory.mktemp("fleet"), empty_database, clock),
+        lambda workspace: start_runs(workspace.experiments, clock),
+    )
+    opened = open_workspace(settings=Settings(workspace=folder, actor="ada"), clock=clock)
+    yield opened.store
+    opened.store.engine.dispose()
+
+
 @pytest.fixture
-def fleet(store: Store, clock: FixedClock) -> Experiments:
+def fleet(store: Store) -> Experiments:
+    return Experiments(store)
+
+
+def start_runs(room: Experiments, clock: FixedClock) -> None:
     """Runs of which some lack a metric, a parameter or a tag, and many have equal values."""
-    room, draw = Experiments(store), random.Random(3)
+    draw = random.Random(3)
     for index in range(RUNS):
         clock.advance(timedelta(minutes=1))
         experiment = "flights" if draw.random() < 0.6 else "other"
@@ -63,7 +84,6 @@ def fleet(store: Store, clock: FixedClock) -> Experiments:
             room.tag(run, {"team": draw.choice(["north", "south"])})
         if draw.random() < 0.1:
             room.archive(run)
-    return room
 
 
 @pytest.mark.parametrize("descending", [True, False])
@@ -79,7 +99,7 @@ def test_small_pages_together_are_the_large_one_in_order(
         for size in (3, 13):
             pages = range(1, 2 + len(whole) // size)
             frames = [fleet.runs(filter, sort, descending, page, size, columns) for page in pages]
-            ids = pd.concat(frames)["id"].tolist()
+            ids = [run for frame in frames for run in frame["id"]]
             assert ids == whole["id"].tolist(), (name, size)
         assert_in_order(whole[column].tolist(), descending)
 

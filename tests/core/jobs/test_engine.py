@@ -32,7 +32,7 @@ def until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < end, "it never came to hold"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def ended(workspace: Workspace, job_id: str) -> JobInfo:
@@ -246,8 +246,8 @@ def test_a_worker_that_is_stopped_leaves_its_jobs_to_the_next(alone: Workspace) 
     assert all(trace(alone, name) == ["ticking", "ticking"] for name in expected)
 
 
-@pytest.mark.parametrize("name", ["a%41 b?c#d", "it's über"])
-def test_a_worker_and_its_children_work_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+def test_a_worker_and_its_children_work_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    name = "it's über a%41 b?c#d"
     workspace = opened(tmp_path / name)
     with worker(workspace.folder):
         job = ended(workspace, workspace.jobs.submit("child", {"number": 3}, title="Square"))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
@@ -57,6 +57,7 @@ def test_the_built_in_tests_are_plugins() -> None:
 
 
 @pytest.mark.parametrize("test", TESTS)
+@settings(max_examples=40)
 @given(a=values, b=values)
 def test_every_score_of_numbers_is_finite_and_zero_for_the_same(
     test: DriftTest, a: np.ndarray, b: np.ndarray
@@ -72,6 +73,7 @@ def test_every_score_of_numbers_is_finite_and_zero_for_the_same(
 
 
 @pytest.mark.parametrize("test", TESTS)
+@settings(max_examples=40)
 @given(a=categories_drawn, b=categories_drawn)
 def test_every_score_of_categories_is_finite_and_zero_for_the_same(
     test: DriftTest, a: list[str], b: list[str]

@@ -318,10 +318,14 @@ steps:
       dataset: ${{ steps.data.dataset }}
       target: sold
       trainer: logistic_regression
-      options: {folds: 2}
+      options: {folds: 2, evaluation: held_out}
   - name: train-again
     uses: train
-    with: {dataset: "${{ steps.data.dataset }}", target: sold, trainer: dummy}
+    with:
+      dataset: ${{ steps.data.dataset }}
+      target: sold
+      trainer: dummy
+      options: {evaluation: held_out}
   - name: register
     uses: register_version
     with: {model: homes, run: "${{ steps.train.run }}"}

@@ -25,7 +25,8 @@ from pilothouse.kit.errors import Cancelled, Conflict, NotFound
 from pilothouse.kit.settings import Settings
 from pilothouse.workspace import Workspace, open_workspace
 
-RUNS, POINTS = 250, 400
+RUNS, POINTS = 250, 20
+LONG_RUNS, LONG_POINTS = 20, 400
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"run_id: '{run}'\nrun_name: r{number}\nstatus: 3\n"
             f"start_time: {number + 1}\nend_time: {number + 2}\n"
         )
-        lines = (f"{at} {at / 7} {at}\n" for at in range(1, POINTS + 1))
+        points = LONG_POINTS if number < LONG_RUNS else POINTS
+        lines = (f"{at} {at / 7} {at}\n" for at in range(1, points + 1))
         (folder / "metrics" / "loss").write_text("".join(lines))
         (folder / "params" / "seed").write_text(str(number))
         (folder / "artifacts" / "note.txt").write_text(f"note {number % 10}")
@@ -52,10 +54,11 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
-def whole(many: Path, tmp_path: Path) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def whole(many: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What an import that nobody disturbs makes of it."""
-    opened = open_workspace(settings=Settings(workspace=tmp_path / "whole", actor="ada"))
+    folder = tmp_path_factory.mktemp("whole") / "workspace"
+    opened = open_workspace(settings=Settings(workspace=folder, actor="ada"))
     assert opened.imports.run(str(many)).imported["runs"] == RUNS
     found = seen(opened)
     opened.store.engine.dispose()
@@ -129,7 +132,7 @@ def test_stopped_within_a_long_run_it_goes_on(
     few = tmp_path / "few" / "1"
     few.mkdir(parents=True)
     shutil.copy(many / "1" / "meta.yaml", few)
-    for number in range(20):
+    for number in range(LONG_RUNS):
         shutil.copytree(many / "1" / f"{number:032x}", few / f"{number:032x}")
     for attempt in range(200):
         left = 5 + 7 * attempt
@@ -140,7 +143,7 @@ def test_stopped_within_a_long_run_it_goes_on(
             stops += 1
     assert stops > 3
     found = seen(workspace)["runs"]
-    assert len(found) == 20
+    assert len(found) == LONG_RUNS
     assert {n: run["history"] for n, run in found.items()} == {
         n: whole["runs"][n]["history"] for n in found
     }
