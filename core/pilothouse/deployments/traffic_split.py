@@ -16,7 +16,7 @@ from typing import Any
 from pilothouse.kit.errors import Invalid
 
 BUCKETS = 10_000
-STABLE, CANDIDATE = "stable", "candidate"
+STABLE, CANDIDATE, PREVIOUS = "stable", "candidate", "previous"
 Share = tuple[int, int]  # a version and its basis points: hundredths of a percent
 
 

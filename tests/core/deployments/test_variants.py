@@ -131,3 +131,17 @@ def test_the_secret_of_a_workspace_is_made_once_and_is_private(tmp_path: Path) -
     assert RouteTokens.of_workspace(tmp_path / "run").secret == first.secret
     assert (tmp_path / "run" / "route.key").stat().st_mode & 0o777 == 0o600
     assert len(first.secret) == 32
+
+
+def test_the_warm_version_answers_while_the_serving_one_has_no_process() -> None:
+    warm = replace(one(1), variants=(one(3, "previous"),))
+    assert [each.version for each in asked().routes(warm)] == [1, 3]
+    with pytest.raises(NotFound):
+        asked("3").routes(warm)
+
+
+def test_only_versions_with_a_share_answer_in_the_place_of_another_one() -> None:
+    shadow = route(TrafficSplit("salt", ((2, 0), (1, BUCKETS)), mirrors=((2, 100),)))
+    assert [each.version for each in asked().routes(shadow)] == [1]
+    stable = {n: asked(x_request_id=str(n)).routes(route()) for n in range(20)}
+    assert {tuple(each.version for each in order) for order in stable.values()} == {(1, 2), (2, 1)}

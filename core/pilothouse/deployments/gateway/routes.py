@@ -16,15 +16,15 @@ from typing import Protocol
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from pilothouse.deployments.gateway.admission import Admission
 from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.served_versions import require_served
-from pilothouse.deployments.tables import Deployment, Replica, RouteGeneration
-from pilothouse.deployments.traffic_split import STABLE, TrafficSplit
+from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
+from pilothouse.deployments.traffic_split import PREVIOUS, STABLE, TrafficSplit
 from pilothouse.kit.errors import Conflict, NotFound, Unavailable
 from pilothouse.models.signature import Signature
 from pilothouse.storage import Store
@@ -39,7 +39,8 @@ class DeploymentRoute:
     """One deployment: its serving version, and token and socket of each ready process.
 
     During a rollout `traffic` splits its requests, and `variants` are the routes of the other
-    versions, with their `role`.
+    versions, with their `role`. Without one they hold the previous version while it is warm: it
+    answers in the place of the serving version when that has no ready process.
     """
 
     name: str
@@ -102,13 +103,28 @@ def _route(session: Session, deployment: Deployment, ready: Sequence[Replica]) -
     traffic = None if deployment.traffic is None else TrafficSplit.from_json(deployment.traffic)
     serving = deployment.serving_version or deployment.version
     route = _route_of(session, deployment, serving, ready)
-    if traffic is None or deployment.serving_version is None:
+    if deployment.serving_version is None:
         return route
+    if traffic is None:
+        return replace(route, variants=_warm_version(session, deployment, ready))
     others = [
         replace(_route_of(session, deployment, version, ready), role=traffic.role(version))
         for version in sorted(traffic.versions - {serving})
     ]
     return replace(route, role=traffic.role(serving), traffic=traffic, variants=tuple(others))
+
+
+def _warm_version(
+    session: Session, deployment: Deployment, ready: Sequence[Replica]
+) -> tuple[DeploymentRoute, ...]:
+    """The previous version while it has ready processes, unless it was left by a rollback."""
+    previous = deployment.previous_version
+    if previous is None or previous == deployment.serving_version:
+        return ()
+    newest = select(Revision.action).where(Revision.deployment == deployment.name)
+    action = session.exec(newest.order_by(col(Revision.seq).desc()).limit(1)).first()
+    route = replace(_route_of(session, deployment, previous, ready), role=PREVIOUS)
+    return (route,) if route.replicas and action != "rolled back" else ()
 
 
 def _route_of(

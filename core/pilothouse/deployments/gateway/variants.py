@@ -96,10 +96,12 @@ class VariantChoice:
             return (self.chosen,)
         if route.traffic is None:
             self.chosen = route
-            return (route,)
+            return route.all()
         owner = route.traffic.owner(self._bucket(route.name, route.traffic))
         self.chosen = route.variant(owner) or route
-        return (route,) if self.chosen is route else (self.chosen, route)
+        weight = route.traffic.weight
+        others = [r for r in route.all() if r is route or weight(r.version)]
+        return (self.chosen, *(r for r in others if r is not self.chosen))
 
     def name_caller(self, entity: str) -> bool:
         """Note the caller that a request's body names; what the headers say goes first.
