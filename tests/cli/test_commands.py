@@ -130,6 +130,7 @@ NAMES_NOTHING = {
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
 VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"}
+VALUES |= {"object_kind": "run"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],
     "evidence-pack": ["--model", "nope"],

@@ -12,11 +12,11 @@ from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.filters import switch
+from pilothouse_app.components.filters import filter_bar, switch
 from pilothouse_app.components.formats import ago, count, plural, share, size, title
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.layout import fill_window
-from pilothouse_app.components.links import address, go_next, query_param, screen
+from pilothouse_app.components.links import address, go_next, link, query_param, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.screen import Screen
@@ -84,7 +84,13 @@ def render() -> None:
 
     state_notice(version)
     _facts(version)
-    view = switch("dataset_view", VIEWS, "Show", format_func=title)
+    with filter_bar():
+        view = switch("dataset_view", VIEWS, "Show", format_func=title)
+        link(
+            screen("lineage", kind="dataset", ref=version.ref),
+            "Lineage",
+            icon=":material/account_tree:",
+        )
     BODIES[view](version)
 
 

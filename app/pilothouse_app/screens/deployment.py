@@ -144,6 +144,11 @@ def _bar(deployment: DeploymentInfo) -> tuple[str, str]:
             "Monitoring",
             icon=":material/monitoring:",
         )
+        link(
+            screen("lineage", kind="deployment", ref=deployment.name),
+            "Lineage",
+            icon=":material/account_tree:",
+        )
         link(screen("activity", activity_q=deployment.name), "Activity", icon=":material/history:")
     return view, span
 

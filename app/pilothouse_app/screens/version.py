@@ -179,6 +179,11 @@ def _origin(version: VersionInfo, audit: AuditInfo | None) -> None:
             link(address("run", version.run_id), "Run", icon=":material/timeline:")
         if version.dataset:
             link(address("dataset", version.dataset), version.dataset, icon=":material/table_view:")
+        link(
+            screen("lineage", kind="version", ref=version.ref),
+            "Lineage",
+            icon=":material/account_tree:",
+        )
         link(screen("responsible", ref=version.ref), "Responsible use", icon=":material/balance:")
         link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
         ci_file_popover(version)

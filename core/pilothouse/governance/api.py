@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pilothouse.governance import affected, outcomes, production, release_files, timeline
+from pilothouse.governance import affected, lineage, outcomes, production, release_files, timeline
 from pilothouse.governance.affected import AffectedObject
 from pilothouse.governance.event_sources import TimelineEvent
+from pilothouse.governance.lineage import Lineage
 from pilothouse.governance.maturity import assessment, attestations
 from pilothouse.governance.maturity.evidence_values import AttestedStatement
 from pilothouse.governance.maturity.scoring import MaturityReport
@@ -152,6 +153,16 @@ class Governance(Service):
         """What rolling back a deployment would touch; nothing where it cannot. Raises NotFound."""
         with self._store.read() as session:
             return affected.affected_by_roll_back(session, deployment)
+
+    def lineage(self, kind: str, ref: str) -> Lineage:
+        """What an object was made of, and what was made of it, as a graph to both sides.
+
+        `kind` is dataset, run, version, deployment, window or job (a retraining); `ref` is its
+        address, such as "flights@2" or "churn@3". Of each kind beside an object the newest few are
+        nodes, and one more node counts the rest. Raises NotFound, Invalid for another kind.
+        """
+        with self._store.read() as session:
+            return lineage.lineage(session, kind, ref)
 
     def release_file(
         self,

@@ -11,7 +11,14 @@ import streamlit as st
 from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.formats import count, plural, title
 from pilothouse_app.components.header import section
-from pilothouse_app.components.links import ICONS, address, link, query_param, same_page_link
+from pilothouse_app.components.links import (
+    ICONS,
+    address,
+    link,
+    query_param,
+    same_page_link,
+    screen,
+)
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.status import badge_text
@@ -49,6 +56,11 @@ def draw(run: RunInfo) -> None:
         _made(models, versions)
     with serves, _box("Deployments", ":material/rocket_launch:"):
         _serves(versions)
+    link(
+        screen("lineage", kind="run", ref=run.id),
+        "Lineage as a graph",
+        icon=":material/account_tree:",
+    )
     if sources:
         _sources(sources)
 
