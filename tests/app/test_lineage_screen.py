@@ -22,7 +22,7 @@ def test_a_version_stands_between_its_run_and_its_windows(tour: Any) -> None:
     objects = page.dataframe[0].value.set_index("title")
     assert {"late@1", "late", "a"} <= set(objects.index)
     assert objects.loc["late", "kind"] == "Deployment"
-    assert "late@1 (serves it)" in objects.loc["late", "from"]
+    assert "late@1 (serves)" in objects.loc["late", "from"]
     assert (objects["kind"] == "Window").sum() == 3
 
 

@@ -15,6 +15,7 @@ from pilothouse.cli.output import Output, text_of
 from pilothouse.governance.affected import ACTIONS
 from pilothouse.governance.api import Governance
 from pilothouse.governance.event_sources import KINDS
+from pilothouse.governance.lineage_links import KINDS as LINEAGE_KINDS
 from pilothouse.governance.release_files import PROGRAMS
 
 if TYPE_CHECKING:
@@ -214,6 +215,30 @@ def _attested(ws: Workspace) -> Output:
         for item in statements
     ]
     return Output(statements, "\n".join(lines) or "Nothing is attested.")
+
+
+@verb(
+    governance,
+    Governance.lineage,
+    example=(
+        "pilothouse governance lineage version churn@3",
+        "pilothouse governance lineage dataset customers@4 --json",
+    ),
+)
+@click.argument("object_kind", type=click.Choice(list(LINEAGE_KINDS)))
+@click.argument("ref")
+def _lineage(ws: Workspace, object_kind: str, ref: str) -> Output:
+    graph = ws.governance.lineage(object_kind, ref)
+    nodes = {node.id: node for node in graph.nodes}
+    lines = [
+        f"{'* ' if node.id == graph.center else '  '}{node.title}  {node.note}"
+        for node in graph.nodes
+    ]
+    lines += [
+        f"{nodes[edge.source].title} -> {nodes[edge.target].title}  {edge.label}".rstrip()
+        for edge in (*graph.edges, *graph.loops)
+    ]
+    return Output(graph, "\n".join(lines))
 
 
 def affected_output(objects: Sequence[AffectedObject]) -> Output:

@@ -22,6 +22,7 @@ from pilothouse.registry.tables import ModelVersion, VersionEvaluation
 DATASET, RUN, VERSION, DEPLOYMENT = "dataset", "run", "version", "deployment"
 WINDOW, RETRAINING = "window", "job"
 RETRAIN_JOB = "retrain"
+MAX_ROLES = 200  # of the runs that read a dataset version
 PREDICTED_BY = "model"  # the tag of a dataset version of predictions
 
 
@@ -111,7 +112,7 @@ def _version_node(session: Session, ref: str) -> LineageNode:
 def _of_version(row: ModelVersion) -> LineageNode:
     ref = f"{row.model}@{row.version}"
     stage = "" if row.stage == "none" else f", {row.stage}"
-    return LineageNode(VERSION, ref, ref, f"model version{stage}", row.stage)
+    return LineageNode(VERSION, ref, ref, f"version{stage}", row.stage)
 
 
 def _deployment_node(session: Session, ref: str) -> LineageNode:
@@ -177,13 +178,17 @@ def _datasets_before_dataset(session: Session, ref: str, most: int) -> Neighbour
 def _datasets_after_dataset(session: Session, ref: str, most: int) -> Neighbours:
     query = select(DatasetVersion).where(DatasetVersion.parent == ref)
     query = query.order_by(col(DatasetVersion.created_at).desc())
-    return _page(session, query, most, DATASET, _of_dataset, "made from it")
+    return _page(session, query, most, DATASET, _of_dataset, "parent")
 
 
 def _runs_after_dataset(session: Session, ref: str, most: int) -> Neighbours:
+    reads = select(RunInput).where(RunInput.dataset == ref)
+    roles = {row.run_id: row.role for row in session.exec(reads.limit(MAX_ROLES))}
     read = select(RunInput.run_id).where(RunInput.dataset == ref)
     query = select(Run).where(col(Run.id).in_(read)).order_by(col(Run.created_at).desc())
-    return _page(session, query, most, RUN, _of_run, "read by")
+    runs = _page(session, query, most, RUN, _of_run, "")
+    nodes = [(node, roles.get(node.ref, "read")) for node, _ in runs.nodes]
+    return Neighbours(RUN, nodes, runs.more)
 
 
 def _datasets_before_run(session: Session, ref: str, most: int) -> Neighbours:
@@ -217,13 +222,13 @@ def _jobs_before_run(session: Session, ref: str, most: int) -> Neighbours:
 def _versions_after_run(session: Session, ref: str, most: int) -> Neighbours:
     query = select(ModelVersion).where(ModelVersion.run_id == ref)
     query = query.order_by(col(ModelVersion.created_at).desc())
-    return _page(session, query, most, VERSION, _of_version, "registered as")
+    return _page(session, query, most, VERSION, _of_version, "registered")
 
 
 def _runs_before_version(session: Session, ref: str, most: int) -> Neighbours:
     row = _version_row(session, ref)
     run = session.get(Run, row.run_id) if row.run_id else None
-    return Neighbours(RUN, [(_of_run(run), "registered from")] if run is not None else [])
+    return Neighbours(RUN, [(_of_run(run), "registered")] if run is not None else [])
 
 
 def _runs_after_version(session: Session, ref: str, most: int) -> Neighbours:
@@ -233,7 +238,7 @@ def _runs_after_version(session: Session, ref: str, most: int) -> Neighbours:
         VersionEvaluation.model == row.model, VersionEvaluation.version == row.version
     )
     query = select(Run).where(col(Run.id).in_(made)).order_by(col(Run.created_at).desc())
-    return _page(session, query, most, RUN, _of_run, "evaluated by")
+    return _page(session, query, most, RUN, _of_run, "evaluated")
 
 
 def _datasets_after_version(session: Session, ref: str, most: int) -> Neighbours:
@@ -243,7 +248,7 @@ def _datasets_after_version(session: Session, ref: str, most: int) -> Neighbours
         .where(col(DatasetVersion.tags)[PREDICTED_BY].as_string() == ref)
         .order_by(col(DatasetVersion.created_at).desc())
     )
-    return _page(session, query, most, DATASET, _of_dataset, "predictions")
+    return _page(session, query, most, DATASET, _of_dataset, "predicted")
 
 
 def _deployments_after_version(session: Session, ref: str, most: int) -> Neighbours:
@@ -258,7 +263,7 @@ def _deployments_after_version(session: Session, ref: str, most: int) -> Neighbo
     for node, _ in served_by.nodes:
         current = session.get_one(Deployment, node.ref)
         serves = row.version in (current.version, current.serving_version)
-        nodes.append((node, "serves it" if serves else "served it"))
+        nodes.append((node, "serves" if serves else "served"))
     return Neighbours(DEPLOYMENT, nodes, served_by.more)
 
 
@@ -277,7 +282,7 @@ def _versions_before_deployment(session: Session, ref: str, most: int) -> Neighb
         row = session.get(ModelVersion, (model, number))
         if row is not None:
             serves = number in (current.version, current.serving_version)
-            nodes.append((_of_version(row), "serves it" if serves else "served it"))
+            nodes.append((_of_version(row), "serves" if serves else "served"))
     return Neighbours(VERSION, nodes, max(len(rows) - most, 0))
 
 

@@ -37,10 +37,10 @@ STATUSES: Mapping[str, str] = {
     "killed": "cancelled",
 }
 COLUMNS = {
-    "title": name_column("Object", width=280),
-    "kind": text_column("Kind", width=130),
-    "note": text_column("What it is", width=240),
-    "from": text_column("Made of", width=260),
+    "title": name_column("Object", width=230),
+    "kind": text_column("Kind", width=120),
+    "note": text_column("What it is", width=180),
+    "from": text_column("Made of", width=240),
     "to": text_column("Used by"),
 }
 
