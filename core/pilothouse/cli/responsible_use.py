@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pilothouse.explanations.fairness import GroupThresholds
     from pilothouse.explanations.row_results import Counterfactual, RowExplanation
     from pilothouse.explanations.stored_results import StoredResult
-    from pilothouse.explanations.threshold_effects import Interval
+    from pilothouse.explanations.threshold_effects import FigureInterval
     from pilothouse.workspace import Workspace
 
 Decorated = Callable[..., Any]
@@ -122,7 +122,7 @@ def _thresholds_text(report: GroupThresholds) -> str:
     return "\n".join([*lines, "Nothing of it is applied to what is served."])
 
 
-def _interval_text(interval: Interval) -> str:
+def _interval_text(interval: FigureInterval) -> str:
     return f"{interval.value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
 
 

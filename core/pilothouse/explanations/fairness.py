@@ -25,10 +25,10 @@ from pilothouse.explanations.group_thresholds import (
 from pilothouse.explanations.held_out import HeldOutRows
 from pilothouse.explanations.threshold_effects import (
     Effects,
+    FigureInterval,
     GroupChange,
     GroupCounts,
-    Interval,
-    MetricChange,
+    MetricEffect,
     count_group,
 )
 from pilothouse.kit.errors import Conflict, Invalid
@@ -78,9 +78,9 @@ class GroupThresholds:
     thresholds: Mapping[str, float]
     groups: tuple[GroupChange, ...]
     small: tuple[SmallGroup, ...]
-    metrics: tuple[MetricChange, ...]
-    gap_before: Interval
-    gap_after: Interval
+    metrics: tuple[MetricEffect, ...]
+    gap_before: FigureInterval
+    gap_after: FigureInterval
     rows: str
     chosen_on: int
     judged_on: int

@@ -31,7 +31,7 @@ METRIC_TITLES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Interval:
+class FigureInterval:
     """A figure with the ends of its 95 % interval."""
 
     value: float
@@ -40,13 +40,13 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class MetricChange:
+class MetricEffect:
     """A metric at the version's own threshold, at those of the groups, and the difference."""
 
     metric: str
-    before: Interval
-    after: Interval
-    difference: Interval
+    before: FigureInterval
+    after: FigureInterval
+    difference: FigureInterval
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class GroupChange:
 
     before: GroupCounts
     after: GroupCounts
-    accuracy: Interval
+    accuracy: FigureInterval
 
 
 def count_group(group: str, scores: Floats, truth: Bools, threshold: float) -> GroupCounts:
@@ -143,13 +143,13 @@ class Effects:
             drawn = rng.multinomial(units, np.full(units, 1 / units), RESAMPLES) @ by_unit
         return cls(np.concatenate([once[None], drawn]).reshape(-1, *shape))
 
-    def changes(self) -> list[MetricChange]:
+    def changes(self) -> list[MetricEffect]:
         """Every metric of all groups together."""
         whole = self.cells.sum(axis=1)
         sides = [_metrics(whole.sum(axis=axis)) for axis in (3, 2)]
         before, after = sides
         return [
-            MetricChange(
+            MetricEffect(
                 name,
                 _interval(before[name]),
                 _interval(after[name]),
@@ -158,7 +158,7 @@ class Effects:
             for name in METRICS
         ]
 
-    def accuracy_differences(self) -> list[Interval]:
+    def accuracy_differences(self) -> list[FigureInterval]:
         """How much more of each group is decided right after than before."""
         before, after = self.cells.sum(axis=4), self.cells.sum(axis=3)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -168,7 +168,9 @@ class Effects:
             ]
         return [_interval(share[1][:, g] - share[0][:, g]) for g in range(self.cells.shape[1])]
 
-    def gaps(self, criterion: Criterion, groups: Sequence[int]) -> tuple[Interval, Interval]:
+    def gaps(
+        self, criterion: Criterion, groups: Sequence[int]
+    ) -> tuple[FigureInterval, FigureInterval]:
         """The largest difference of the criterion's rates between these groups, before and after.
 
         A bootstrap of a largest difference lies above it where groups are small.
@@ -203,12 +205,12 @@ def _metrics(counts: Floats) -> dict[str, Floats]:
         }
 
 
-def _interval(values: Floats) -> Interval:
+def _interval(values: Floats) -> FigureInterval:
     """The first is the figure, the others are its resamples."""
     if not np.isfinite(values[1:]).any():
-        return Interval(float(values[0]), float("nan"), float("nan"))
+        return FigureInterval(float(values[0]), float("nan"), float("nan"))
     low, high = np.nanquantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(values[0]), float(low), float(high))
+    return FigureInterval(float(values[0]), float(low), float(high))
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.synthetic_history import SIGNATURE
+from pilothouse.deployments.tables import Deployment, Revision
 from pilothouse.experiments.tables import Experiment, Run, RunInput
 from pilothouse.governance.lineage import MAX_NEIGHBOURS, MAX_NODES, MORE, Lineage, LineageWalk
 from pilothouse.governance.lineage_links import KINDS, LineageNode, Neighbours
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.tables import Window
-from pilothouse.registry import versions
 from pilothouse.registry.tables import Model, ModelVersion
 from pilothouse.workspace import Workspace
 
@@ -52,20 +52,19 @@ def version(workspace: Workspace, number: int, made_by: str) -> None:
 
 
 @pytest.fixture
-def history(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def history(workspace: Workspace) -> Workspace:
     """raw@1 made data@1; a run made late@1, which shop serves; a retraining made late@2 for it."""
-    monkeypatch.setattr(
-        "pilothouse.deployments.commands.require_servable",
-        lambda session, _store, model, number: versions.find(session, model, number),
-    )
-    monkeypatch.setattr("pilothouse.deployments.api.Deployments._prepare", lambda *_: None)
     workspace.data.register("raw", FRAME)
     workspace.data.register("data", FRAME.assign(extra=1), parent="raw@1")
     workspace.data.register("snapshot", FRAME.assign(extra=2))
     run(workspace, "first", "data@1")
     version(workspace, 1, "first")
-    workspace.deployments.launch("shop", "late", 1, "to be tried")
     with workspace.store.write() as session:
+        session.add(
+            Deployment(name="shop", model="late", version=2, previous_version=1,
+                       created_at=NOW, created_by="ada", updated_at=NOW)
+        )  # fmt: skip
+        session.flush()
         session.add(
             Job(id="again", kind="retrain", title="Retrain shop", args={}, status="succeeded",
                 result={"dataset": "snapshot@1"}, subject_kind="deployment", subject_ref="shop",
@@ -76,9 +75,17 @@ def history(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
             session.add(window(week, start))
     run(workspace, "second", "snapshot@1", job="again")
     version(workspace, 2, "second")
-    workspace.deployments.switch_version("shop", 2, "it is better")
+    with workspace.store.write() as session:
+        session.add_all(revision(number) for number in (1, 2))
     workspace.data.register("late-predictions", FRAME, tags={"model": "late@2"}, parent="raw@1")
     return workspace
+
+
+def revision(number: int) -> Revision:
+    return Revision(
+        deployment="shop", seq=number, action="swapped", model="late", version=number,
+        digest="0" * 64, signature=SIGNATURE, by="ada", at=NOW,
+    )  # fmt: skip
 
 
 def window(number: int, start: datetime) -> Window:

@@ -25,7 +25,7 @@ from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.explanations.fairness import GroupThresholds
-    from pilothouse.explanations.threshold_effects import GroupCounts, Interval
+    from pilothouse.explanations.threshold_effects import FigureInterval, GroupCounts
     from pilothouse.registry.info import VersionInfo
 
 WIDTH = 220
@@ -276,18 +276,18 @@ def _both(before: float | None, after: float | None) -> str:
     return f"{before * 100:.0f}{SPACE}→{SPACE}{after * 100:.0f}"
 
 
-def _points(interval: Interval) -> str:
+def _points(interval: FigureInterval) -> str:
     if interval.value != interval.value:
         return DASH
     low, high = signed(interval.low * 100, 1), signed(interval.high * 100, 1)
     return f"{signed(interval.value * 100, 1)} ({low} to {high})".replace(" ", SPACE)
 
 
-def _share(interval: Interval) -> str:
+def _share(interval: FigureInterval) -> str:
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
-def _difference(interval: Interval) -> str:
+def _difference(interval: FigureInterval) -> str:
     if interval.value != interval.value:
         return DASH
     return f"{signed(interval.value)} ({signed(interval.low)} to {signed(interval.high)})"
