@@ -26,7 +26,6 @@ from pilothouse_app.features.deployments.details import (
     last_failure,
     log_tail,
     processes,
-    recent_predictions,
     revisions,
 )
 from pilothouse_app.features.deployments.external import (
@@ -37,6 +36,7 @@ from pilothouse_app.features.deployments.external import (
 )
 from pilothouse_app.features.deployments.labels import labels_view
 from pilothouse_app.features.deployments.launch import swap
+from pilothouse_app.features.deployments.request_log import request_log
 from pilothouse_app.features.deployments.rollout_view import roll_out_button, rollouts_view
 from pilothouse_app.features.deployments.traffic import (
     SPANS,
@@ -118,7 +118,7 @@ def render() -> None:
     elif view == "clients":
         clients_view(deployment)
     elif view == "predictions":
-        recent_predictions(deployment)
+        request_log(deployment)
     elif view == "labels":
         labels_view(deployment)
     elif view == "access":

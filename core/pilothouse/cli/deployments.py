@@ -12,6 +12,7 @@ import click
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.deployment_access import keys, limits
 from pilothouse.cli.deployment_files import add_deployment_files
+from pilothouse.cli.deployment_replays import add_request_log
 from pilothouse.cli.deployment_rollouts import rollouts
 from pilothouse.cli.governance import affected_output
 from pilothouse.cli.options import FILE, INSTANT, JSON_VALUE, dry_run_option
@@ -32,6 +33,7 @@ deployments.add_command(keys)
 deployments.add_command(limits)
 add_deployment_files(deployments)
 deployments.add_command(rollouts)
+add_request_log(deployments)
 MAX_UNMATCHED = 20
 MAX_NUMBERS = 8  # of a predicted row that are printed
 name_argument = click.argument("name")

@@ -39,6 +39,8 @@ from pilothouse.deployments.prediction_log.id_index import unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.traffic import traffic_frame
 from pilothouse.deployments.readiness import ReadinessStep
+from pilothouse.deployments.replay.replay_api import ReplayCommands
+from pilothouse.deployments.request_log import RequestLogCommands
 from pilothouse.deployments.rollouts import rollout_commands
 from pilothouse.deployments.rollouts.rollout_api import RolloutCommands
 from pilothouse.deployments.servable_versions import prepare_to_serve
@@ -74,7 +76,13 @@ COLUMNS = (
 POLL_SECONDS = 0.1
 
 
-class Deployments(AccessCommands, DesiredStateCommands, RolloutCommands):
+class Deployments(
+    AccessCommands,
+    DesiredStateCommands,
+    RolloutCommands,
+    ReplayCommands,
+    RequestLogCommands,
+):
     """Deployments, their rollouts, predictions, labels, traffic, API keys and limits."""
 
     def launch(

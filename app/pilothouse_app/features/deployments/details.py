@@ -144,7 +144,11 @@ def recent_predictions(deployment: DeploymentInfo) -> None:
         how = "Send some, or add a file." if deployment.external else "Send one with Try it."
         empty("No predictions yet", how, key="no_predictions")
         return
+    predictions_table(deployment, newest, title="Newest predictions")
 
+
+def predictions_table(deployment: DeploymentInfo, newest: pd.DataFrame, *, title: str) -> None:
+    """Logged predictions with their outputs and inputs, in the order they are given."""
     outputs = _output_columns(deployment.serving_signature)
     first = dict(list(outputs.items())[:MAX_OUTPUTS])
     rest = [str(c) for c in newest.columns if c not in (*PREDICTION_COLUMNS, *first)]
@@ -166,7 +170,7 @@ def recent_predictions(deployment: DeploymentInfo) -> None:
     if deployment.external:
         newest = newest.drop(columns="latency_ms")  # not known of what is predicted elsewhere
         columns.pop("latency_ms")
-    section("Newest predictions", plural(len(newest), "row"))
+    section(title, plural(len(newest), "row"))
     with table_height("predictions", len(newest), reserve=19) as height:
         table(
             newest, columns, key="predictions", alt="Newest predictions", ids="prediction_id",

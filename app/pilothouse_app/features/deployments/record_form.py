@@ -30,7 +30,7 @@ def record_of(signature: Signature, example: Mapping[str, Any], *, key: str) -> 
     state = f"{key}_record"
     if state not in st.session_state:
         st.session_state[state] = {
-            f.name: _json_value(example.get(f.name)) for f in signature.inputs
+            f.name: json_value(example.get(f.name)) for f in signature.inputs
         }
     record: dict[str, Any] = st.session_state[state]
     return record
@@ -99,7 +99,7 @@ def _page(total: int, key: str) -> int:
 
 def _input(field: SignatureField, record: dict[str, Any], key: str) -> None:
     if key not in st.session_state:
-        st.session_state[key] = _widget_value(field, record[field.name])
+        st.session_state[key] = widget_value(field, record[field.name])
     _widget(field, key, (record, field, key))
     if text := value_warning(field, record[field.name]):
         colour = "red" if text == "required" else "orange"
@@ -151,7 +151,7 @@ def _store_value(record: dict[str, Any], field: SignatureField, key: str) -> Non
     record[field.name] = None if value == "" else value
 
 
-def _widget_value(field: SignatureField, value: Any) -> Any:
+def widget_value(field: SignatureField, value: Any) -> Any:
     """A record's value as its widget takes it."""
     if is_missing(value):
         return None
@@ -164,7 +164,7 @@ def _widget_value(field: SignatureField, value: Any) -> Any:
     return float(value) if field.type == "number" else str(value)
 
 
-def _json_value(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """An example's value as it is sent: instants as text, what is missing as nothing."""
     if is_missing(value):
         return None

@@ -38,7 +38,7 @@ HISTORY = {
     "strategy": text_column("Strategy", width=100),
     "versions": text_column("Versions", width=110),
     "state": status_column("Ended as", width=104),
-    "message": text_column("Why", width=380),
+    "message": text_column("Why", width=280),
     "started_at": when_column("Began (UTC)", relative=False, width=140),
     "length": text_column("Took", width=84),
     "by": text_column("By", width=110),

@@ -29,6 +29,7 @@ from pilothouse_app.features.deployments.record_form import (
     reset_record,
     value_warnings,
 )
+from pilothouse_app.features.deployments.record_source import fill_in
 
 if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
@@ -68,6 +69,7 @@ def _part(deployment: DeploymentInfo) -> None:
                 args=(signature,),
                 kwargs={"key": key},
             )
+        fill_in(deployment, record, key=key)
         event_time = _event_time(key)
         _warn(value_warnings(signature, record))
         if pressed:
