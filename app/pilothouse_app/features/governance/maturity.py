@@ -17,7 +17,7 @@ from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import ICONS, PageAddress, address, link, query_param, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.status import badge
-from pilothouse_app.components.table import number_column, status_column, table, text_column
+from pilothouse_app.components.table import status_column, table, text_column
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 NEXT, MISSING, EVERY = "next", "missing", "every"
 VIEWS = {NEXT: "To the next level", MISSING: "All that is missing", EVERY: "All checks"}
 COLUMNS = {
-    "number": number_column("No", 0, width=44),
-    "title": text_column("Check"),
-    "state": status_column("State", width=104),
+    "title": text_column("Check", width=272),
+    "state": status_column("State", width=96),
     "level": text_column("Level", width=62),
     "area": text_column("Area", width=96),
     "effort": text_column("Work", width=66, help="To mend it: minutes, hours or days"),
@@ -104,7 +103,7 @@ def checks_view(report: MaturityReport) -> None:
     if not items:
         nothing_found("checks", key="no_checks")
         return
-    left, right = st.columns([64, 36], gap="medium")
+    left, right = st.columns([70, 30], gap="medium")
     with left, table_height("maturity", len(items), reserve=22) as height:
         ticked = table(
             _frame(items), COLUMNS, key="maturity", alt="Maturity checks", ids="name",
@@ -145,7 +144,6 @@ def _frame(items: Sequence[CheckedItem]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "name": item.name,
-            "number": item.check.number,
             "title": item.check.title,
             "state": "attested" if item.verdict.attested else item.verdict.state,
             "level": f"{item.check.level}{', must' if item.check.must else ''}",
@@ -178,15 +176,17 @@ def _tags(tags: Sequence[str]) -> str:
 
 
 def _links(heading: str, links: Sequence[EvidenceLink]) -> None:
+    """The objects below each other; what all of them lack is said once."""
     if not links:
         return
-    st.markdown(f":gray[{heading}]")
+    texts = {item.text for item in links}
+    alike = next(iter(texts)) if len(texts) == 1 else ""
+    st.markdown(f":gray[{heading}{f': {literal(alike)}' if alike else ''}]")
     with st.container(key=f"lines_{heading.split()[0].lower()}"):
         for item in links[:MAX_LINKS]:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                link(address(item.kind, item.ref), item.title, icon=ICONS.get(item.kind))
-                if item.text:
-                    st.markdown(f":gray[{literal(item.text)}]")
+            link(address(item.kind, item.ref), item.title, icon=ICONS.get(item.kind))
+            if item.text and not alike:
+                st.caption(literal(item.text))
     if len(links) > MAX_LINKS:
         st.markdown(f":gray[and {len(links) - MAX_LINKS} more]")
 
