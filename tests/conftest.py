@@ -14,6 +14,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from harness.running_instance import RunningInstance, run_instance, wait_for
+from pilothouse.kit import garbage
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.settings import Settings
 from pilothouse.registry import built_in_policy
@@ -79,6 +80,11 @@ class WholeFiles(LoadFileScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles | None:
     """How `--dist loadfile` gives tests to its processes."""
     return WholeFiles(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: to look for garbage among them took a tenth of all."""
+    garbage.freeze()
 
 
 @pytest.fixture

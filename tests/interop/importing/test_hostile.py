@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from seen import seen
 
@@ -425,6 +425,7 @@ def test_an_address_with_a_password_is_refused_without_saying_it(workspace: Work
     assert Settings().actor  # nothing of it went into the settings either
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60)), st.integers(1, 50))
 def test_lines_are_the_same_however_the_file_is_cut(parts: list[bytes], size: int) -> None:
     body = b"\n".join(parts)
@@ -434,6 +435,7 @@ def test_lines_are_the_same_however_the_file_is_cut(parts: list[bytes], size: in
     assert list(metric_files.whole_lines(pieces)) == expected
 
 
+@settings(deadline=None)
 @given(st.one_of(st.none(), st.text(), st.binary(), st.integers(), st.floats(), st.booleans()))
 def test_any_value_becomes_one_of_ours_or_none(value: Any) -> None:
     coerce.text(value).encode()
