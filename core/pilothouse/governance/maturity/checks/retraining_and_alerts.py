@@ -51,13 +51,15 @@ def _rules(evidence: MaturityEvidence) -> MaturityVerdict:
     if hours is not None and hours > ACKNOWLEDGE_HOURS:
         return failed(f"half of the alerts waited {hours:.0f} hours or longer for a person")
 
+    needs = "" if evidence.channels else "; a test needs a channel"
+
     def link(rule: WatchingRule, text: str) -> EvidenceLink:
         return EvidenceLink("rule", rule.id, f"{rule.name} of {rule.deployment}", text)
 
     return of_every(
         evidence.rules,
         link,
-        lambda rule: "" if rule.fired else "it has neither fired nor been test-fired",
+        lambda rule: "" if rule.fired else f"it has neither fired nor been test-fired{needs}",
         "alert rules",
         NOTHING,
     )
