@@ -9,6 +9,7 @@ import pytest
 from pilothouse.activity import Activity
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.access.key_ring import CallLimits
+from pilothouse.deployments.tables import Deployment
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.registry.api import Registry
 from pilothouse.registry.description import Description
@@ -123,6 +124,28 @@ def test_nothing_is_applied_when_one_of_them_cannot_be(deployments: Deployments)
     deployments.apply(FILE)
     with pytest.raises(Conflict, match="serves the model 'late', not 'early'"):
         deployments.apply(FILE.replace("model: late", "model: early"))
+
+
+def test_another_version_takes_over_by_the_strategy_of_the_file(
+    deployments: Deployments, registered: Store
+) -> None:
+    deployments.apply(FILE)
+    with registered.write() as session:
+        session.get_one(Deployment, "flights").serving_version = 1
+    file = FILE.replace("version: 1", "version: 2")
+    file += "    strategy: {kind: canary, settings: {steps: [10, 50]}}\n"
+    (change,) = deployments.apply(file, "by Git")
+    assert change.steps == ("a rollout (canary) of version 2 begins",)
+    rollout = deployments.active_rollout("flights")
+    assert rollout is not None
+    assert (rollout.candidates, rollout.settings["steps"]) == ((2,), [10, 50])
+    assert [again.kind for again in deployments.apply(file)] == ["same"]
+    with pytest.raises(Invalid, match="growing percentages"):
+        deployments.diff(file.replace("[10, 50]", "[50, 10]"))
+    with pytest.raises(Invalid, match="does not replace the version"):
+        deployments.diff(FILE + "    strategy: shadow\n")
+    with pytest.raises(Invalid, match="slowly"):
+        deployments.diff(file.replace("canary", "slowly"))
 
 
 def test_scaling_is_recorded_and_refused_in_words(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pilothouse.deployments.access import key_ring
@@ -11,6 +12,14 @@ from pilothouse.deployments.access.key_ring import CallLimits
 RUNNING, STOPPED = "running", "stopped"
 ADDED, CHANGED, SAME = "added", "changed", "same"
 UNLIMITED = "no limit"
+
+
+@dataclass(frozen=True)
+class DesiredStrategy:
+    """How another version takes over: the strategy of a rollout, and its settings."""
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class DesiredDeployment:
     replicas: int | None = None
     state: str | None = None
     limits: CallLimits | None = None
+    strategy: DesiredStrategy | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Its entry in a file, without what is not said."""
@@ -91,8 +101,13 @@ class DeploymentChange:
         return "\n".join([f"{self.name}: {self.kind}", *(f"  {line}" for line in body)])
 
 
-def change(name: str, before: DeploymentState | None, after: DeploymentState) -> DeploymentChange:
-    """What a deployment becomes; `before` is None for a new one."""
+def change(
+    name: str,
+    before: DeploymentState | None,
+    after: DeploymentState,
+    strategy: DesiredStrategy | None = None,
+) -> DeploymentChange:
+    """What a deployment becomes, another version by a strategy; `before` is None for a new one."""
     if before is None:
         lines = tuple(f"+ {line}" for line in after.lines())
         return DeploymentChange(name, ADDED, lines, ("it is launched",))
@@ -100,12 +115,16 @@ def change(name: str, before: DeploymentState | None, after: DeploymentState) ->
         return DeploymentChange(name, SAME)
     pairs = zip(before.lines(), after.lines(), strict=True)
     changed = [part for old, new in pairs if old != new for part in (f"- {old}", f"+ {new}")]
-    return DeploymentChange(name, CHANGED, tuple(changed), _steps(before, after))
+    return DeploymentChange(name, CHANGED, tuple(changed), _steps(before, after, strategy))
 
 
-def _steps(before: DeploymentState, after: DeploymentState) -> tuple[str, ...]:
+def _steps(
+    before: DeploymentState, after: DeploymentState, strategy: DesiredStrategy | None
+) -> tuple[str, ...]:
     steps = []
-    if before.version != after.version:
+    if before.version != after.version and strategy is not None:
+        steps.append(f"a rollout ({strategy.kind}) of version {after.version} begins")
+    elif before.version != after.version:
         steps.append(f"version {after.version} takes over once it is ready")
     if before.state != after.state:
         steps.append("it is stopped" if after.state == STOPPED else "it is resumed")

@@ -18,6 +18,8 @@ from pilothouse.deployments.desired_state.desired import (
     change,
 )
 from pilothouse.deployments.desired_state.desired_files import from_yaml, to_yaml
+from pilothouse.deployments.rollouts import rollout_commands
+from pilothouse.deployments.rollouts.rollout_preview import check_settings, checked_plan
 from pilothouse.deployments.servable_versions import prepare_to_serve
 from pilothouse.deployments.tables import Deployment
 from pilothouse.kit.errors import Conflict
@@ -70,27 +72,32 @@ class DesiredStateCommands(Service):
         result = []
         for desired in from_yaml(text):
             with self._store.read() as session:
-                before = _state(session, desired)
+                _refuse_other(session, desired)
                 which = desired.alias or desired.version or 0
                 version = versions.find(session, desired.model, which).version
+                before = _state(session, desired, version)
             after = (before or DeploymentState(version)).after(desired, version)
             if before is None or before.version != version:
                 prepare_to_serve(self._store, desired.model, version)
-            result.append((desired, change(desired.name, before, after), version))
+            result.append((desired, change(desired.name, before, after, desired.strategy), version))
         return result
 
     def _apply(
         self, session: Session, desired: DesiredDeployment, version: int, reason: str
     ) -> None:
         store, name = self._store, desired.name
-        before = _state(session, desired)
+        before = _state(session, desired, version)
         after = (before or DeploymentState(version)).after(desired, version)
         if before is None or before.version != version:
             served = commands.require_servable(session, store, desired.model, version)
             if before is None:
                 commands.launch(session, store, name, served, reason, after.replicas)
-            else:
+            elif desired.strategy is None:
                 commands.switch_version(session, store, name, served, reason)
+            else:
+                plan = checked_plan(desired.strategy.kind, desired.strategy.settings, 1)
+                check_settings(session, name, [served], plan)
+                rollout_commands.start(session, store, name, [served], plan, reason)
         scaling.scale(session, store, name, after.replicas, reason)
         call_rules.set_limits(session, store, name, after.limits, reason)
         state = RUNNING if before is None else before.state
@@ -99,19 +106,31 @@ class DesiredStateCommands(Service):
             act(session, store, name, reason)
 
 
-def _state(session: Session, desired: DesiredDeployment) -> DeploymentState | None:
-    """The state of a deployment as it is; None when there is none of that name."""
+def _refuse_other(session: Session, desired: DesiredDeployment) -> None:
+    """Raise Conflict for a deployment that a file cannot change."""
     deployment = session.get(Deployment, desired.name)
     if deployment is None:
-        return None
+        return
     _refuse_external(deployment)
     if deployment.model != desired.model:
         raise Conflict(
             f"{desired.name!r} serves the model {deployment.model!r}, not {desired.model!r}.",
             hint="A deployment keeps its model; launch another under a new name.",
         )
+
+
+def _state(session: Session, desired: DesiredDeployment, version: int) -> DeploymentState | None:
+    """The state of a deployment as it is; None when there is none of that name.
+
+    A version that a rollout is trying now counts as served, so that it is not begun twice.
+    """
+    deployment = session.get(Deployment, desired.name)
+    if deployment is None:
+        return None
+    active = rollout_commands.find_active(session, desired.name)
+    under_way = active is not None and active.candidates == [version]
     return DeploymentState(
-        deployment.version,
+        version if under_way else deployment.version,
         deployment.replicas,
         deployment.desired_state,
         call_rules.limits_of(session, desired.name),

@@ -8,12 +8,19 @@ from typing import Any
 from pilothouse.deployments.access.call_rules import check_limits
 from pilothouse.deployments.access.key_ring import CallLimits
 from pilothouse.deployments.commands import check_replicas
-from pilothouse.deployments.desired_state.desired import RUNNING, STOPPED, DesiredDeployment
+from pilothouse.deployments.desired_state.desired import (
+    RUNNING,
+    STOPPED,
+    DesiredDeployment,
+    DesiredStrategy,
+)
+from pilothouse.deployments.rollouts.rollout_preview import checked_plan
 from pilothouse.kit import names
-from pilothouse.kit.errors import Invalid
+from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.yaml_file import Document, Path, field_of, file_error, read_yaml
 
-FIELDS = ("name", "model", "version", "alias", "replicas", "state", "limits")
+FIELDS = ("name", "model", "version", "alias", "replicas", "state", "limits", "strategy")
+STRATEGY_FIELDS = ("kind", "settings")
 LIMIT_FIELDS = ("needs_key", "max_concurrent", "per_second", "burst")
 STATES = (RUNNING, STOPPED)
 
@@ -76,7 +83,29 @@ class _Reader:
             replicas=self._replicas(value, path),
             state=state,
             limits=self._limits(value.get("limits"), (*path, "limits")),
+            strategy=self._strategy(value.get("strategy"), (*path, "strategy")),
         )
+
+    def _strategy(self, value: Any, path: Path) -> DesiredStrategy | None:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            value = {"kind": value}
+        if not isinstance(value, dict):
+            self._fault(path, "must be a strategy's name, or an object with kind and settings")
+            return None
+        self._unknown(value, path, STRATEGY_FIELDS)
+        settings = value.get("settings", {})
+        if not isinstance(settings, dict):
+            self._fault((*path, "settings"), "must be an object")
+            return None
+        kind = self._text(value, path, "kind")
+        try:
+            if not checked_plan(kind, settings, 1).replaces:
+                self._fault(path, f"{kind} with these settings does not replace the version")
+        except (Invalid, NotFound) as wrong:
+            self._fault(path, str(wrong))
+        return DesiredStrategy(kind, settings)
 
     def _name(self, value: Mapping[str, Any], path: Path) -> str:
         name = self._text(value, path, "name")
