@@ -54,6 +54,13 @@ def server(store: Store) -> Iterator[ServerProcess]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def _no_rollout_is_left(store: Store) -> Iterator[None]:
+    yield
+    if Deployments(store).active_rollout("flights") is not None:
+        Deployments(store).cancel_rollout("flights")
+
+
 class Load:
     """Callers that never pause; what each was answered is kept."""
 
@@ -154,7 +161,9 @@ def test_a_candidate_that_cannot_answer_some_rows_is_rolled_back_for_that(
     store: Store, server: ServerProcess
 ) -> None:
     deployments = Deployments(store)
-    settings = {"steps": [50], "pause_seconds": 3_600, "interval_seconds": 4}
+    refused = {"kind": "refused_requests", "params": {"limit": 0.01}}
+    analysis = {"criteria": [{"kind": "error_rate"}, refused]}
+    settings = {"steps": [50], "pause_seconds": 3_600, "interval_seconds": 4, "analysis": analysis}
     with Load(server.url):
         deployments.start_rollout("flights", 3, "canary", settings)
         info = ended(deployments)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pilothouse.deployments.replica_states import is_looping
 from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.deployments.traffic_split import named_versions
 from pilothouse.models.signature import Signature
 
 EXTERNAL = "external"  # the status of a deployment that is served elsewhere
@@ -102,7 +103,9 @@ def describe_status(deployment: Deployment, replicas: Sequence[Replica]) -> tupl
     if is_answering and deployment.serving_version == version:
         if ready < deployment.replicas:
             return "degraded", f"{ready} of {deployment.replicas} processes of version {version}."
-        return "ready", f"Version {version} is serving."
+        tried = sorted(named_versions(deployment.traffic) - {version})
+        beside = f"; a rollout tries version {' and '.join(map(str, tried))}" if tried else ""
+        return "ready", f"Version {version} is serving{beside}."
     if is_answering:
         return "swapping", f"Version {deployment.serving_version} serves until {version} is ready."
     if any(r.restarts for r in current):

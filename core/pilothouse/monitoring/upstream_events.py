@@ -23,6 +23,7 @@ RETRAIN_JOB = "retrain"
 EVENTS = {
     ("deployment", "launched"): (DEPLOYMENT, "the deployment was launched"),
     ("deployment", "swapped"): (DEPLOYMENT, "another version was deployed"),
+    ("deployment", "rolled out"): (DEPLOYMENT, "another version was deployed"),
     ("deployment", "rolled back"): (DEPLOYMENT, "the deployment was rolled back"),
     ("deployment", "resumed"): (DEPLOYMENT, "the deployment was resumed"),
     ("dataset", "registered"): (DATA, "a version of the data was registered"),

@@ -16,12 +16,14 @@ from harness.serving import EXAMPLE, SIGNATURE, register
 from pilothouse.activity import Activity
 from pilothouse.attention import Attention
 from pilothouse.deployments import Deployments
+from pilothouse.deployments.deployed_versions import deployed_versions
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.log import journal_folder
 from pilothouse.deployments.rollouts.rollout_controller import RolloutController
 from pilothouse.deployments.rollouts.rollout_info import RolloutInfo
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.deployments.traffic_split import TrafficSplit
+from pilothouse.deployments.uses import use_of_version
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
 from pilothouse.kit.settings import Settings
@@ -445,6 +447,24 @@ def test_while_a_rollout_is_under_way_nothing_else_changes_the_version(
     assert deployments.active_rollout("flights") is None
     with pytest.raises(Conflict, match="stopped"):
         deployments.start_rollout("flights", 2)
+
+
+def test_a_deployment_that_a_file_stopped_ends_its_rollout(running: Worker, store: Store) -> None:
+    with store.write() as session:
+        session.get_one(Deployment, "flights").desired_state = "stopped"
+    info = running.look(1)
+    assert (info.state, info.message) == ("rolled_back", "the deployment was stopped")
+
+
+def test_a_version_that_is_tried_is_in_use(running: Worker, store: Store) -> None:
+    with store.read() as session:
+        assert deployed_versions(session) == {"late@1", "late@2"}
+        assert use_of_version(session, "late", 2) == (
+            "a rollout of the deployment 'flights' has tried it"
+        )
+        assert use_of_version(session, "late", 3) == ""
+    message = Deployments(store).deployment("flights").message
+    assert message == "Version 1 is serving; a rollout tries version 2."
 
 
 def test_what_cannot_work_is_refused_before_it_starts(

@@ -143,6 +143,8 @@ class RolloutController:
     def _fault(self, situation: _Situation, settings: Any) -> str:
         """Why a candidate may get no more requests; empty while nothing speaks against it."""
         rollout = situation.rollout
+        if situation.deployment.desired_state == "stopped":
+            return "the deployment was stopped"
         for replica in situation.replicas:
             if replica.version in rollout.candidates:
                 reason = _process_fault(replica, settings.get("max_memory_mb"))
@@ -165,8 +167,9 @@ class RolloutController:
             self._run_smoke_test(situation)
         elif decision.action == "compare":
             self._run_comparison(situation)
-        else:
-            with self.store.write() as session:
+        elif decision.action != "wait":
+            ends = decision.action in ("roll_back", "finish")
+            with self.store.write(durable=ends) as session:
                 rollout = self._unchanged(session, situation)
                 if rollout is not None:
                     self._write(session, rollout, decision, situation)
