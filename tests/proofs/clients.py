@@ -106,9 +106,9 @@ def main(folder: Path) -> int:
         deployments.wait_until_ready("flights")
         host = server.url.removeprefix("http://")
         return (
-            _run("tritonclient", [str(triton), "-c", TRITON_CLIENT, host])
-            + _run("mlflow", [sys.executable, "-c", MLFLOW_CLIENT, host])
-            + _run("schemathesis", _schemathesis(tester, server.url))
+            _run("tritonclient", [str(triton), "-c", TRITON_CLIENT, host], scratch)
+            + _run("mlflow", [sys.executable, "-c", MLFLOW_CLIENT, host], scratch)
+            + _run("schemathesis", _schemathesis(tester, server.url), scratch)
         )
 
 
@@ -122,10 +122,12 @@ def _schemathesis(python: Path, url: str) -> list[str]:
     ]
 
 
-def _run(name: str, command: list[str]) -> int:
+def _run(name: str, command: list[str], folder: str) -> int:
+    """0 when a client works, else 1; what it writes, it writes in a folder that is removed."""
     ended = subprocess.run(
-        command, env=plain_variables(), capture_output=True, text=True, check=False, timeout=900
-    )
+        command, env=plain_variables(), cwd=folder,
+        capture_output=True, text=True, check=False, timeout=1_800,
+    )  # fmt: skip
     lines = (ended.stdout + ended.stderr).strip().splitlines()
     message = " ".join(["works", *lines[-3:]]) if ended.returncode == 0 else "\n".join(lines[-60:])
     sys.stdout.write(f"{name:16} {message}\n")
