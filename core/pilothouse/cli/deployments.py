@@ -67,6 +67,7 @@ def _show(ws: Workspace, name: str) -> Output:
     about = {key: value for key, value in vars(info).items() if key not in hidden}
     lines = [text_of(about)]
     lines += [f"replica: {text_of([replica])}" for replica in info.replicas]
+    lines += [f"engine: {replica.engine.sentence}" for replica in info.replicas if replica.engine]
     lines += [f"revision: {text_of([revision])}" for revision in info.revisions]
     if failure is not None:
         lines.append(f"failure: {failure.error or failure.ended}")

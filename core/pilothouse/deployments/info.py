@@ -10,6 +10,7 @@ from typing import Any
 from pilothouse.deployments.replica_states import is_looping
 from pilothouse.deployments.tables import Deployment, Replica, Revision
 from pilothouse.deployments.traffic_split import named_versions
+from pilothouse.models.engine_choice import EngineResult
 from pilothouse.models.signature import Signature
 
 EXTERNAL = "external"  # the status of a deployment that is served elsewhere
@@ -17,7 +18,10 @@ EXTERNAL = "external"  # the status of a deployment that is served elsewhere
 
 @dataclass(frozen=True)
 class ReplicaInfo:
-    """One model process: starting, ready, stopping, failed or crash_loop."""
+    """One model process: starting, ready, stopping, failed or crash_loop.
+
+    `engine` computes its answers, None until it is ready; it was compared with the library first.
+    """
 
     version: int
     ordinal: int
@@ -29,6 +33,7 @@ class ReplicaInfo:
     started_at: datetime | None
     ready_at: datetime | None
     start_seconds: float | None
+    engine: EngineResult | None
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,7 @@ def replica_info(replica: Replica) -> ReplicaInfo:
         started_at=started,
         ready_at=ready,
         start_seconds=(ready - started).total_seconds() if started and ready else None,
+        engine=EngineResult.from_json(replica.engine) if replica.engine else None,
     )
 
 

@@ -102,6 +102,7 @@ class Replica(Table, table=True):
     fast_crashes: int = 0
     last_exit: str = ""
     rss_bytes: int = 0
+    engine: dict[str, Any] | None = Field(default=None, sa_type=Json)
     observed_generation: int = 0
     started_at: datetime | None = Field(default=None, sa_type=Utc)
     ready_at: datetime | None = Field(default=None, sa_type=Utc)

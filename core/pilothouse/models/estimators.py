@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.fitted_estimator import FittedEstimator
 from pilothouse.models.model_inputs import Columns, guessed_type, reordered, to_frame, to_matrix
 from pilothouse.models.raw_rows import Rows, outputs_of, plain, rows_of
 from pilothouse.models.signature import Signature, SignatureField
@@ -30,10 +31,18 @@ class Estimator:
         """What the estimator says of itself."""
         return dict(self._facts)
 
+    @property
+    def fitted(self) -> FittedEstimator:
+        """The estimator itself."""
+        return FittedEstimator(self._model, self._method, self._signature, self._inputs)
+
     def predict(self, columns: Columns) -> Rows:
         """Raw rows."""
         count = len(columns[0]) if columns else 0
-        values = self._answer(self._inputs(columns))
+        return self.rows(self._answer(self._inputs(columns)), count)
+
+    def rows(self, values: Any, count: int) -> Rows:
+        """Raw rows of what the estimator's method returned."""
         if isinstance(values, list) and values and hasattr(values[0], "shape"):
             return _positive_columns(values)  # one array of probabilities per label
         rows = rows_of(values, count)

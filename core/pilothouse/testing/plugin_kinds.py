@@ -11,6 +11,7 @@ from pilothouse.deployments.strategies import strategies
 from pilothouse.governance.maturity.checks import maturity_checks
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
+from pilothouse.models.engines import engines
 from pilothouse.models.formats import formats
 from pilothouse.models.tasks import tasks
 from pilothouse.monitoring.drift import drift_tests
@@ -23,6 +24,7 @@ from pilothouse.pipelines.triggers import triggers
 from pilothouse.registry.gates import gates
 from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
+from pilothouse.testing.engines import check_engine
 from pilothouse.testing.exports import check_export
 from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
@@ -53,6 +55,7 @@ class Kind:
 KINDS = (
     Kind(tasks, check_task, "What a model's answer means, how it is measured and drawn."),
     Kind(formats, check_format, "Recognises a model's files, loads them and asks the model."),
+    Kind(engines, check_engine, "Computes a fitted model's answers with less work around it."),
     Kind(gates, check_gate, "Judges a promotion: a pure function from Evidence to a Verdict."),
     Kind(
         measurement_kinds, check_measurement, "Measures a version for a gate, on its held-out rows."

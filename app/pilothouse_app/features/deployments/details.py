@@ -44,6 +44,7 @@ PROCESSES = {
     "memory_mb": number_column("Memory (MB)", 0, width=96),
     "started_at": when_column("Started", width=110),
     "start": text_column("Ready after", width=96),
+    "engine": text_column("Engine", width=130),
     "last_exit": text_column("Last exit"),
 }
 REVISIONS = {
@@ -92,6 +93,7 @@ def processes(deployment: DeploymentInfo) -> None:
             "memory_mb": replica.memory_mb,
             "started_at": replica.started_at,
             "start": duration(replica.start_seconds),
+            "engine": replica.engine.title if replica.engine else DASH,
             "last_exit": replica.last_exit or DASH,
         }
         for replica in deployment.replicas
@@ -101,6 +103,9 @@ def processes(deployment: DeploymentInfo) -> None:
         return
 
     table(pd.DataFrame(rows), PROCESSES, key="processes", alt="Model processes")
+    sentences = {r.engine.sentence: f"Version {r.version}" for r in deployment.replicas if r.engine}
+    for sentence, version in sentences.items():
+        st.caption(f"{version}: {literal(sentence)}")
 
 
 def revisions(deployment: DeploymentInfo) -> None:

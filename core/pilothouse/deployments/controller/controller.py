@@ -188,8 +188,10 @@ class Controller:
 
     def _check_start(self, replica: Replica) -> None:
         now = self.store.now()
-        if model_processes.health(replica, HEALTH_TIMEOUT_SECONDS) is not None:
+        state = model_processes.health(replica, HEALTH_TIMEOUT_SECONDS)
+        if state is not None:
             replica.state, replica.ready_at = READY, now
+            replica.engine = state.get("engine")
             replica.rss_bytes = model_processes.memory(replica.pid or 0)
             log.info("%s version %d is ready", replica.deployment, replica.version)
             self._save(replica, routes=True)
@@ -300,6 +302,7 @@ class Controller:
 
         replica.state, replica.token, replica.socket = STARTING, token, launch.socket
         replica.started_at, replica.ready_at, replica.start_after = self.store.now(), None, None
+        replica.engine = None
         replica.observed_generation = deployment.generation
         self._save(replica)
         replica.pid, replica.create_time = model_processes.spawn(launch, token, self.paths, ordinal)

@@ -61,6 +61,10 @@ class OutputTensor:
         return [rows] if self.width is None else [rows, self.width]
 
 
+_KEPT: dict[int, tuple[Signature, dict[str, OutputTensor]]] = {}
+MAX_KEPT = 64
+
+
 class ModelTensors:
     """The tensors of one model version; made when a request first needs them."""
 
@@ -79,7 +83,20 @@ class ModelTensors:
 
 
 def output_tensors(signature: Signature) -> dict[str, OutputTensor]:
-    """Every tensor that can be asked for, by name, in the order in which they are sent."""
+    """Every tensor that can be asked for, by name, in the order in which they are sent.
+
+    PERF: of the signatures of some routes they are kept, by identity: hashing one takes longer.
+    """
+    entry = _KEPT.get(id(signature))
+    if entry is None:
+        if len(_KEPT) >= MAX_KEPT:
+            _KEPT.clear()
+        # The signature is kept too, so that no other one gets its identity.
+        entry = _KEPT[id(signature)] = (signature, _output_tensors(signature))
+    return entry[1]
+
+
+def _output_tensors(signature: Signature) -> dict[str, OutputTensor]:
     task = task_of(signature)
     has_probabilities = signature.gives == "probability" and (
         task.has_classes or task.has_threshold

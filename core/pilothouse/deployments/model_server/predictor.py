@@ -21,6 +21,7 @@ class Predictor:
     def __init__(self, model: LoadedModel, signature: Signature) -> None:
         self._model = model
         self.signature = self._signature = signature
+        self.is_steady: bool = getattr(model, "is_steady", False)
         self.takes_numbers: bool = getattr(model, "takes_numbers", False)
         self._classes: list[Label] = list(model.inspect().get("classes") or ())
         self._order = _order(self._classes, signature)

@@ -42,6 +42,7 @@ from pilothouse.deployments.model_server.verification import verify_folder
 from pilothouse.kit import garbage, logs
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.columns import Columns
+from pilothouse.models.engine_choice import EngineResult, choose_engine
 from pilothouse.models.formats import LoadedModel, format_of
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.signature import Signature
@@ -96,6 +97,14 @@ def load(launch: Launch) -> Predictor:
     """The model whose files have the digests that were registered; any others are refused."""
     signature = Signature.from_json(launch.signature)
     return Predictor(load_model(launch, signature), signature)
+
+
+def load_to_serve(launch: Launch) -> tuple[Predictor, EngineResult]:
+    """The same model with the engine that may answer for it."""
+    signature = Signature.from_json(launch.signature)
+    model, result = choose_engine(load_model(launch, signature), launch.example)
+    log.info("%s answers: %s", result.engine, orjson.dumps(result.to_json()).decode())
+    return Predictor(model, signature), result
 
 
 def load_model(launch: Launch, signature: Signature) -> LoadedModel:
@@ -168,10 +177,18 @@ class ModelServer:
     """Handles the requests of one model process."""
 
     def __init__(
-        self, predictor: Predictor, launch: Launch, token: str, *, batchable: bool = True
+        self,
+        predictor: Predictor,
+        launch: Launch,
+        token: str,
+        engine: EngineResult,
+        *,
+        batchable: bool = True,
     ) -> None:
         # A limit of one row joins no requests: each is predicted as it came.
-        self._batches = Batches(predictor, MAX_BATCH_ROWS if batchable else 1)
+        most = MAX_BATCH_ROWS if batchable else 1
+        self._batches = Batches(predictor, most, on_loop=predictor.is_steady)
+        self._engine = engine.to_json()
         self._width = len(predictor.signature.inputs)
         self._takes_numbers = predictor.takes_numbers
         self._launch = launch
@@ -215,6 +232,7 @@ class ModelServer:
             "served_rows": self._batches.served_rows,
             "batches": self._batches.batches,
             "takes_numbers": self._takes_numbers,
+            "engine": self._engine,
             "seconds": round(time.monotonic() - self._started, 1),
             "busy_seconds": round(self._batches.busy_seconds, 1),
         }
@@ -297,10 +315,10 @@ def run(launch: Launch, arguments: argparse.Namespace) -> None:
             sys.stdout.write("\n" + orjson.dumps(_inspected(launch)).decode() + "\n")
             return
         log.info("loading %s version %d", launch.model, launch.version)
-        predictor = load(launch)
+        predictor, engine = load_to_serve(launch)
         batchable = warm(predictor, launch)
 
-    process = ModelServer(predictor, launch, arguments.token, batchable=batchable)
+    process = ModelServer(predictor, launch, arguments.token, engine, batchable=batchable)
     garbage.freeze()  # PERF: a collection among a library's 100,000 objects takes 50 ms
     _run_loop(listen(process, launch, arguments.launch))
 

@@ -10,6 +10,7 @@ from typing import Any
 from pilothouse.models import pandas_import
 from pilothouse.models.audit import KNOWN_CLASSES, OWN_CODE, Audit
 from pilothouse.models.audit.pickles import audit_pickle
+from pilothouse.models.fitted_estimator import FittedEstimator
 from pilothouse.models.formats import Columns, LoadedModel, ModelFormat, Rows, formats
 from pilothouse.models.model_inputs import to_arrays, to_frame
 from pilothouse.models.package import ModelPackage
@@ -82,10 +83,19 @@ class PipelineModel:
         """What training wrote into the signature: rows come in the order of its classes."""
         return {"gives": self._signature.gives, "classes": list(self._signature.classes)}
 
+    @property
+    def fitted(self) -> FittedEstimator:
+        """The pipeline itself."""
+        method = "predict_proba" if self._gives_probabilities else "predict"
+        return FittedEstimator(self._model, method, self._signature, self._inputs)
+
+    def _inputs(self, columns: Columns) -> Any:
+        prepare = to_frame if self._needs_frame else to_arrays
+        return prepare(columns, self._signature.inputs)
+
     def predict(self, columns: Columns) -> Rows:
         """Class probabilities in the order of the signature's classes, or values or labels."""
-        prepare = to_frame if self._needs_frame else to_arrays
-        inputs = prepare(columns, self._signature.inputs)
+        inputs = self._inputs(columns)
         method = self._model.predict_proba if self._gives_probabilities else self._model.predict
         try:
             values = method(inputs)
@@ -93,9 +103,10 @@ class PipelineModel:
             if not pandas_import.allow():
                 raise
             values = method(inputs)
-        return self._rows(values)
+        return self.rows(values, len(columns[0]))
 
-    def _rows(self, values: Any) -> Rows:
+    def rows(self, values: Any, count: int) -> Rows:
+        """Raw rows of what the pipeline's method returned."""
         if isinstance(values, list):  # of a multilabel model: one array of probabilities per label
             parts = [part[:, -1].tolist() for part in values]
             return [list(row) for row in zip(*parts, strict=True)]
