@@ -14,6 +14,7 @@ from harness.logged_days import log_days
 from pilothouse.activity.api import Activity
 from pilothouse.data import samples
 from pilothouse.explanations import live_models
+from pilothouse.explanations.row_goal import row_goal
 from pilothouse.explanations.row_jobs import explain_row, find_counterfactual
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
@@ -122,13 +123,9 @@ def test_a_goal_that_is_none_and_one_that_is_reached_are_refused(explained: Work
         explained.explanations.find_counterfactual(MILES, 1, example(explained, MILES))
     with pytest.raises(Invalid, match="may change"):
         explained.explanations.find_counterfactual(AIRPORTS, 1, record, columns=["speed"])
-    present = explained.explanations.what_if(AIRPORTS, 1, record).prediction
-    progress: Any = quiet
+    signature = explained.registry.version(AIRPORTS, 1).signature
     with pytest.raises(Conflict, match="already"):
-        find_counterfactual(
-            explained.store, progress, model=AIRPORTS, version=1, record=record, columns=[],
-            goal={"answer": present}, source="",
-        )  # fmt: skip
+        row_goal(signature, "JFK", answer="JFK")
 
 
 def test_a_wrong_row_is_refused_before_a_job_begins(explained: Workspace) -> None:

@@ -67,11 +67,11 @@ def brute(
 
 @pytest.mark.parametrize("criterion", list(CRITERIA))
 @given(seed=st.integers(0, 10_000), groups=st.integers(2, 3), tolerance=st.sampled_from([0, 0.1]))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_the_choice_is_that_of_trying_everything(
     criterion: Criterion, seed: int, groups: int, tolerance: float
 ) -> None:
-    score, truth, group = rows(seed, 45, groups)
+    score, truth, group = rows(seed, 30, groups)
     curves = curves_of(score, truth, group, groups, criterion, "accuracy")
     chosen = choose_thresholds(curves, tolerance)
     own = sum(
