@@ -11,7 +11,7 @@ import pytest
 from harness.serving import SIGNATURE, register, wait_for
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.prediction_log.feedback_log import (
-    Reward,
+    SentReward,
     append_rewards,
     feedback_folder,
     read_rewards,
@@ -133,9 +133,13 @@ def test_the_last_reward_of_an_id_counts_and_old_days_go(store: Store, tmp_path:
     folder = feedback_folder(store.folder, "flights")
     folder.mkdir(parents=True)
     (folder / "2020-01-01.jsonl").write_text("{}\n")
-    append_rewards(folder, [Reward(1.0, "a"), Reward(2.0, entity_id="anna", version=2)], BEGAN)
-    append_rewards(folder, [Reward(3.0, "a"), Reward(4.0, "b")], BEGAN + timedelta(seconds=1))
-    append_rewards(folder, [Reward(9.0, "b")], BEGAN + timedelta(seconds=9))
+    append_rewards(
+        folder, [SentReward(1.0, "a"), SentReward(2.0, entity_id="anna", version=2)], BEGAN
+    )
+    append_rewards(
+        folder, [SentReward(3.0, "a"), SentReward(4.0, "b")], BEGAN + timedelta(seconds=1)
+    )
+    append_rewards(folder, [SentReward(9.0, "b")], BEGAN + timedelta(seconds=9))
     rewards = read_rewards(store.folder, "flights", BEGAN, BEGAN + timedelta(seconds=5))
     assert rewards.by_id == {"a": 3.0, "b": 4.0}
     assert rewards.by_entity == {(2, "anna"): 2.0}
@@ -145,9 +149,9 @@ def test_the_last_reward_of_an_id_counts_and_old_days_go(store: Store, tmp_path:
 def test_a_day_of_rewards_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pilothouse.deployments.prediction_log.feedback_log.MAX_DAY_BYTES", 100)
     folder = feedback_folder(store.folder, "flights")
-    append_rewards(folder, [Reward(1.0, "a")], BEGAN)
+    append_rewards(folder, [SentReward(1.0, "a")], BEGAN)
     with pytest.raises(TooLarge, match="full"):
-        append_rewards(folder, [Reward(1.0, "b")] * 3, BEGAN)
+        append_rewards(folder, [SentReward(1.0, "b")] * 3, BEGAN)
 
 
 def test_rewards_are_compared_by_the_version_that_they_are_for(store: Store) -> None:
@@ -155,7 +159,7 @@ def test_rewards_are_compared_by_the_version_that_they_are_for(store: Store) -> 
     rollout = rollout_of(store, "ab_test", (2, 3), analysis=analysis, shares=[33, 33])
     for version, reward in ((1, 1.0), (2, 1.0), (3, 0.0)):
         log_requests(store, version, 600)
-        rewards = [Reward(reward + n % 2 / 10, f"{version}-{n}") for n in range(600)]
+        rewards = [SentReward(reward + n % 2 / 10, f"{version}-{n}") for n in range(600)]
         append_rewards(
             feedback_folder(store.folder, "flights"), rewards, BEGAN + timedelta(minutes=18)
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pilothouse.deployments.gateway.request import MAX_ID, excerpt, read_json
-from pilothouse.deployments.prediction_log.feedback_log import Reward
+from pilothouse.deployments.prediction_log.feedback_log import SentReward
 from pilothouse.kit.errors import Invalid, TooLarge
 
 MAX_BODY = 1 << 20  # parsed in the event loop
@@ -19,7 +19,7 @@ MAX_REWARD = 1e15
 NAMES = {"prediction_id", "entity_id", "reward"}
 
 
-def read_feedback(body: bytes, version_of: Callable[[str], int]) -> list[Reward]:
+def read_feedback(body: bytes, version_of: Callable[[str], int]) -> list[SentReward]:
     """The rewards in a body; `version_of` says which version answers an entity.
 
     Raises Invalid that names what is wrong, TooLarge for too many.
@@ -35,7 +35,7 @@ def read_feedback(body: bytes, version_of: Callable[[str], int]) -> list[Reward]
     return [_reward(index, item, version_of) for index, item in enumerate(items)]
 
 
-def _reward(index: int, item: Any, version_of: Callable[[str], int]) -> Reward:
+def _reward(index: int, item: Any, version_of: Callable[[str], int]) -> SentReward:
     if not isinstance(item, dict) or not set(item) <= NAMES:
         raise Invalid(
             f"reward {index} must be an object of prediction_id or entity_id, and reward."
@@ -48,8 +48,8 @@ def _reward(index: int, item: Any, version_of: Callable[[str], int]) -> Reward:
         raise Invalid(f"the id of reward {index} must be a text of 1 to {MAX_ID} characters.")
     reward = _number(index, item.get("reward"))
     if entity is None:
-        return Reward(reward, prediction_id=name)
-    return Reward(reward, entity_id=name, version=version_of(name))
+        return SentReward(reward, prediction_id=name)
+    return SentReward(reward, entity_id=name, version=version_of(name))
 
 
 def _number(index: int, value: Any) -> float:

@@ -26,7 +26,7 @@ SUFFIX = ".jsonl"
 
 
 @dataclass(frozen=True)
-class Reward:
+class SentReward:
     """What a prediction, or an entity that a version answered, has brought."""
 
     reward: float
@@ -55,7 +55,7 @@ def feedback_folder(workspace: Path, deployment: str) -> Path:
     return workspace / "feedback" / deployment
 
 
-def append_rewards(folder: Path, rewards: Sequence[Reward], now: datetime) -> None:
+def append_rewards(folder: Path, rewards: Sequence[SentReward], now: datetime) -> None:
     """Keep rewards with one write.
 
     Raises TooLarge when the day is full, Unavailable when the disk refuses.
