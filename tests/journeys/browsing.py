@@ -34,6 +34,7 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 PATIENCE_MS = 20_000
+MEASURED_MS = 120_000  # a job of a worker on a busy machine
 ROW, HEAD = 30, 30
 
 # Streamlit looks for its own server under the page of a deep link first, then at the root.
@@ -193,6 +194,11 @@ class Visitor:
             dialog.get_by_role("textbox", name=f"Type {typed} to confirm").fill(typed)
         dialog.get_by_role("textbox", name="Reason").fill(reason)
         self.press(verb, within=dialog)
+
+    def measured(self, dialog: Locator) -> None:
+        """Wait until a worker has measured what the gates need, and all of them pass."""
+        passed = dialog.get_by_text(re.compile(r"^Gates .*\d+ gates passed ·"))
+        expect(passed).to_be_visible(timeout=MEASURED_MS)
 
     def prefer(self, scheme: str) -> None:
         """Look at the page in another appearance; Streamlit draws it so on its next run."""

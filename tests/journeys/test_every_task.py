@@ -152,7 +152,7 @@ def promote(visitor: Any, workspace: Any, case: Case, run: str) -> None:
     visitor.titled(f"{case.name} 1")
     assert set(workspace.registry.version(case.name, 1).signature.names) == set(case.features)
     visitor.press("Promote")
-    visitor.dialog("Promote")
+    visitor.measured(visitor.dialog("Promote"))
     visitor.answer("Promote", "Promote", reason="the first one", typed=case.name)
     visitor.toast("is in production")
 

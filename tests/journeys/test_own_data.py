@@ -117,7 +117,7 @@ def promote(visitor: Any, workspace: Any, run: str) -> None:
     assert signature.positive == CLASSES[1]
     assert signature.names == ("Betrag", "Verträge", "Region")
     visitor.press("Promote")
-    dialog = visitor.dialog("Promote")
+    visitor.measured(visitor.dialog("Promote"))
     visitor.answer("Promote", "Promote", reason="the first one", typed=MODEL)
     visitor.toast("is in production")
 

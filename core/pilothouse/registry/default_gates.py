@@ -71,8 +71,10 @@ def _of_task(signature: Signature) -> Iterable[GateRule]:
     brought: tuple[DefaultGate, ...] = ()
     if isinstance(task, BringsGates):
         brought = task.default_gates(signature)
-    compared = OF_METRICS if task.metrics else ()
-    return (*compared, *(GateRule(item.gate, dict(item.params)) for item in brought))
+    own = [GateRule(item.gate, dict(item.params)) for item in brought]
+    names = {rule.gate for rule in own}
+    compared = [rule for rule in OF_METRICS if rule.gate not in names] if task.metrics else []
+    return (*compared, *own)
 
 
 def _needs_training(rule: GateRule) -> bool:

@@ -56,7 +56,7 @@ def policy_table() -> None:
             "name": row["name"] if row["version"] else "Built-in",
             "stage": row["stage"],
             "models": ", ".join(row["models"]),
-            "gates": _gates(row["gates"]) + _by_kind(row, edition),
+            "gates": _by_kind(row, edition) + _gates(row["gates"]),
             "approvals": approvals_label(Approvals(row["needed"], row["four_eyes"])),
             "version": row["version"] or None,
             "changed_at": row["changed_at"],
@@ -68,9 +68,9 @@ def policy_table() -> None:
 
 
 def _by_kind(row: Mapping[str, Any], edition: str) -> str:
-    """What the built-in policy asks besides, in words."""
+    """What the built-in policy asks first, in words."""
     depends = not row["version"] and row["stage"] == PRODUCTION and edition == RECOMMENDED
-    return ", and those of the kind of model" if depends else ""
+    return "Those of the kind of model, " if depends else ""
 
 
 def policies_in_short() -> None:

@@ -16,10 +16,13 @@ from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pilothouse.jobs.api import JobInfo
     from pilothouse.registry.info import VersionInfo
 
 KIND = "measure_version"
+POLL_SECONDS = 1.5
 
 
 def measuring(version: VersionInfo) -> JobInfo | None:
@@ -77,6 +80,14 @@ def begin_measuring(version: VersionInfo, stage: str) -> None:
     run_or_show_error(
         lambda: workspace().registry.measure(version.model, version.version, stage, untried=True)
     )
+
+
+def follow_measuring(version: VersionInfo, draw: Callable[[], None]) -> None:
+    """Draw a part of a dialog, again and again while the version is being measured.
+
+    What is typed stands outside of it: a dialog as a whole would lose it.
+    """
+    st.fragment(draw, run_every=POLL_SECONDS if measuring(version) is not None else None)()
 
 
 def _progress(version: VersionInfo) -> bool:

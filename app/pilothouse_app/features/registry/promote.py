@@ -18,7 +18,7 @@ from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.registry.affected import affected_text
 from pilothouse_app.features.registry.gates import left_out_line, verdict_summary, verdict_table
-from pilothouse_app.features.registry.measure import begin_measuring, measure_line
+from pilothouse_app.features.registry.measure import begin_measuring, follow_measuring, measure_line
 from pilothouse_app.features.registry.votes import vote_consequence
 
 if TYPE_CHECKING:
@@ -70,24 +70,36 @@ def promote(model: str, version: int) -> None:
         "To", stages, default=stages[-1], required=True, format_func=title, key="promote_stage"
     )
     begin_measuring(model_version, str(stage))
-    decision = ws.registry.assess(model, version, str(stage))
-
     st.markdown(
         consequence(model_version, str(stage))
         + affected_text(model, version, "promote", str(stage))
     )
-    policy = ws.policies.applicable(model, str(stage), version)
+    follow_measuring(model_version, lambda: _gates(model_version, str(stage)))
+    reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
+    follow_measuring(model_version, lambda: _buttons(model_version, str(stage), reason, typed))
+
+
+def _gates(version: VersionInfo, stage: str) -> None:
+    """What the gates of the policy say now."""
+    ws = workspace()
+    decision = ws.registry.assess(version.model, version.version, stage)
+    policy = ws.policies.applicable(version.model, stage, version.version)
     st.markdown(
         f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)} · policy "
-        f"{literal(policy.ref)}, because {literal(policy.why(model))}]"
+        f"{literal(policy.ref)}, because {literal(policy.why(version.model))}]"
     )
-    measure_line(model_version, str(stage), key=f"promote_measure_{stage}", is_live=False)
+    measure_line(version, stage, key=f"promote_measure_{stage}", is_live=False)
     verdict_table(decision.verdicts)
     left_out_line(policy.left_out)
-    reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
+
+
+def _buttons(version: VersionInfo, stage: str, reason: str, typed: bool) -> None:
+    """Ask for a decision, or promote where the gates pass now."""
+    ws, model, number = workspace(), version.model, version.version
+    decision = ws.registry.assess(model, number, stage)
+    policy = ws.policies.applicable(model, stage, number)
     nameless, sign = signature("promote")
     ready = bool(reason) and typed and not nameless
-
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="promote_cancel"):
             st.rerun()
@@ -111,17 +123,13 @@ def promote(model: str, version: int) -> None:
             key="promote_go",
         )
 
-    if proposed and run_or_show_error(
-        lambda: ws.registry.propose(model, version, str(stage), reason)
-    ):
-        toast_next(f"{model} {version} waits for a decision")
-        if (waiting := pending_promotion(model_version)) is not None:
+    if proposed and run_or_show_error(lambda: ws.registry.propose(model, number, stage, reason)):
+        toast_next(f"{model} {number} waits for a decision")
+        if (waiting := pending_promotion(version)) is not None:
             go(address("promotion", waiting.id))
 
-    if pressed and run_or_show_error(
-        lambda: ws.registry.promote(model, version, str(stage), reason)
-    ):
-        toast_next(f"{model} {version} is in {stage}")
+    if pressed and run_or_show_error(lambda: ws.registry.promote(model, number, stage, reason)):
+        toast_next(f"{model} {number} is in {stage}")
         st.rerun()
 
 

@@ -99,13 +99,18 @@ class Binary(ClassLabels):
 
     @staticmethod
     def default_gates(signature: Signature) -> tuple[DefaultGate, ...]:
-        """Probabilities must be better than a coin; what a class alone cannot show is not asked."""
+        """Probabilities must be better than a coin; what a class alone cannot show is not asked.
+
+        Another threshold trades precision for recall; F1 is watched in their place.
+        """
         better = DefaultGate("baseline_beaten", {"against": "constant"})
+        watched = DefaultGate("watched_metrics", {"without": "precision, recall"})
         if signature.gives == "label":
-            return better, DefaultGate("worst_slice", OF_ACCURACY)
+            return better, watched, DefaultGate("worst_slice", OF_ACCURACY)
         coin = {"metric": "log_loss", "threshold": round(math.log(2), 4)}
         return (
             better,
+            watched,
             DefaultGate("metric_threshold", coin),
             DefaultGate("calibration", {"error": 0.1}),
             DefaultGate("worst_slice", OF_LOG_LOSS),

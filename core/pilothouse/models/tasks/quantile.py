@@ -68,7 +68,7 @@ class Quantile(NumberLabels):
         """The interval must hold about as many values as it says."""
         better = DefaultGate("baseline_beaten", {"against": "constant"})
         slices = DefaultGate("worst_slice", SLICES)
-        return better, DefaultGate("calibration", {"error": 0.1}), slices
+        return better, DefaultGate("calibration", {"error": 0.15}), slices
 
     @staticmethod
     def check(signature: Signature) -> None:

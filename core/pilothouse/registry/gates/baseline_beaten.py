@@ -29,6 +29,7 @@ class BaselineBeaten:
         Parameter(
             *("against", "choice", ALL),
             choices=(ALL, CONSTANT),
+            title="Simple models",
             help="Which simple models: all of them, or the one without inputs alone.",
         ),
     )

@@ -18,7 +18,7 @@ class ModelSize:
     description = "The model's files have at most `limit` megabytes."
     unit = "MB"
     parameters = (
-        Parameter("limit", "number", 500.0, low=0.01, unit="MB", help="The most that passes."),
+        Parameter("limit", "number", 500.0, low=0.001, unit="MB", help="The most that passes."),
     )
 
     @staticmethod

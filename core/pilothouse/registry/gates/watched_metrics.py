@@ -24,6 +24,7 @@ class WatchedMetrics:
     uses = Uses(CHAMPION_DIFFERENCE, against_champion=True)
     parameters = (
         Parameter("others", "number", 0.1, low=0.0, high=1.0, help="How much worse a share is."),
+        Parameter("without", "text", "", help="Metrics left out, separated by commas."),
     )
 
     @staticmethod
@@ -39,7 +40,10 @@ class WatchedMetrics:
             return Verdict(GATE, "inconclusive", None, None, measured.message or OTHER_ROWS)
 
         compared, worse = 0, []
+        left_out = {name.strip() for name in params.text("without").split(",")}
         for metric in evidence.task.metrics:
+            if metric.key in left_out:
+                continue
             own, other = evidence.metric_values(metric.key)
             tolerance = evidence.tolerance(metric.key)
             if tolerance is None and not metric.in_target_unit:

@@ -32,6 +32,7 @@ class WorstSlice:
         Parameter(
             *("too_few", "choice", "inconclusive"),
             choices=("inconclusive", "passed"),
+            title="With too few rows",
             help="What it says where no slice has enough rows.",
         ),
     )  # fmt: skip
