@@ -50,7 +50,7 @@ from pilothouse_app.features.registry.code_review import code_badge, code_sectio
 from pilothouse_app.features.registry.describe import describe_button
 from pilothouse_app.features.registry.external_version import logged_files, logged_inputs
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
-from pilothouse_app.features.registry.measure import measure_line, measuring
+from pilothouse_app.features.registry.measure import DIALOG_OPEN, measure_line, measuring
 from pilothouse_app.features.registry.overrides import overridden_line
 from pilothouse_app.features.registry.promote import pending_promotion, promote_button
 from pilothouse_app.features.registry.readiness import readiness_line, readiness_steps
@@ -137,7 +137,8 @@ def _state(model: str, version: int) -> object:
         waiting.id if waiting else "",
         evaluated,
         environment.state if environment else "",
-        measuring(model_version) is not None,
+        # A page that runs again closes the dialog, which follows the measurements itself.
+        measuring(model_version) is not None and DIALOG_OPEN not in st.session_state,
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KIND = "measure_version"
 POLL_SECONDS = 1.5
+DIALOG_OPEN = "promote_dialog_open"
 
 
 def measuring(version: VersionInfo) -> JobInfo | None:
@@ -42,8 +43,10 @@ def missing_measurements(version: VersionInfo, stage: str) -> int:
 def measure_line(version: VersionInfo, stage: str, *, key: str, is_live: bool = True) -> None:
     """The progress of the measurements, or the button that starts those that are missing.
 
-    A dialog is a part that is redrawn alone already: in one, the progress is not `is_live`.
+    A dialog is a part that is redrawn alone already: in one, the progress is not `is_live`, nor on
+    the page behind it, which would close the dialog as it runs again.
     """
+    is_live = is_live and DIALOG_OPEN not in st.session_state
     if measuring(version) is not None and not is_live:
         _progress(version)
         return

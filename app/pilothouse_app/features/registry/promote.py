@@ -18,7 +18,12 @@ from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.registry.affected import affected_text
 from pilothouse_app.features.registry.gates import left_out_line, verdict_summary, verdict_table
-from pilothouse_app.features.registry.measure import begin_measuring, follow_measuring, measure_line
+from pilothouse_app.features.registry.measure import (
+    DIALOG_OPEN,
+    begin_measuring,
+    follow_measuring,
+    measure_line,
+)
 from pilothouse_app.features.registry.votes import vote_consequence
 
 if TYPE_CHECKING:
@@ -41,14 +46,18 @@ def promote_button(
         return
 
     at_top = version.stage == PRODUCTION
-    if st.button(
+    pressed = st.button(
         label,
         type="primary" if primary else "secondary",
         icon=":material/arrow_upward:",
         key=key,
         disabled=at_top,
         help="It is in production already" if at_top else None,
-    ):
+    )
+    if not pressed and st.session_state.get(DIALOG_OPEN) == key:
+        del st.session_state[DIALOG_OPEN]
+    if pressed:
+        st.session_state[DIALOG_OPEN] = key
         promote(version.model, version.version)
 
 
@@ -60,7 +69,7 @@ def pending_promotion(version: VersionInfo) -> PromotionInfo | None:
     return registry.promotion(str(ids[0])) if ids else None
 
 
-@st.dialog("Promote", width="medium", icon=":material/arrow_upward:")
+@st.dialog("Promote", width="medium", icon=":material/arrow_upward:", on_dismiss="rerun")
 def promote(model: str, version: int) -> None:
     """The dialog: stage, consequence, gate results, reason, and the typed name."""
     ws = workspace()

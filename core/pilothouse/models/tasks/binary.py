@@ -101,10 +101,11 @@ class Binary(ClassLabels):
     def default_gates(signature: Signature) -> tuple[DefaultGate, ...]:
         """Probabilities must be better than a coin; what a class alone cannot show is not asked.
 
-        Another threshold trades precision for recall; F1 is watched in their place.
+        Another threshold trades precision for recall and moves the accuracy; F1 is watched in their
+        place.
         """
         better = DefaultGate("baseline_beaten", {"against": "constant"})
-        watched = DefaultGate("watched_metrics", {"without": "precision, recall"})
+        watched = DefaultGate("watched_metrics", {"without": "accuracy, precision, recall"})
         if signature.gives == "label":
             return better, watched, DefaultGate("worst_slice", OF_ACCURACY)
         coin = {"metric": "log_loss", "threshold": round(math.log(2), 4)}
