@@ -35,6 +35,7 @@ METRIC_EXCEPTIONS = {
 }
 # Files with a text that is also the name of a task, and what it is there.
 NAME_EXCEPTIONS = {
+    "pilothouse/deployments/gateway/body_reader.py": "tensors that a protocol sends as bytes",
     "pilothouse/models/signature.py": "the task of signatures that were stored without one",
     "pilothouse/models/audit/": "parts of the names of scikit-learn's modules",
     "pilothouse/models/estimators.py": "what a class of scikit-learn is a model of",

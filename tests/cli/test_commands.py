@@ -204,7 +204,7 @@ def test_a_shell_completes_commands_and_options() -> None:
     complete = ShellComplete(root, {}, "pilothouse", "_PILOTHOUSE_COMPLETE")
     assert [item.value for item in complete.get_completions([], "dep")] == ["deployments"]
     names = [item.value for item in complete.get_completions(["deployments"], "s")]
-    assert names == ["serving", "show", "signature", "stop", "switch-version"]
+    assert names == ["scale", "serving", "show", "signature", "stop", "switch-version"]
     options = [item.value for item in complete.get_completions(["runs", "list"], "--f")]
     assert options == ["--filter"]
 

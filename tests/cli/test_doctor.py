@@ -17,9 +17,11 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import pytest
+from sqlmodel import col, select
 
 from harness.policies import set_gates
 from pilothouse.activity import anchor, chain
+from pilothouse.activity.tables import ActivityEntry
 from pilothouse.deployments.prediction_log import compaction, log
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.experiments import late_writes
@@ -209,7 +211,7 @@ def rewrite_log(folder: Path) -> None:
     """Every hash computed anew over a changed entry: the chain is whole in itself."""
     opened = open_workspace(folder)
     with opened.store.read() as session:
-        rows = list(chain.entries(session))
+        rows = list(session.exec(select(ActivityEntry).order_by(col(ActivityEntry.seq))))
     previous = chain.GENESIS
     with database(folder) as connection:
         for row in rows:
