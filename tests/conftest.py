@@ -40,7 +40,11 @@ TOGETHER = {
     "stores that MLflow wrote": ("tests/interop/importing/",),
     "the voyage": ("tests/journeys/", "tests/processes/test_voyage.py"),
 }
-ALONE = ("tests/journeys/test_frames.py", "tests/journeys/test_model_from_a_client.py")
+ALONE = (
+    "tests/journeys/test_decision.py",
+    "tests/journeys/test_frames.py",
+    "tests/journeys/test_model_from_a_client.py",
+)
 # What takes about a minute and has few tests: begun last, it would leave the other cores idle.
 LONG = (
     "the voyage",
