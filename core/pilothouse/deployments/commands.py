@@ -83,25 +83,8 @@ def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
     if deployment.previous_version is None:
         raise Conflict(f"{name!r} has served no version before {deployment.version}.")
 
-    left, target = deployment.version, deployment.previous_version
-    deployment.version, deployment.previous_version = target, left
-    if any(r.state == READY and r.version == target for r in replicas_of(session, name)):
-        deployment.serving_version = target
-        deployment.warm_until = store.now() + WARM
-
-    _change(session, store, deployment)
-    served = revisions(session, name, target)[0]
-    _append(session, store, deployment, served, "rolled back", reason)
-    record(
-        session,
-        store,
-        "rolled back",
-        "deployment",
-        name,
-        before={"version": f"{deployment.model}@{left}"},
-        after={"version": f"{deployment.model}@{target}"},
-        reason=reason,
-    )
+    served = revisions(session, name, deployment.previous_version)[0]
+    _exchange(session, store, deployment, served, "rolled back", reason)
 
 
 def roll_out(
@@ -112,22 +95,35 @@ def roll_out(
     reason: str,
 ) -> None:
     """Make a candidate of a rollout the version of its deployment; the one before stays warm."""
-    name, left = deployment.name, deployment.version
-    deployment.previous_version, deployment.version = left, served.version
     deployment.traffic = None
-    if any(r.state == READY and r.version == served.version for r in replicas_of(session, name)):
-        deployment.serving_version = served.version
+    _exchange(session, store, deployment, served, "rolled out", reason)
+
+
+def _exchange(
+    session: Session,
+    store: Store,
+    deployment: Deployment,
+    served: Revision | RolloutCandidate,
+    action: str,
+    reason: str,
+) -> None:
+    """Serve another version, at once where it has a ready process; the one before stays warm."""
+    name, left, target = deployment.name, deployment.version, served.version
+    deployment.version, deployment.previous_version = target, left
+    if any(r.state == READY and r.version == target for r in replicas_of(session, name)):
+        deployment.serving_version = target
         deployment.warm_until = store.now() + WARM
+
     _change(session, store, deployment)
-    _append(session, store, deployment, served, "rolled out", reason)
+    _append(session, store, deployment, served, action, reason)
     record(
         session,
         store,
-        "rolled out",
+        action,
         "deployment",
         name,
         before={"version": f"{deployment.model}@{left}"},
-        after={"version": f"{deployment.model}@{served.version}"},
+        after={"version": f"{deployment.model}@{target}"},
         reason=reason,
     )
 

@@ -30,9 +30,9 @@ from pilothouse.explanations.row_results import (
 )
 from pilothouse.explanations.stored_results import DEPENDENCE, IMPORTANCE, KINDS, StoredResult
 from pilothouse.explanations.threshold_effects import GroupCounts
-from pilothouse.jobs import submit
+from pilothouse.jobs import require_result, submit
 from pilothouse.jobs.tables import ENDED, Job
-from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.kit.errors import Invalid
 from pilothouse.models.tasks import metric_of, task_of
 from pilothouse.registry import measurements, versions
 from pilothouse.registry.evidence import MeasurementFact
@@ -317,14 +317,7 @@ class Explanations(Service):
 
     def _result(self, job: str, kind: str) -> Mapping[str, Any]:
         with self._store.read() as session:
-            row = session.get(Job, job)
-            result = row.result if row is not None and row.kind == kind else None
-        if result is None:
-            raise NotFound(
-                f"there is no result of a job {job!r}.",
-                hint="Wait until it has succeeded: `pilothouse jobs wait JOB`.",
-            )
-        return result
+            return require_result(session, job, kind, "a job")
 
 
 def _params(info: VersionInfo, kind: str, metric: str, columns: Sequence[str]) -> dict[str, Any]:

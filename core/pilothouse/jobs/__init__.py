@@ -2,7 +2,7 @@
 
 from pilothouse.jobs.api import JobInfo, Jobs, StepInfo
 from pilothouse.jobs.context import JobContext, Workflow, workflows
-from pilothouse.jobs.outbox import submit
+from pilothouse.jobs.outbox import require_result, submit
 from pilothouse.jobs.progress import Progress
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Progress",
     "StepInfo",
     "Workflow",
+    "require_result",
     "submit",
     "workflows",
 ]

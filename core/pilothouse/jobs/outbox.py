@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from pilothouse.activity import record
 from pilothouse.jobs.tables import Job
+from pilothouse.kit.errors import NotFound
 from pilothouse.kit.ids import run_id
 from pilothouse.storage import Store
 
@@ -53,3 +54,17 @@ def submit(
     session.flush()
     record(session, store, "submitted", "job", identity, name=title, after={"kind": kind})
     return identity
+
+
+def require_result(session: Session, job_id: str, kind: str, noun: str) -> dict[str, Any]:
+    """What a job of a kind has returned; `noun` is what people call one, such as "a replay".
+
+    Raises NotFound for a job of another kind, and for one that has no result yet.
+    """
+    row = session.get(Job, job_id)
+    if row is None or row.kind != kind or row.result is None:
+        raise NotFound(
+            f"there is no result of {noun} {job_id!r}.",
+            hint="Wait until it has succeeded: `pilothouse jobs wait JOB`.",
+        )
+    return row.result

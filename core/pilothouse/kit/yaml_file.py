@@ -8,7 +8,7 @@ NO stays a text, and dates stay texts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,33 @@ def file_error(faults: Mapping[str, str]) -> Invalid:
     reported = lines[:MAX_REPORTED] + ([f"and {rest} more"] if rest > 0 else [])
     count = "one fault" if len(lines) == 1 else f"{len(lines)} faults"
     return Invalid(f"the file has {count}: {'; '.join(reported)}.", fields=dict(faults))
+
+
+class FaultReader:
+    """Reads the values of a document and collects its faults by field, each with its line."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.faults: dict[str, str] = {}
+
+    def text(self, value: Mapping[str, Any], path: Path, name: str) -> str:
+        """A text that an object must have; "" and a fault without one."""
+        text = value.get(name)
+        if not isinstance(text, str) or not text:
+            self.fault((*path, name), "needed, as a text")
+            return ""
+        return text
+
+    def refuse_unknown(self, value: Mapping[str, Any], path: Path, fields: Sequence[str]) -> None:
+        """Note every field of an object that is none of these."""
+        for name in value:
+            if name not in fields:
+                self.fault((*path, name), f"unknown; there are {', '.join(fields)}")
+
+    def fault(self, path: Path, message: str) -> None:
+        """Note what is wrong with a value."""
+        line = self.document.line(path)
+        self.faults[field_of(path)] = message if line is None else f"line {line}: {message}"
 
 
 def _check_events(text: str) -> None:

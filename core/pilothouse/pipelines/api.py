@@ -9,9 +9,9 @@ from sqlmodel import Session, col, select
 
 from pilothouse.data import versions as data_versions
 from pilothouse.deployments import commands
-from pilothouse.jobs import submit
+from pilothouse.jobs import require_result, submit
 from pilothouse.jobs.tables import Job
-from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.kit.names import DATASET
 from pilothouse.pipelines import auto_monitor, automatic_retraining, retraining_decisions
 from pilothouse.pipelines.backtest_results import KIND as BACKTEST
@@ -149,13 +149,7 @@ class Pipelines(PipelineDefinitions):
     def backtest_result(self, job: str) -> Backtest:
         """What a backtest has found. Raises NotFound for a job that is none or has no result."""
         with self._store.read() as session:
-            row = session.get(Job, job)
-            result = row.result if row is not None and row.kind == BACKTEST else None
-        if result is None:
-            raise NotFound(
-                f"there is no result of a backtest {job!r}.",
-                hint="Wait until its job has succeeded: `pilothouse jobs wait JOB`.",
-            )
+            result = require_result(session, job, BACKTEST, "a backtest")
         return read_backtest(job, result)
 
     def reason_not_retrained(self, deployment: str) -> str:

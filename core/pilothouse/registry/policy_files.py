@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.kit.yaml_file import Document, Path, field_of, file_error, read_yaml
+from pilothouse.kit.yaml_file import FaultReader, Path, file_error, read_yaml
 from pilothouse.registry.policy import EVERY, Approvals, GateRule, Policy, PolicyInfo
 from pilothouse.registry.policy_check import checked
 
@@ -123,37 +123,33 @@ def _plain(policy: Policy) -> dict[str, Any]:
     return value
 
 
-class _Reader:
-    """Reads the values of a file and collects its faults by field."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self.faults: dict[str, str] = {}
+class _Reader(FaultReader):
+    """Reads the policies of a file."""
 
     def policies(self) -> list[Policy]:
-        root = self._document.value
+        root = self.document.value
         entries = root.get("policies") if isinstance(root, dict) else None
         if not isinstance(entries, list):
-            self._fault((), "the file needs a list under `policies`")
+            self.fault((), "the file needs a list under `policies`")
             return []
-        self._unknown(root, (), ("policies",))
+        self.refuse_unknown(root, (), ("policies",))
         policies = [self._policy(entry, ("policies", index)) for index, entry in enumerate(entries)]
         readable = [policy for policy in policies if policy is not None]
         names = [policy.name for policy in readable]
         for index, policy in enumerate(readable):
             if policy.name in names[:index]:
-                self._fault(("policies", index, "name"), f"{policy.name!r} is there twice")
+                self.fault(("policies", index, "name"), f"{policy.name!r} is there twice")
         return readable
 
     def _policy(self, value: Any, path: Path) -> Policy | None:
         if not isinstance(value, dict):
-            self._fault(path, "must be an object")
+            self.fault(path, "must be an object")
             return None
-        self._unknown(value, path, FIELDS)
+        self.refuse_unknown(value, path, FIELDS)
         before = len(self.faults)
         policy = Policy(
-            name=self._text(value, path, "name"),
-            stage=self._text(value, path, "stage"),
+            name=self.text(value, path, "name"),
+            stage=self.text(value, path, "stage"),
             models=tuple(self._texts(value, path)),
             gates=tuple(self._gates(value.get("gates", []), (*path, "gates"))),
             approvals=self._approvals(value.get("approvals", {}), (*path, "approvals")),
@@ -164,12 +160,12 @@ class _Reader:
             return checked(policy)
         except Invalid as wrong:
             for field, message in (wrong.fields or {}).items():
-                self._fault((*path, *_path(field)), message)
+                self.fault((*path, *_path(field)), message)
             return None
 
     def _gates(self, values: Any, path: Path) -> list[GateRule]:
         if not isinstance(values, list):
-            self._fault(path, "must be a list")
+            self.fault(path, "must be a list")
             return []
         return [self._gate(value, (*path, index)) for index, value in enumerate(values)]
 
@@ -177,45 +173,29 @@ class _Reader:
         if isinstance(value, str):
             return GateRule(value)
         if not isinstance(value, dict):
-            self._fault(path, "must be a gate's name, or an object with gate and params")
+            self.fault(path, "must be a gate's name, or an object with gate and params")
             return GateRule("")
-        self._unknown(value, path, GATE_FIELDS)
+        self.refuse_unknown(value, path, GATE_FIELDS)
         params = value.get("params", {})
         if not isinstance(params, dict):
-            self._fault((*path, "params"), "must be an object")
+            self.fault((*path, "params"), "must be an object")
             params = {}
-        return GateRule(self._text(value, path, "gate"), params)
+        return GateRule(self.text(value, path, "gate"), params)
 
     def _approvals(self, value: Any, path: Path) -> Approvals:
         if not isinstance(value, dict):
-            self._fault(path, "must be an object")
+            self.fault(path, "must be an object")
             return Approvals()
-        self._unknown(value, path, APPROVAL_FIELDS)
+        self.refuse_unknown(value, path, APPROVAL_FIELDS)
         return Approvals(**{name: value[name] for name in APPROVAL_FIELDS if name in value})
-
-    def _text(self, value: Mapping[str, Any], path: Path, name: str) -> str:
-        text = value.get(name)
-        if not isinstance(text, str) or not text:
-            self._fault((*path, name), "needed, as a text")
-            return ""
-        return text
 
     def _texts(self, value: Mapping[str, Any], path: Path) -> list[str]:
         texts = value.get("models", [EVERY])
         texts = [texts] if isinstance(texts, str) else texts
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            self._fault((*path, "models"), "must be a list of names or patterns")
+            self.fault((*path, "models"), "must be a list of names or patterns")
             return []
         return texts
-
-    def _unknown(self, value: Mapping[str, Any], path: Path, fields: Sequence[str]) -> None:
-        for name in value:
-            if name not in fields:
-                self._fault((*path, name), f"unknown; there are {', '.join(fields)}")
-
-    def _fault(self, path: Path, message: str) -> None:
-        line = self._document.line(path)
-        self.faults[field_of(path)] = message if line is None else f"line {line}: {message}"
 
 
 def _path(field: str) -> Path:

@@ -9,6 +9,15 @@ from pilothouse.deployments.analysis.criterion_result import (
     finite,
     no_data,
 )
+from pilothouse.kit.parameters import Parameter
+
+
+def share_limit(default: float) -> Parameter:
+    """How far the share of the candidate's requests may be above the stable version's."""
+    return Parameter(
+        "limit", "number", default, low=0.0, high=1.0, title="May rise by",
+        help="As a share of the requests: 0.02 is two in a hundred.",
+    )  # fmt: skip
 
 
 def compare_request_shares(

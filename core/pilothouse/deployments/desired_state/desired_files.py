@@ -17,7 +17,7 @@ from pilothouse.deployments.desired_state.desired import (
 from pilothouse.deployments.rollouts.rollout_preview import checked_plan
 from pilothouse.kit import names
 from pilothouse.kit.errors import Invalid, NotFound
-from pilothouse.kit.yaml_file import Document, Path, field_of, file_error, read_yaml
+from pilothouse.kit.yaml_file import FaultReader, Path, file_error, read_yaml
 
 FIELDS = ("name", "model", "version", "alias", "replicas", "state", "limits", "strategy")
 STRATEGY_FIELDS = ("kind", "settings")
@@ -42,42 +42,38 @@ def from_yaml(text: str) -> tuple[DesiredDeployment, ...]:
     return tuple(deployments)
 
 
-class _Reader:
-    """Reads the values of a file and collects its faults by field."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self.faults: dict[str, str] = {}
+class _Reader(FaultReader):
+    """Reads the deployments of a file."""
 
     def deployments(self) -> list[DesiredDeployment]:
-        root = self._document.value
+        root = self.document.value
         entries = root.get("deployments") if isinstance(root, dict) else None
         if not isinstance(entries, list) or not entries:
-            self._fault((), "the file needs a list under `deployments`")
+            self.fault((), "the file needs a list under `deployments`")
             return []
-        self._unknown(root, (), ("deployments",))
+        self.refuse_unknown(root, (), ("deployments",))
         deployments = [self._deployment(e, ("deployments", i)) for i, e in enumerate(entries)]
         for index, deployment in enumerate(deployments):
             if deployment.name in [other.name for other in deployments[:index]]:
-                self._fault(("deployments", index, "name"), f"{deployment.name!r} is there twice")
+                self.fault(("deployments", index, "name"), f"{deployment.name!r} is there twice")
         return deployments
 
     def _deployment(self, value: Any, path: Path) -> DesiredDeployment:
         if not isinstance(value, dict):
-            self._fault(path, "must be an object")
+            self.fault(path, "must be an object")
             return DesiredDeployment("", "")
-        self._unknown(value, path, FIELDS)
+        self.refuse_unknown(value, path, FIELDS)
         version, alias = value.get("version"), value.get("alias", "")
         if (version is None) == (not alias):
-            self._fault((*path, "version"), "needed, or `alias` in its place")
+            self.fault((*path, "version"), "needed, or `alias` in its place")
         if alias and not isinstance(alias, str):
-            self._fault((*path, "alias"), "must be a text")
+            self.fault((*path, "alias"), "must be a text")
         state = value.get("state")
         if state is not None and state not in STATES:
-            self._fault((*path, "state"), f"must be {' or '.join(STATES)}")
+            self.fault((*path, "state"), f"must be {' or '.join(STATES)}")
         return DesiredDeployment(
             name=self._name(value, path),
-            model=self._text(value, path, "model"),
+            model=self.text(value, path, "model"),
             version=self._whole(value, path, "version", low=1),
             alias=str(alias),
             replicas=self._replicas(value, path),
@@ -92,26 +88,26 @@ class _Reader:
         if isinstance(value, str):
             value = {"kind": value}
         if not isinstance(value, dict):
-            self._fault(path, "must be a strategy's name, or an object with kind and settings")
+            self.fault(path, "must be a strategy's name, or an object with kind and settings")
             return None
-        self._unknown(value, path, STRATEGY_FIELDS)
+        self.refuse_unknown(value, path, STRATEGY_FIELDS)
         settings = value.get("settings", {})
         if not isinstance(settings, dict):
-            self._fault((*path, "settings"), "must be an object")
+            self.fault((*path, "settings"), "must be an object")
             return None
-        kind = self._text(value, path, "kind")
+        kind = self.text(value, path, "kind")
         try:
             if not checked_plan(kind, settings, 1).replaces:
-                self._fault(path, f"{kind} with these settings does not replace the version")
+                self.fault(path, f"{kind} with these settings does not replace the version")
         except (Invalid, NotFound) as wrong:
-            self._fault(path, str(wrong))
+            self.fault(path, str(wrong))
         return DesiredStrategy(kind, settings)
 
     def _name(self, value: Mapping[str, Any], path: Path) -> str:
-        name = self._text(value, path, "name")
+        name = self.text(value, path, "name")
         problem = names.DEPLOYMENT.problem(name) if name else ""
         if problem:
-            self._fault((*path, "name"), problem)
+            self.fault((*path, "name"), problem)
         return name
 
     def _replicas(self, value: Mapping[str, Any], path: Path) -> int | None:
@@ -119,23 +115,23 @@ class _Reader:
         try:
             check_replicas(1 if replicas is None else replicas)
         except Invalid as wrong:
-            self._fault((*path, "replicas"), wrong.message)
+            self.fault((*path, "replicas"), wrong.message)
         return replicas
 
     def _limits(self, value: Any, path: Path) -> CallLimits | None:
         if value is None:
             return None
         if not isinstance(value, dict):
-            self._fault(path, "must be an object")
+            self.fault(path, "must be an object")
             return None
-        self._unknown(value, path, LIMIT_FIELDS)
+        self.refuse_unknown(value, path, LIMIT_FIELDS)
         needs_key = value.get("needs_key")
         if needs_key is not None and not isinstance(needs_key, bool):
-            self._fault((*path, "needs_key"), "must be true or false, or not be there")
+            self.fault((*path, "needs_key"), "must be true or false, or not be there")
             needs_key = None
         rate = value.get("per_second")
         if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float)):
-            self._fault((*path, "per_second"), "must be a number")
+            self.fault((*path, "per_second"), "must be a number")
             rate = None
         at_once = self._whole(value, path, "max_concurrent", low=1)
         limits = CallLimits(needs_key, at_once, rate, self._whole(value, path, "burst", low=1))
@@ -143,30 +139,14 @@ class _Reader:
             check_limits(limits)
         except Invalid as wrong:
             for field, message in wrong.fields.items():
-                self._fault((*path, field), message)
+                self.fault((*path, field), message)
         return limits
-
-    def _text(self, value: Mapping[str, Any], path: Path, name: str) -> str:
-        text = value.get(name)
-        if not isinstance(text, str) or not text:
-            self._fault((*path, name), "needed, as a text")
-            return ""
-        return text
 
     def _whole(self, value: Mapping[str, Any], path: Path, name: str, *, low: int) -> int | None:
         number = value.get(name)
         if number is None:
             return None
         if type(number) is not int or number < low:
-            self._fault((*path, name), f"must be a whole number from {low}")
+            self.fault((*path, name), f"must be a whole number from {low}")
             return None
         return number
-
-    def _unknown(self, value: Mapping[str, Any], path: Path, fields: Sequence[str]) -> None:
-        for name in value:
-            if name not in fields:
-                self._fault((*path, name), f"unknown; there are {', '.join(fields)}")
-
-    def _fault(self, path: Path, message: str) -> None:
-        line = self._document.line(path)
-        self.faults[field_of(path)] = message if line is None else f"line {line}: {message}"

@@ -9,9 +9,9 @@ from sqlmodel import col, select
 
 from pilothouse.deployments import commands
 from pilothouse.deployments.replay.replay_results import ReplayResult
-from pilothouse.jobs import submit
+from pilothouse.jobs import require_result, submit
 from pilothouse.jobs.tables import Job
-from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.registry import versions
 from pilothouse.storage.service import Service
 
@@ -66,13 +66,7 @@ class ReplayCommands(Service):
     def replay_result(self, job: str) -> ReplayResult:
         """What a replay has found. Raises NotFound while it has no result."""
         with self._store.read() as session:
-            row = session.get(Job, job)
-            result = row.result if row is not None and row.kind == REPLAY_REQUESTS else None
-        if result is None:
-            raise NotFound(
-                f"there is no result of a replay {job!r}.",
-                hint="Wait until it has succeeded: `pilothouse jobs wait JOB`.",
-            )
+            result = require_result(session, job, REPLAY_REQUESTS, "a replay")
         return ReplayResult.from_json(result)
 
     def replays(self, name: str, *, size: int = 20) -> pd.DataFrame:

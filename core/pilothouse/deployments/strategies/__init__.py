@@ -43,6 +43,7 @@ ANALYSIS = (
         help="What is compared, with which limits; empty for the defaults.",
     ),
 )  # fmt: skip
+COMPARED = (*ANALYSIS, *GUARDS, START_SECONDS)  # of every strategy that compares versions
 SMOKE_TEST = Parameter(
     "smoke_test", "boolean", True, title="Smoke test",
     help="The candidate answers the model's input example before it gets a request.",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pilothouse.deployments.strategies import (
-    ANALYSIS,
-    GUARDS,
+    COMPARED,
     MAX_SECONDS,
     SMOKE_TEST,
-    START_SECONDS,
     RolloutStep,
     basis_points,
     strategies,
@@ -40,9 +38,7 @@ class AbTest:
             help="How long the versions are compared at least.",
         ),
         SMOKE_TEST,
-        *ANALYSIS,
-        *GUARDS,
-        START_SECONDS,
+        *COMPARED,
     )  # fmt: skip
 
     @staticmethod

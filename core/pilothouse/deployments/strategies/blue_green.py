@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pilothouse.deployments.strategies import (
-    ANALYSIS,
-    GUARDS,
+    COMPARED,
     MAX_SECONDS,
     SMOKE_TEST,
-    START_SECONDS,
     RolloutStep,
     strategies,
 )
@@ -40,9 +38,7 @@ class BlueGreen:
             "bake_seconds", "integer", 600, 1, MAX_SECONDS, unit="s", title="Watch after the swap",
             help="How long green is watched, with blue ready to take back all requests at once.",
         ),
-        *ANALYSIS,
-        *GUARDS,
-        START_SECONDS,
+        *COMPARED,
     )  # fmt: skip
 
     @staticmethod

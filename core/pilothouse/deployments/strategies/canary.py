@@ -5,12 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 from pilothouse.deployments.strategies import (
-    ANALYSIS,
-    GUARDS,
+    COMPARED,
     MAX_SECONDS,
     MAX_STEPS,
     SMOKE_TEST,
-    START_SECONDS,
     RolloutStep,
     basis_points,
     strategies,
@@ -45,9 +43,7 @@ class Canary:
             help="After the last step the rollout waits for a person.",
         ),
         SMOKE_TEST,
-        *ANALYSIS,
-        *GUARDS,
-        START_SECONDS,
+        *COMPARED,
     )  # fmt: skip
 
     @staticmethod

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pilothouse.deployments.strategies import (
-    ANALYSIS,
-    GUARDS,
+    COMPARED,
     MAX_SECONDS,
     SMOKE_TEST,
-    START_SECONDS,
     RolloutStep,
     basis_points,
     strategies,
@@ -40,9 +38,7 @@ class Shadow:
             help="The candidate takes all requests when the comparison has passed.",
         ),
         SMOKE_TEST,
-        *ANALYSIS,
-        *GUARDS,
-        START_SECONDS,
+        *COMPARED,
     )  # fmt: skip
 
     @staticmethod

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.analysis.criterion_result import CriterionResult
-from pilothouse.deployments.analysis.request_shares import compare_request_shares
+from pilothouse.deployments.analysis.request_shares import compare_request_shares, share_limit
 from pilothouse.deployments.analysis.variant_samples import VariantSample
-from pilothouse.kit.parameters import Parameter, Params
+from pilothouse.kit.parameters import Params
 
 KIND = "error_rate"
 
@@ -18,12 +18,7 @@ class ErrorRate:
     title = "Errors"
     description = "The share of requests that fail may be at most `limit` above the stable one."
     required = True
-    parameters = (
-        Parameter(
-            "limit", "number", 0.02, low=0.0, high=1.0, title="May rise by",
-            help="As a share of the requests: 0.02 is two in a hundred.",
-        ),
-    )  # fmt: skip
+    parameters = (share_limit(0.02),)
 
     @staticmethod
     def compare(
