@@ -28,6 +28,7 @@ def measure(work: str) -> dict[str, Any]:
     if spec is None or spec.loader is None:
         raise SystemExit(f"{path} is missing")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where a dataclass with annotations looks for its own module
     spec.loader.exec_module(module)
     result: dict[str, Any] = module.measure()
     return result
