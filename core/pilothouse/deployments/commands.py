@@ -5,7 +5,7 @@ They write the desired state and nothing else; the controller reconciles the pro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlmodel import Session, col, func, select
@@ -143,11 +143,16 @@ def stop(session: Session, store: Store, name: str, reason: str) -> None:
 
 def resume(session: Session, store: Store, name: str, reason: str) -> None:
     """Serve again; processes that wait after crashes are started at once."""
-    for replica in replicas_of(session, name):
+    forget_crashes(replicas_of(session, name))
+    _set_desired_state(session, store, name, "running", reason)
+
+
+def forget_crashes(replicas: Iterable[Replica]) -> None:
+    """A person's new attempt starts anew: processes that wait after crashes start at once."""
+    for replica in replicas:
         if replica.state in (FAILED, CRASH_LOOP):
             replica.start_after, replica.fast_crashes = None, 0
             replica.state = FAILED
-    _set_desired_state(session, store, name, "running", reason)
 
 
 def _set_desired_state(

@@ -314,6 +314,18 @@ def test_a_process_at_fault_ends_a_rollout_at_once(
     assert reason in info.message
 
 
+def test_crashes_of_an_earlier_rollout_do_not_end_a_new_one(
+    deployments: Deployments, worker: Worker, store: Store
+) -> None:
+    deployments.start_rollout("flights", 2, "canary", CANARY)
+    add_process(store, 2)
+    worker.look()
+    change_process(store, 2, state="failed", fast_crashes=3, last_exit="killed by SIGKILL")
+    assert worker.look(1).state == "rolled_back"
+    deployments.start_rollout("flights", 2, "canary", CANARY)
+    assert worker.look(1).state == "running"
+
+
 def test_a_candidate_that_never_gets_ready_is_given_up(
     deployments: Deployments, worker: Worker, store: Store
 ) -> None:

@@ -103,6 +103,9 @@ def start(
     session.add(rollout)
     session.flush()
     session.add_all(_candidate(rollout, version) for version in candidates)
+    # A rollout of the same version that just ended may have left processes that crashed.
+    tried = [r for r in commands.replicas_of(session, name) if r.version in rollout.candidates]
+    commands.forget_crashes(tried)
     commands.split_requests(session, store, deployment, _before_start(rollout))
     after = {"strategy": plan.strategy, "versions": [version.ref for version in candidates]}
     record(session, store, "rollout started", "deployment", name, after=after, reason=reason)
