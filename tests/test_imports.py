@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+from pilothouse.workspace import open_workspace
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]
@@ -109,6 +111,21 @@ def test_the_constraints_pin_what_we_declare_and_name_no_host() -> None:
 def test_a_light_import_pulls_in_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(sorted(set(sys.modules) & set({HEAVY!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_server_of_an_up_to_date_workspace_loads_nothing_heavy(tmp_path: Path) -> None:
+    open_workspace(tmp_path).store.engine.dispose()
+    code = f"""
+import sys
+import pilothouse.http.server as server
+import pilothouse.monitoring.prometheus, pilothouse.interop.mlflow.application
+from pilothouse.kit.settings import Settings
+server.prepare(server.open_store(Settings(workspace=sys.argv[1])))
+print(sorted(set(sys.modules) & {set(HEAVY) - {"sqlmodel", "lark"} | {"pyarrow"}!r}))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -177,6 +177,25 @@ def test_a_later_step_may_import_pandas() -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_a_pipeline_fitted_on_an_array_is_served_without_pandas(tmp_path: Path) -> None:
+    import joblib
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows, file = np.random.default_rng(3).normal(size=(60, 2)), io.BytesIO()
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, rows[:, 0] > 0)
+    joblib.dump(model, file)
+    fields = tuple(SignatureField(name, "number") for name in ("x", "y"))
+    signature = Signature(fields, "late", (False, True), True)
+    with process_of(tmp_path, file.getvalue(), signature) as (pid, socket):
+        answers = predicted(socket, [[0.5, -2.0], [1.5, 0.25]])
+        assert not loads_pandas(pid)
+    expected = model.predict_proba(np.array([[0.5, 1.5], [-2.0, 0.25]]))
+    assert np.abs(np.array(answers) - expected).max() < 1e-12
+
+
 def test_a_pipeline_fitted_on_a_frame_is_given_one(
     tmp_path: Path, artifacts: tuple[bytes, bytes]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pilothouse.models.audit import KNOWN_CLASSES, OWN_CODE, Audit
 from pilothouse.models.audit.pickles import audit_pickle
 from pilothouse.models.fitted_estimator import FittedEstimator
 from pilothouse.models.formats import Columns, LoadedModel, ModelFormat, Rows, formats
-from pilothouse.models.model_inputs import to_arrays, to_frame
+from pilothouse.models.model_inputs import to_arrays, to_frame, to_matrix
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.raw_rows import plain
 from pilothouse.models.signature import Signature
@@ -75,8 +76,8 @@ class PipelineModel:
         self._order = _class_order(model, signature) if self._gives_probabilities else []
         # PERF: pandas costs a process about a second of CPU and a hundred megabytes, and making a
         # frame takes longer than many a prediction (benchmark: run.py predict).
-        self._needs_frame = not _begins_with_encoder(model)
-        if not self._needs_frame:
+        self._prepare = _preparation(model, signature)
+        if self._prepare is not to_frame:
             pandas_import.refuse()
 
     def inspect(self) -> dict[str, Any]:
@@ -90,8 +91,7 @@ class PipelineModel:
         return FittedEstimator(self._model, method, self._signature, self._inputs)
 
     def _inputs(self, columns: Columns) -> Any:
-        prepare = to_frame if self._needs_frame else to_arrays
-        return prepare(columns, self._signature.inputs)
+        return self._prepare(columns, self._signature.inputs)
 
     def predict(self, columns: Columns) -> Rows:
         """Class probabilities in the order of the signature's classes, or values or labels."""
@@ -117,6 +117,23 @@ class PipelineModel:
             answers = answers[:, self._order]
         rows: Rows = answers.reshape(len(answers), -1).tolist()
         return rows
+
+
+def _preparation(model: Any, signature: Signature) -> Callable[..., Any]:
+    """What makes of columns what the pipeline was fitted on."""
+    if _begins_with_encoder(model):
+        return to_arrays
+    if signature.takes_numbers_only and _was_fitted_on_array(model):
+        return lambda columns, _: to_matrix(columns)
+    return to_frame
+
+
+def _was_fitted_on_array(model: Any) -> bool:
+    """Whether scikit-learn noted a number of columns and no names, as it does for arrays."""
+    first = model.steps[0][1] if hasattr(model, "steps") else model
+    is_of_library = type(first).__module__.startswith("sklearn.")
+    noted = getattr(first, "__dict__", {})
+    return is_of_library and "n_features_in_" in noted and "feature_names_in_" not in noted
 
 
 def _class_order(model: Any, signature: Signature) -> list[int]:
