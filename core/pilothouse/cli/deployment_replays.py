@@ -91,6 +91,7 @@ def _list(ws: Workspace, name: str) -> pd.DataFrame:
 @click.option("--end", type=INSTANT, default=None, help="Received before this time.")
 @click.option("--version", type=int, default=None, help="Answered by this version.")
 @click.option("--outcome", type=click.Choice(list(OUTCOMES)), default=None, help="How it ended.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="At most so many, the newest.")
 def _requests(
     ws: Workspace,
     name: str,
@@ -98,8 +99,11 @@ def _requests(
     end: datetime | None,
     version: int | None,
     outcome: str | None,
+    limit: int | None,
 ) -> pd.DataFrame:
-    return ws.deployments.requests(name, start, end, version=version, outcome=outcome or "")
+    return ws.deployments.requests(
+        name, start, end, version=version, outcome=outcome or "", limit=limit
+    )
 
 
 @verb(

@@ -109,7 +109,9 @@ def _preview(
 ) -> Output:
     """Say what a rollout of a VERSION on the deployment NAME would do; nothing is changed."""
     settings = _settings(pairs, analysis)
-    preview = ws.deployments.preview_rollout(name, (version, *also), strategy, settings)
+    preview = ws.deployments.preview_rollout(
+        name, (version, *also), strategy, settings, traffic=True
+    )
     return Output(preview, "\n".join(_preview_lines(preview)))
 
 
@@ -213,6 +215,7 @@ def _output(info: RolloutInfo) -> Output:
 def _preview_lines(preview: RolloutPreview) -> list[str]:
     lines = [_step_line(step) for step in preview.steps]
     lines += [*preview.notes]
+    lines += [] if preview.traffic is None else preview.traffic.messages
     return lines + [f"refused: {refusal}" for refusal in preview.refusals]
 
 

@@ -21,7 +21,7 @@ import orjson
 import psutil
 
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
-from pilothouse.deployments.gateway.columns import Columns, check_columns
+from pilothouse.deployments.gateway.columns import Columns, check_column, check_columns
 from pilothouse.deployments.model_launch import launch_of, start_seconds
 from pilothouse.deployments.model_server import framing
 from pilothouse.deployments.model_server.start import start_command
@@ -256,6 +256,31 @@ def answerable(signature: Signature, frame: pd.DataFrame) -> npt.NDArray[np.bool
             if column.dtype.kind == "f":
                 result &= np.isfinite(column.to_numpy())
     return result
+
+
+def of_right_type(signature: Signature, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which rows hold no value of a type that its input does not take; missing ones count as fit.
+
+    PERF: values are looked at one by one only in a column that is refused as a whole.
+    """
+    import numpy as np
+
+    result = np.ones(len(frame), dtype=np.bool_)
+    for field in signature.inputs:
+        if field.name not in frame:
+            continue
+        values = plain_values(frame[field.name], field)
+        if not _takes(field, values):
+            result &= [value is None or _takes(field, [value]) for value in values]
+    return result
+
+
+def _takes(field: SignatureField, values: list[Any]) -> bool:
+    try:
+        check_column(field, values, len(values))
+    except Invalid:
+        return False
+    return True
 
 
 def plain_values(column: pd.Series[Any], field: SignatureField) -> list[Any]:

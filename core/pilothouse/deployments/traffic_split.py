@@ -16,6 +16,7 @@ from typing import Any
 from pilothouse.kit.errors import Invalid
 
 BUCKETS = 10_000
+NOT_DRAWN = -1  # in the place of a bucket: the request named its version
 STABLE, CANDIDATE, PREVIOUS = "stable", "candidate", "previous"
 Share = tuple[int, int]  # a version and its basis points: hundredths of a percent
 

@@ -72,7 +72,9 @@ def _read(router: APIRouter, workspace: Workspace) -> None:
     )
     def preview(name: str, body: RolloutRequest) -> Response:
         return json_answer(
-            deployments.preview_rollout(name, body.versions, body.strategy, body.settings)
+            deployments.preview_rollout(
+                name, body.versions, body.strategy, body.settings, traffic=True
+            )
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pilothouse.deployments.analysis.criteria import Criterion
+from pilothouse.deployments.analysis.traffic_needed import RequestShares
 from pilothouse.deployments.analysis.variant_samples import VariantSample
 from pilothouse.kit.parameters import Params, read_params
 from pilothouse.models.tasks import Task, tasks
@@ -28,6 +29,8 @@ def check_criterion(name: str, criterion: Criterion) -> None:
         result = criterion.compare(empty, empty, params, LEVEL)
         assert result.outcome == "inconclusive", f"{name} decides without data"
         assert not result.has_data, f"{name} must say that it has no data"
+    needed = criterion.requests_needed(params, LEVEL, RequestShares())
+    assert needed is None or needed > 0, f"{name} needs {needed} requests"
 
 
 def _check_outcome(

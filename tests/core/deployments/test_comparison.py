@@ -10,6 +10,7 @@ import pytest
 
 from harness.serving import SIGNATURE, register, wait_for
 from pilothouse.deployments import Deployments
+from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.feedback_log import (
     SentReward,
     append_rewards,
@@ -52,7 +53,9 @@ def rollout_of(store: Store, strategy: str, versions: tuple[int, ...] = (2,), **
     return info.id
 
 
-def log_requests(store: Store, version: int, count: int, failures: int = 0) -> None:
+def log_requests(
+    store: Store, version: int, count: int, failures: int = 0, callers: int = 0
+) -> None:
     """Requests in equal distances after the step began, the first ones failed."""
     journal = Journal(journal_folder(store.folder, "flights"))
     for number in range(count):
@@ -62,6 +65,7 @@ def log_requests(store: Store, version: int, count: int, failures: int = 0) -> N
             journal.refused({"at": at_us, "version": version, "rows": 0, "ms": 2, "status": 500})
             continue
         line = {"at": at_us, "version": version, "rows": 1, "ms": 2.0 + number % 7, "status": 200}
+        line |= {"caller": version * 1_000 + number % callers} if callers else {}
         line |= {"ids": [f"{version}-{number}"], "model": "late", "event": [at_us // 1000]}
         line |= {"out": {"score": [(number * 37 % 100) / 100]}}
         line |= {"columns": {"distance": [1.0], "carrier": ["AA"], "wind": [None]}}
@@ -93,15 +97,71 @@ def test_few_requests_prove_nothing(store: Store) -> None:
     assert "45 requests so far; 50 of each version needed" in comparison.verdicts[0]["message"]
 
 
-def test_a_split_that_did_not_hold_is_told(store: Store) -> None:
+def test_a_split_that_did_not_hold_holds_the_rollout(store: Store) -> None:
     rollout = rollout_of(store, "canary", steps=[50])
-    log_requests(store, 1, 1_500)
-    log_requests(store, 2, 500)
+    log_requests(store, 1, 3_000)
+    log_requests(store, 2, 1_500)
     comparison = compare(store, rollout, UNTIL)
-    assert comparison.verdicts[0]["sample_ratio"] == {
-        "is_mismatch": True,
-        "message": "version 2 got 500 of 50 %, version 1 got 1,500 of 50 %",
-    }
+    (verdict,) = comparison.verdicts
+    counted = "version 2 got 1,500 (33.3%) instead of 50 %, version 1 got 3,000 (66.7%)"
+    assert comparison.outcome == verdict["outcome"] == "inconclusive"
+    assert {one["outcome"] for one in verdict["results"] if one["required"]} == {"passed"}
+    assert verdict["sample_ratio"]["is_mismatch"]
+    assert verdict["message"].startswith("callers and requests were not split as they should have")
+    assert counted in verdict["message"]
+
+
+def test_callers_are_counted_once_so_that_a_busy_one_holds_nothing(store: Store) -> None:
+    rollout = rollout_of(store, "canary", steps=[50])
+    log_requests(store, 1, 3_000, callers=40)
+    log_requests(store, 2, 1_500, callers=40)
+    comparison = compare(store, rollout, UNTIL)
+    assert comparison.outcome == "passed"
+    assert "version 2 got 40 (50.0%)" in comparison.verdicts[0]["sample_ratio"]["message"]
+
+
+def test_the_newest_requests_are_read_day_by_day(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_requests(store, 1, 50, callers=5)
+    days: list[datetime | None] = []
+    read = log.requests
+
+    def counted(folder: Path, name: str, start: datetime | None, end: datetime | None) -> Any:
+        days.append(start)
+        return read(folder, name, start, end)
+
+    monkeypatch.setattr(log, "requests", counted)
+    deployments = Deployments(store)
+    year = BEGAN - timedelta(days=365)
+    newest = deployments.requests("flights", year, limit=20)
+    assert len(newest) == 20
+    assert newest["received_at"].is_monotonic_decreasing
+    assert list(newest) == ["received_at", "version", "rows", "latency_ms", "status"]
+    assert len(days) <= 3
+    assert len(deployments.requests("flights", year)) == 50
+
+
+def test_a_preview_says_how_many_requests_its_verdicts_need(store: Store) -> None:
+    settings = {"steps": [10, 50], "pause_seconds": 600}
+    preview = Deployments(store).preview_rollout("flights", 2, "canary", settings, traffic=True)
+    assert preview.traffic is not None
+    assert preview.traffic.hourly == 0
+    assert preview.traffic.messages[-1].startswith("No request came in the last hour")
+
+    log_requests(store, 1, 6_000)
+    preview = Deployments(store).preview_rollout("flights", 2, "canary", settings, traffic=True)
+    traffic = preview.traffic
+    assert traffic is not None
+    assert (traffic.hourly, traffic.because) == (6_000, "Latency")
+    assert [step.expected for step in traffic.steps] == [100, 500]
+    assert [step.number for step in traffic.steps] == [2, 3]
+    assert all(step.wait_seconds and step.wait_seconds > 600 for step in traffic.steps)
+    assert "it is held until there are enough" in traffic.messages[1]
+    free = {"analysis": {"criteria": [{"kind": "reward", "required": True}]}, "steps": [50]}
+    traffic = Deployments(store).preview_rollout("flights", 2, "canary", free, traffic=True).traffic
+    assert traffic is not None
+    assert (traffic.needed, traffic.open_criteria) == (50, ("Reward",))
 
 
 def test_after_a_swap_the_stable_version_is_compared_as_it_was_before(store: Store) -> None:

@@ -75,7 +75,7 @@ def mirrored(
         rows = [[0.9, 0.1], [0.2, 0.8]]
         live = candidate.route.answers.response("flights", 1, "", ["a", "b"], rows)
         for number in range(count):
-            mirrors.offer(candidate.route, str(number), REQUEST, live)
+            mirrors.offer(candidate.route, str(number), REQUEST, live, 0.0125)
         await mirrors.drained()
 
     asyncio.run(offer())
@@ -90,6 +90,7 @@ def test_a_copy_is_answered_and_kept_beside_the_live_answer(tmp_path: Path) -> N
     assert results == {"answered": 1}
     assert line["out"] == {"score": [0.75, 0.5]}
     assert line["live"] == {"score": [0.1, 0.8]}
+    assert (line["live_ms"], line["ms"] < 12.5) == (12.5, True)
     assert (line["version"], line["live_version"], line["rows"], line["status"]) == (2, 1, 2, 200)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -66,6 +67,25 @@ def test_what_another_version_answers_is_compared_row_by_row(
 
     again = [change["prediction_id"] for change in found.changes]
     assert set(again) == {f"id-{i}" for i in range(ROWS)}
+
+
+def test_rows_of_a_wrong_type_are_counted_and_the_others_are_answered(
+    deployments: Deployments, registered: Store
+) -> None:
+    deployments.launch("flights", "late", 1)
+    record(registered, [0.01] * 6)
+    journal = Journal(journal_folder(registered.folder, "flights"))
+    for number, distance in enumerate(["far", 400.0]):
+        line: dict[str, Any] = {
+            "at": journal.stamp(), "version": 1, "rows": 1, "ms": 2.0, "status": 200,
+            "ids": [f"odd-{number}"], "model": "late", "event": [AT_MS], "out": {"score": [0.5]},
+            "columns": {"distance": [distance], "carrier": ["AA"], "wind": [5.0]},
+        }  # fmt: skip
+        untyped = replace(SIGNATURE, inputs=(SignatureField("distance", "string"),))
+        journal.predictions(1, untyped, line)
+        journal.seal()
+    found = replayed(registered)
+    assert (found.rows, found.answered, found.of_wrong_type) == (8, 7, 1)
 
 
 def test_a_replay_that_cannot_work_is_refused(deployments: Deployments, registered: Store) -> None:

@@ -10,10 +10,11 @@ import pytest
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.analysis.judge import (
     AnalysisSettings,
-    RolloutVerdict,
+    criterion_level,
     judge_rollout,
 )
 from pilothouse.deployments.analysis.variant_samples import VariantSample
+from pilothouse.deployments.rollouts.recent_requests import RequestCount, error_burst
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.models.tasks import tasks
@@ -102,23 +103,54 @@ def test_few_requests_are_inconclusive_and_the_message_says_how_many_are_needed(
     assert "Errors" in verdict.message
 
 
-def test_of_1000_equal_pairs_looked_at_after_every_batch_at_most_5_percent_fail() -> None:
-    """Every pair is looked at eight times; the limits are the strictest, so that only chance is."""
-    kinds = ("error_rate", "refused_requests", "latency", "output_shift", "realised_loss")
-    strict = {"limit": 0.0}
-    params = dict.fromkeys(kinds, strict) | {"latency": {"limit": 1.0, "margin_ms": 0.0}}
+STRICT = {"limit": 0.0}
+STRICTEST = {  # only chance can fail an equal version
+    "error_rate": STRICT,
+    "refused_requests": STRICT,
+    "latency": {"limit": 1.0, "margin_ms": 0.0},
+    "output_shift": STRICT,
+    "realised_loss": STRICT,
+}
+STEPS, LOOKS, BATCH = 3, 6, 100
+
+
+def _is_rolled_back(settings: AnalysisSettings, seed: int, guard_percent: float) -> bool:
+    """Whether a canary of an equal version ends in a verdict against it.
+
+    Every step has requests of its own and is looked at after every batch, by the analysis and by
+    the guard against a burst of errors.
+    """
+    for step in range(STEPS):
+        draws = [_sample(2 * (seed * STEPS + step) + n, LOOKS * BATCH, failing=0.05, refusing=0.03)
+                 for n in (0, 1)]  # fmt: skip
+        for count in range(BATCH, LOOKS * BATCH + 1, BATCH):
+            stable, candidate = (_first(sample, count) for sample in draws)
+            if judge_rollout(settings, stable, candidate, steps=STEPS).outcome == "failed":
+                return True
+            recent = [sample.statuses[count - BATCH : count] for sample in draws]
+            counts = {
+                version: RequestCount(BATCH, int((statuses >= 500).sum()))
+                for version, statuses in enumerate(recent, 1)
+            }
+            if error_burst(counts, 1, 2, guard_percent):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("rollouts", [60, pytest.param(1_000, marks=pytest.mark.proof)])
+def test_of_equal_versions_at_most_5_percent_end_in_a_verdict_over_the_whole_rollout(
+    rollouts: int,
+) -> None:
     settings = AnalysisSettings.from_json(
-        {"criteria": [{"kind": kind, "params": params[kind]} for kind in kinds]}
+        {"criteria": [{"kind": kind, "params": params} for kind, params in STRICTEST.items()]}
     )
-    failed = 0
-    for seed in range(1_000):
-        stable = _sample(2 * seed, 800, failing=0.02, refusing=0.03)
-        candidate = _sample(2 * seed + 1, 800, failing=0.02, refusing=0.03)
-        looks: list[RolloutVerdict] = []
-        for count in range(100, 801, 100):
-            looks.append(judge_rollout(settings, _first(stable, count), _first(candidate, count)))
-        failed += any(look.outcome == "failed" for look in looks)
-    assert failed / 1_000 <= 0.05
+    failed = sum(_is_rolled_back(settings, seed, 20.0) for seed in range(rollouts))
+    assert failed / rollouts <= 0.05, failed
+
+
+def test_the_level_of_all_parts_adds_up_to_that_of_the_rollout() -> None:
+    settings = AnalysisSettings.default(["error_rate", "latency"])
+    assert criterion_level(settings, candidates=3, steps=5) * 2 * 3 * 5 == pytest.approx(0.05)
 
 
 def test_a_dry_run_decides_nothing_and_a_failure_limit_forgives() -> None:

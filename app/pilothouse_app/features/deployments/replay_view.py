@@ -124,7 +124,11 @@ def replay_result(replayed: ReplayResult) -> None:
     left_out = replayed.rows - replayed.answered
     kpi_row(
         [
-            Kpi("Answered again", count(replayed.answered), _left_out(left_out)),
+            Kpi(
+                "Answered again",
+                count(replayed.answered),
+                _left_out(left_out, replayed.of_wrong_type),
+            ),
             Kpi("Another decision", share(replayed.changed_share), plural(replayed.changed, "row")),
             Kpi("Largest difference", DASH if largest is None else number(largest), "of an output"),
         ]
@@ -146,5 +150,8 @@ def replay_result(replayed: ReplayResult) -> None:
         st.markdown(":gray[No row got another answer.]")
 
 
-def _left_out(rows: int) -> str:
-    return f"{plural(rows, 'row')} it cannot answer" if rows else "every recorded row"
+def _left_out(rows: int, of_wrong_type: int) -> str:
+    if not rows:
+        return "every recorded row"
+    typed = f", {count(of_wrong_type)} with a value of a wrong type" if of_wrong_type else ""
+    return f"{plural(rows, 'row')} it cannot answer{typed}"

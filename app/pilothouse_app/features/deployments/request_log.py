@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS, REQUESTS, REPLAYS = "Predictions", "Requests", "Replays"
 SIZE = 100
+MAX_ROWS = 5_000  # of more, days further back are not read
 COLUMNS = {
     "received_at": when_column("Received (UTC)", relative=False, width=180),
     "status": number_column("Status", 0, width=80),
@@ -92,7 +93,7 @@ def _request_rows(name: str) -> pd.DataFrame:
         "log_outcome", list(OUTCOMES), "Every outcome", format_func=title, resets="log_page",
         width=160,
     )  # fmt: skip
-    frame = workspace().deployments.requests(name, *span, outcome=outcome)
+    frame = workspace().deployments.requests(name, *span, outcome=outcome, limit=MAX_ROWS)
     versions = sorted({str(version) for version in frame["version"]})
     version = choose_or_all(
         "log_version", versions, "Every version", format_func=lambda v: f"Version {v}",
@@ -105,9 +106,8 @@ def _requests(frame: pd.DataFrame) -> None:
     if frame.empty:
         nothing_found("requests", key="no_logged_requests")
         return
-    section(
-        "Requests", f"{count(len(frame))}, the newest first; of the last day unless days are chosen"
-    )
+    amount = f"the newest {count(MAX_ROWS)}" if len(frame) == MAX_ROWS else count(len(frame))
+    section("Requests", f"{amount}, the newest first; of the last day unless days are chosen")
     page = pager(len(frame), key="log_page", size=SIZE)
     rows = frame.iloc[(page - 1) * SIZE : page * SIZE].reset_index(drop=True)
     with table_height("requests", len(rows), reserve=20) as height:

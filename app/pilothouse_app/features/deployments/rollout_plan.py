@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse.deployments.analysis.judge import MIN_REQUESTS
-from pilothouse_app.components.formats import count, duration
+from pilothouse_app.components.formats import duration
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import number_column, status_column, text_column
-from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.deployments.rollouts.rollout_info import (
@@ -30,11 +28,11 @@ STEPS = {
 STATES = {"state": status_column("State", width=90)}
 
 
-def plan_view(name: str, preview: RolloutPreview) -> None:
+def plan_view(preview: RolloutPreview) -> None:
     """Steps, notes, refusals, and a warning where the traffic is too little for a verdict."""
     steps = [f"{step.number}. {_sentence(step)}" for step in preview.steps]
     steps.append(f"{len(steps) + 1}. {_end(preview)}")
-    lines = [*preview.notes, *_traffic_notes(name, preview)]
+    lines = [*preview.notes, *(preview.traffic.messages if preview.traffic else ())]
     with st.container(border=True, key="rollout_plan"):
         st.markdown("\n".join(steps))
     st.markdown("\n".join(f"- {literal(line)}" for line in lines))
@@ -88,25 +86,3 @@ def _needs(step: RolloutStepInfo) -> str:
     parts += ["the comparison passes"] if step.analysis else []
     parts += ["a person agrees"] if step.approval else []
     return ", ".join(parts)
-
-
-def _traffic_notes(name: str, preview: RolloutPreview) -> list[str]:
-    """How many requests the candidate may expect in its first compared step."""
-    step = next((step for step in preview.steps if step.analysis), None)
-    if step is None:
-        return []
-    frame = workspace().deployments.traffic(name, 1.0)
-    hourly = int(frame["requests"].sum()) if len(frame) else 0
-    if not hourly:
-        return ["No request came in the last hour: a verdict needs requests."]
-    share = min(max(s.percent, s.copies) for s in step.shares[1:]) / 100
-    expected = hourly * share * step.seconds / 3600
-    analysis = preview.settings.get("analysis") or {}
-    needed = int(analysis.get("min_requests", MIN_REQUESTS))
-    text = (
-        f"At the traffic of the last hour ({count(hourly)} requests) the candidate gets about "
-        f"{count(round(expected))} in “{step.title}”, and {count(needed)} are needed."
-    )
-    if expected < needed and hourly * share:
-        text += f" It will be held for about {duration(needed / (hourly * share) * 3600)}."
-    return [text]

@@ -87,7 +87,7 @@ def rollout_wizard(name: str) -> None:
     }
     try:
         draw[current]()
-        preview = _checked(draft)
+        preview = _checked(draft, traffic=current == PREVIEW)
     except PilothouseError as refused:
         error_box(refused)
         _ways(draft, "Mend what is wrong first")
@@ -198,14 +198,14 @@ def _has_copies(draft: RolloutDraft) -> bool:
     return any(share.copies for step in steps for share in step.shares)
 
 
-def _checked(draft: RolloutDraft) -> RolloutPreview | None:
+def _checked(draft: RolloutDraft, *, traffic: bool = False) -> RolloutPreview | None:
     """What the rollout would do as it is chosen; None while no version is."""
     if not draft.versions:
         return None
     names = {p.name for p in strategies.get(draft.strategy).parameters}
     settings = {name: value for name, value in draft.settings.items() if name in names}
     return workspace().deployments.preview_rollout(
-        draft.deployment, draft.versions, draft.strategy, settings
+        draft.deployment, draft.versions, draft.strategy, settings, traffic=traffic
     )
 
 
@@ -240,7 +240,7 @@ def _back(draft: RolloutDraft) -> None:
 def _start(deployment: DeploymentInfo, draft: RolloutDraft, preview: RolloutPreview) -> None:
     """The plan, the reason, and the start."""
     replicas = draft.replicas or deployment.replica_count
-    plan_view(deployment.name, preview)
+    plan_view(preview)
     if replicas != deployment.replica_count:
         st.markdown(f"- Each version gets {replicas} processes instead of "
                     f"{deployment.replica_count}.")  # fmt: skip

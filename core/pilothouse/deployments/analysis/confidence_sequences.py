@@ -101,14 +101,19 @@ def percentile_interval(values: Floats, at: float, level: float) -> AnytimeInter
     if not count:
         return AnytimeInterval(math.nan, -math.inf, math.inf)
     ordered = np.sort(values)
-    inner = (1.4 * math.log(max(math.log(2.1 * count), 1.0)) + math.log(10 / level)) / count
-    spread = 1.5 * math.sqrt(at * (1 - at) * inner) + 0.8 * inner
+    spread = percentile_spread(count, at, level)
     below, above = math.floor(count * (at - spread)), math.ceil(count * (at + spread))
     return AnytimeInterval(
         float(np.quantile(ordered, at)),
         float(ordered[below - 1]) if below >= 1 else -math.inf,
         float(ordered[above - 1]) if above <= count else math.inf,
     )
+
+
+def percentile_spread(count: int, at: float, level: float) -> float:
+    """How far from a quantile, as a share of the values, its bounds lie among `count` of them."""
+    inner = (1.4 * math.log(max(math.log(2.1 * count), 1.0)) + math.log(10 / level)) / count
+    return 1.5 * math.sqrt(at * (1 - at) * inner) + 0.8 * inner
 
 
 def distribution_band(count: int, level: float) -> float:

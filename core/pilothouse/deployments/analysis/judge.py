@@ -1,7 +1,8 @@
 """The verdict of a rollout at one look: every criterion together.
 
-The level is divided among the criteria that decide, so that all of them together are wrong in at
-most that share of rollouts, however often they are looked at.
+The level is divided among the criteria that decide, the candidates and the steps that compare, so
+that all of them together are wrong in at most that share of rollouts, however often they are looked
+at.
 """
 
 from __future__ import annotations
@@ -128,15 +129,16 @@ def judge_rollout(
     candidate: VariantSample,
     *,
     candidates: int = 1,
+    steps: int = 1,
     failures_before: Mapping[str, int] | None = None,
 ) -> RolloutVerdict:
     """Compare a candidate with the stable version on requests of the same time.
 
-    `candidates` divides the level among several candidates of one rollout. `failures_before` says
-    how often in a row each criterion has failed at the looks before this one.
+    `candidates` and `steps` divide the level among the candidates of one rollout and its steps that
+    compare. `failures_before` says how often in a row each criterion has failed at the looks before
+    this one.
     """
-    deciding = [one for one in settings.criteria if not one.dry_run]
-    level = settings.level / max(len(deciding), 1) / candidates
+    level = criterion_level(settings, candidates, steps)
     results = tuple(_compare(one, stable, candidate, level) for one in settings.criteria)
     fewest = min(stable.requests, candidate.requests)
     if candidate.mirrored or not stable.requests:
@@ -153,6 +155,12 @@ def judge_rollout(
         titles = ", ".join(criteria.get(one.criterion).title for one in open_results)
         return RolloutVerdict("inconclusive", f"not decided yet: {titles}", results)
     return RolloutVerdict("passed", "within every limit", results)
+
+
+def criterion_level(settings: AnalysisSettings, candidates: int, steps: int) -> float:
+    """The level of one criterion, for one candidate in one step: all parts add up to the whole."""
+    deciding = sum(not one.dry_run for one in settings.criteria)
+    return settings.level / max(deciding, 1) / max(candidates, 1) / max(steps, 1)
 
 
 def _compare(

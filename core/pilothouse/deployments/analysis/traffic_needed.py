@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
 
 from pilothouse.deployments.analysis.confidence_sequences import (
     TYPICAL_EFFECT,
+    distribution_band,
     mixture_half_width,
+    percentile_spread,
     share_difference,
 )
 
 MAX_REQUESTS = 10_000_000
+
+
+@dataclass(frozen=True)
+class RequestShares:
+    """What becomes of requests: the shares of them that fail and that are refused."""
+
+    failed: float = 0.0
+    refused: float = 0.0
 
 
 def requests_for_share(rate: float, limit: float, level: float) -> int | None:
@@ -24,6 +36,18 @@ def requests_for_share(rate: float, limit: float, level: float) -> int | None:
         return share_difference((hits, count), (hits, count), level).high <= limit
 
     return _smallest(is_enough)
+
+
+def answers_for_percentile(at: float, level: float) -> int | None:
+    """Answers of each variant until a percentile has an upper bound, the first that could pass."""
+    return _smallest(
+        lambda count: ceil(count * (at + percentile_spread(count, at, level))) <= count
+    )
+
+
+def answers_for_distance(limit: float, level: float) -> int | None:
+    """Answers of each variant until a distance of distributions above `limit` is excluded."""
+    return _smallest(lambda count: 2 * distribution_band(count, level / 2) <= limit)
 
 
 def values_for_mean(limit: float, level: float) -> int | None:

@@ -19,6 +19,7 @@ from pilothouse.models.tasks import task_of
 if TYPE_CHECKING:
     import pandas as pd
 
+ALONE = -2  # a request whose version was drawn for it alone
 FIRST_REFUSED, FIRST_FAILED = 400, 500  # statuses: the caller's fault, ours
 
 
@@ -32,7 +33,10 @@ class VariantSample:
 
     `outputs` are the logged output columns by name. `truth` are the labels as the task's numbers,
     NaN where there is none yet. `mirrored` are, of a shadow, the outputs that the live version
-    gave for the same rows; `rewards` is one number for each rewarded prediction.
+    gave for the same rows, and `mirrored_ms` the time that its process took for each request.
+    `rewards` is one number for each rewarded prediction. `callers` is the place in the split of the
+    caller of each request, NOT_DRAWN for one that named its version, ALONE for one that was drawn
+    by itself.
     """
 
     version: int
@@ -42,12 +46,25 @@ class VariantSample:
     outputs: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     truth: npt.NDArray[np.float64] = field(default_factory=_no_values)
     mirrored: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    mirrored_ms: npt.NDArray[np.float64] = field(default_factory=_no_values)
     rewards: npt.NDArray[np.float64] = field(default_factory=_no_values)
+    callers: npt.NDArray[np.int64] | None = None
 
     @property
     def requests(self) -> int:
         """Every request, answered or not."""
         return len(self.statuses)
+
+    @property
+    def draws(self) -> int:
+        """How often chance chose this version: once for each caller, and for each other request.
+
+        All requests of a caller go to one version, so that requests are not split like callers.
+        """
+        if self.callers is None:
+            return self.requests
+        named = self.callers[self.callers >= 0]
+        return int((self.callers == ALONE).sum()) + len(np.unique(named))
 
     @property
     def failures(self) -> int:
@@ -129,7 +146,14 @@ def _sample(
             if column in predictions
         },
         truth=_truth(signature, [labels.get(one) for one in predictions["prediction_id"]]),
+        callers=_callers(requests),
     )
+
+
+def _callers(requests: pd.DataFrame) -> npt.NDArray[np.int64] | None:
+    if "caller" not in requests:
+        return None
+    return requests["caller"].fillna(ALONE).to_numpy(dtype=np.int64)
 
 
 def _truth(signature: Signature, labels: list[Any]) -> npt.NDArray[np.float64]:
@@ -160,6 +184,7 @@ def read_shadow(path: Path, signature: Signature, version: int) -> VariantSample
         latencies_ms=np.array([line["ms"] for line in lines], dtype=np.float64),
         outputs={name: column("out", name) for name in shared},
         mirrored={name: column("live", name) for name in shared},
+        mirrored_ms=np.array([x["live_ms"] for x in lines if "live_ms" in x], dtype=np.float64),
     )
 
 

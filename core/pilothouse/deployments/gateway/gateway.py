@@ -239,7 +239,7 @@ class Gateway:
         try:
             return await self._predict_with_retry(name, read, began, choice)
         except PilothouseError as refused:
-            self._log_refusal(name, refused.status, began, choice.answered)
+            self._log_refusal(name, refused.status, began, choice)
             raise
         finally:
             self._in_flight[name] -= 1
@@ -262,6 +262,7 @@ class Gateway:
                     name, loop.time() + wait_seconds, choice
                 )
                 request = await read(route.signature)
+            sent = time.perf_counter()
             try:
                 raw = await connection.predict(request, PREDICT_SECONDS)
             except ConnectionError:
@@ -270,11 +271,14 @@ class Gateway:
                 raise Unavailable(
                     f"{name!r} did not answer within {PREDICT_SECONDS:.0f} s."
                 ) from late
+            seconds = time.perf_counter() - sent
             predicted = _predicted(route, request, raw)
-            self._log_prediction(route, request, predicted, began)
+            self._log_prediction(route, request, predicted, began, choice.caller)
             if choice.fell_back and choice.chosen is not None:
                 self.metrics.fallbacks[name, choice.chosen.version] += 1
-            self.mirrors.offer(self.routes.get(name), choice.request_id, request, predicted)
+            self.mirrors.offer(
+                self.routes.get(name), choice.request_id, request, predicted, seconds
+            )
             return request, predicted
 
         raise Unavailable(f"two processes of {name!r} ended during this prediction.")
@@ -285,6 +289,7 @@ class Gateway:
         request: CheckedRequest,
         predicted: InferenceResponse,
         began: float,
+        caller: int | None,
     ) -> None:
         """Log predictions before the response is sent."""
         journal = self._journal(route.name)
@@ -299,6 +304,7 @@ class Gateway:
                 "rows": request.rows,
                 "ms": latency_ms,
                 "status": 200,
+                **({} if caller is None else {"caller": caller}),
                 "ids": predicted.prediction_ids,
                 "model": route.model,
                 "event": request.event_ms or [received_us // 1_000] * request.rows,
@@ -308,10 +314,8 @@ class Gateway:
         )
         self.metrics.count(route.name, route.version, 200, request.rows, latency_ms)
 
-    def _log_refusal(
-        self, name: str, status: int, began: float, answered: DeploymentRoute | None
-    ) -> None:
-        version = (answered or self.routes.get(name)).version
+    def _log_refusal(self, name: str, status: int, began: float, choice: VariantChoice) -> None:
+        version = (choice.answered or self.routes.get(name)).version
         journal = self._journal(name)
         latency_ms = round((time.perf_counter() - began) * 1_000, 3)
         line = {
@@ -321,6 +325,8 @@ class Gateway:
             "ms": latency_ms,
             "status": status,
         }
+        if choice.caller is not None:
+            line["caller"] = choice.caller
         self.metrics.count(name, version, status, 0, latency_ms)
 
         try:

@@ -5,7 +5,9 @@ finds it full is dropped and counted, so that callers never wait for a candidate
 go to a file of the rollout, never to the prediction log, which monitoring reads.
 
     {"at": us, "version": n, "ms": f, "status": 200, "rows": n, "out": {...},
-     "live_version": n, "live": {...}}
+     "live_version": n, "live_ms": f, "live": {...}}
+
+Both times are those of the model process alone: a copy is not read and checked once more.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ class _Copy:
     request: CheckedRequest
     live_version: int
     live: dict[str, Any]
+    live_ms: float
 
 
 @dataclass
@@ -68,16 +71,25 @@ class Mirrors:
     _sizes: dict[Path, int] = field(default_factory=dict)
 
     def offer(
-        self, route: DeploymentRoute, key: str, request: CheckedRequest, live: InferenceResponse
+        self,
+        route: DeploymentRoute,
+        key: str,
+        request: CheckedRequest,
+        live: InferenceResponse,
+        seconds: float,
     ) -> None:
-        """Queue copies of an answered request, as the deployment's split says."""
+        """Queue copies of an answered request, as the deployment's split says.
+
+        `seconds` is how long the live version's process took.
+        """
         if route.traffic is None or not route.traffic.mirrors:
             return
         for version in route.traffic.mirrored(key):
             variant = route.variant(version)
             if variant is not None:
                 copied = _for_signature(request, variant.signature.names)
-                self._queue_copy(route.name, version, _Copy(copied, live.version, live.logged))
+                pair = _Copy(copied, live.version, live.logged, round(seconds * 1_000, 3))
+                self._queue_copy(route.name, version, pair)
 
     def _queue_copy(self, name: str, version: int, copied: _Copy) -> None:
         queue = self._queues.setdefault((name, version), _Queue())
@@ -125,6 +137,7 @@ class Mirrors:
             "rows": copied.request.rows,
             "out": logged,
             "live_version": copied.live_version,
+            "live_ms": copied.live_ms,
             "live": copied.live,
         }
         path = shadow_file(self.workspace, name, route.traffic.salt)

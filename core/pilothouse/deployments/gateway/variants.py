@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pilothouse.deployments.gateway.routes import DeploymentRoute
-from pilothouse.deployments.traffic_split import BUCKETS, TrafficSplit
+from pilothouse.deployments.traffic_split import BUCKETS, NOT_DRAWN, TrafficSplit
 from pilothouse.kit.asgi import Response, Scope
 from pilothouse.kit.errors import Invalid, NotFound
 
@@ -112,6 +112,16 @@ class VariantChoice:
             return False
         self.entity, self.bucket = entity, None
         return True
+
+    @property
+    def caller(self) -> int | None:
+        """The caller's place in the split, for the log; None when the request was drawn by itself.
+
+        One that names its version was not drawn at all.
+        """
+        if self.version is not None:
+            return NOT_DRAWN
+        return self.bucket if self.entity or self.token else None
 
     @property
     def fell_back(self) -> bool:

@@ -216,9 +216,16 @@ def _request_tables(segment: Segment) -> list[pa.Table]:
                 "status": pa.array([q["status"] for q in heads], pa.int64()),
                 "segment": pa.repeat(pa.scalar(segment.id, pa.string()), len(heads)),
                 "seq": pa.array(range(len(heads)), pa.int64()),
+                "caller": pa.array([_caller(q) for q in heads], pa.int64()),
             }
         )
     ]
+
+
+def _caller(head: Mapping[str, Any]) -> int | None:
+    """The caller's place in the split; None for a request that was drawn by itself."""
+    bucket = head.get("caller")
+    return bucket if type(bucket) is int and -1 <= bucket < 2**31 else None
 
 
 def _heads(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,8 @@ class DecisionChange:
 class ReplayResult:
     """Recorded requests of a deployment, answered again by another version.
 
-    Of `rows` recorded ones `answered` could be answered; `changed` of them got another decision.
+    Of `rows` recorded ones `answered` could be answered, and `of_wrong_type` hold a value that an
+    input of this version does not take; `changed` of them got another decision.
     `changes` are the rows that changed most: id, time, version, decision before and after, and the
     difference of the first numeric output.
     """
@@ -46,6 +47,7 @@ class ReplayResult:
     decisions: tuple[DecisionChange, ...]
     differences: tuple[OutputDifference, ...]
     changes: tuple[Mapping[str, Any], ...]
+    of_wrong_type: int = 0
 
     @property
     def changed_share(self) -> float | None:

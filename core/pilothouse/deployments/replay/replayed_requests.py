@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pilothouse.deployments.commands import signature_of
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.replay.replay_results import DecisionChange, OutputDifference
-from pilothouse.deployments.scoring import Scored, answerable, scoring
+from pilothouse.deployments.scoring import Scored, answerable, of_right_type, scoring
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.models.tasks import task_of
 from pilothouse.registry import versions
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 MAX_CHANGES = 200
 MAX_DECISIONS = 20
+PARSED: dict[str, Callable[[str], Any]] = {
+    "number": float,
+    "integer": int,
+    "boolean": {"true": True, "false": False}.__getitem__,
+}
 SAME = 1e-9  # relative difference of numbers that is none
 Report = Callable[[float, str], None]
 
@@ -45,7 +50,7 @@ def replay_requests(
     """The last recorded rows of a deployment, answered by a version; `ReplayResult` as JSON.
 
     `start` and `end` are ISO instants of the events, or empty. Raises Conflict without a recorded
-    row, Invalid for rows that the version cannot take.
+    row, Invalid when the version can take none of them.
     """
     recorded = _recorded(store, deployment, limit, start, end)
     with store.read() as session:
@@ -53,7 +58,8 @@ def replay_requests(
         numbers = sorted({int(number) for number in recorded["version"]})
         before = {n: signature_of(session, deployment, model, n) for n in numbers}
     inputs = recorded_inputs(info.signature, recorded)
-    takes = answerable(info.signature, inputs)
+    fits = of_right_type(info.signature, inputs)
+    takes = answerable(info.signature, inputs) & fits
     recorded = recorded[takes].reset_index(drop=True)
     inputs = inputs[takes].reset_index(drop=True)
     if inputs.empty:
@@ -68,6 +74,7 @@ def replay_requests(
         "versions": numbers,
         "rows": len(takes),
         "answered": len(inputs),
+        "of_wrong_type": int((~fits).sum()),
         **differences,
     }
 
@@ -82,10 +89,34 @@ def recorded_inputs(signature: Signature, recorded: pd.DataFrame) -> pd.DataFram
         raise Invalid(
             f"the recorded requests do not have {', '.join(absent[:5])}, which the version needs."
         )
+    types = {field.name: field.type for field in signature.inputs}
     return pd.DataFrame(
-        {name: recorded[column] for name, column in columns.items() if column in recorded},
+        {
+            name: _typed(recorded[column], types[name])
+            for name, column in columns.items()
+            if column in recorded
+        },
         index=recorded.index,
     )
+
+
+def _typed(column: pd.Series[Any], kind: str) -> pd.Series[Any]:
+    """A column with its own types again: where one row held a text, the log has texts only."""
+    import pandas as pd
+
+    if kind not in PARSED or pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return column
+    return pd.Series([_parsed(value, kind) for value in column], column.index, dtype=object)
+
+
+def _parsed(value: Any, kind: str) -> Any:
+    """The value that a text stands for; the text where it is none of the kind."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return PARSED[kind](value)
+    except (ValueError, KeyError):
+        return value
 
 
 def _recorded(store: Store, deployment: str, limit: int, start: str, end: str) -> pd.DataFrame:

@@ -32,6 +32,7 @@ from pilothouse.storage import Store, open_store
 
 SETTLED = timedelta(seconds=1)  # every server has the split of a new step by then
 BEFORE = timedelta(hours=1)  # of the stable version, when it gets no requests in the step
+MISMATCH = "callers and requests were not split as they should have been"
 ORDER = ("failed", "inconclusive", "passed")
 
 
@@ -59,7 +60,8 @@ def compare(store: Store, rollout_id: str, until: datetime) -> VariantComparison
             for version in versions
         }
         failures = _failures_before(rollout_commands.comparisons(session, rollout))
-    step = rollout_commands.plan_of_rollout(rollout).steps[rollout.step]
+    plan = rollout_commands.plan_of_rollout(rollout)
+    step = plan.steps[rollout.step]
     split = step.traffic(rollout.id, rollout.stable_version, rollout.candidates)
     samples = _samples(store, rollout, split, signatures, until)
 
@@ -71,6 +73,7 @@ def compare(store: Store, rollout_id: str, until: datetime) -> VariantComparison
             samples[rollout.stable_version],
             samples[version],
             candidates=len(rollout.candidates),
+            steps=plan.compared_steps,
             failures_before=failures.get(version, {}),
         )
         verdicts.append({"version": version, **verdict.to_json()})
@@ -105,23 +108,27 @@ def _samples(
 def _with_sample_ratio(
     comparison: VariantComparison, split: TrafficSplit, samples: Mapping[int, VariantSample]
 ) -> VariantComparison:
-    """The comparison with a word on whether requests were split as they should have been.
+    """The comparison, held when requests were not split as they should have been.
 
-    It decides nothing: requests of one caller go to one version, so that with few callers the
-    requests are not split like their buckets, without any fault.
+    Variants that did not get alike requests cannot be compared, so nothing passes. What has failed
+    stays failed: taking a candidate's requests away is right whatever the reason.
     """
     weights = [(version, weight) for version, weight in split.weights if weight]
     if len(weights) < 2:
         return comparison
-    counts = [samples[version].requests for version, _ in weights]
+    counts = [samples[version].draws for version, _ in weights]
     ratio = check_sample_ratio(counts, [weight / BUCKETS for _, weight in weights])
+    total = max(sum(counts), 1)
     counted = ", ".join(
-        f"version {version} got {count:,} of {weight / 100:g} %"
+        f"version {version} got {count:,} ({count / total:.1%}) instead of {weight / 100:g} %"
         for (version, weight), count in zip(weights, counts, strict=True)
     )
     state = {"is_mismatch": ratio.is_mismatch, "message": counted}
     verdicts = [verdict | {"sample_ratio": state} for verdict in comparison.verdicts]
-    return VariantComparison(comparison.outcome, verdicts)
+    if not ratio.is_mismatch or comparison.outcome == "failed":
+        return VariantComparison(comparison.outcome, verdicts)
+    held = {"outcome": "inconclusive", "message": f"{MISMATCH}: {counted}"}
+    return VariantComparison("inconclusive", [verdict | held for verdict in verdicts])
 
 
 def _failures_before(analyses: list[RolloutAnalysis]) -> dict[int, dict[str, int]]:

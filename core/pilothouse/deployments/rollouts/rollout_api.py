@@ -64,12 +64,18 @@ class RolloutCommands(Service):
         versions: int | Sequence[int],
         strategy: str = "canary",
         settings: Mapping[str, Any] | None = None,
+        *,
+        traffic: bool = False,
     ) -> RolloutPreview:
         """What `start_rollout` would do, step by step, and what it would refuse; nothing changes.
 
-        Raises NotFound for an unknown deployment or strategy.
+        With `traffic` it also says how many requests its verdicts need, and how long the requests
+        of the last hour would take to be as many. Raises NotFound for an unknown deployment or
+        strategy.
         """
-        return preview(self._store, name, _numbers(versions), strategy, settings or {})
+        return preview(
+            self._store, name, _numbers(versions), strategy, settings or {}, traffic=traffic
+        )
 
     def rollout(self, name: str, rollout_id: str = "") -> RolloutInfo:
         """The newest rollout of a deployment, or the one of an id. Raises NotFound."""

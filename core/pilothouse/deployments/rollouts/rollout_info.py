@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pilothouse.deployments.rollouts.rollout_states import ACTIVE, SUCCEEDED
+from pilothouse.deployments.rollouts.rollout_traffic import RolloutTraffic
 from pilothouse.deployments.strategies import RolloutPlan, plan_of, strategies
 from pilothouse.deployments.tables import Deployment, Replica, Rollout, RolloutAnalysis
 from pilothouse.deployments.traffic_split import TrafficSplit
@@ -108,7 +109,8 @@ class RolloutInfo:
 class RolloutPreview:
     """What a rollout would do: its steps; `refusals` say why it cannot start, `notes` what to know.
 
-    `fields` maps settings that are refused to what is needed.
+    `fields` maps settings that are refused to what is needed. `traffic` is how many requests the
+    verdicts need, where that was asked for.
     """
 
     strategy: str
@@ -121,6 +123,7 @@ class RolloutPreview:
     refusals: tuple[str, ...]
     fields: Mapping[str, str]
     notes: tuple[str, ...]
+    traffic: RolloutTraffic | None = None
 
     @property
     def can_start(self) -> bool:

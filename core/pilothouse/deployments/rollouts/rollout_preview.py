@@ -12,6 +12,7 @@ from pilothouse.deployments.analysis.criteria.disagreement import KIND as DISAGR
 from pilothouse.deployments.analysis.judge import AnalysisSettings
 from pilothouse.deployments.rollouts import rollout_commands
 from pilothouse.deployments.rollouts.rollout_info import RolloutPreview, step_infos
+from pilothouse.deployments.rollouts.rollout_traffic import duration, rollout_traffic
 from pilothouse.deployments.servable_versions import prepare_to_serve
 from pilothouse.deployments.strategies import RolloutPlan, plan_of, strategies
 from pilothouse.kit.errors import Invalid, PilothouseError, Refused
@@ -81,9 +82,11 @@ def preview(
     versions: Sequence[int],
     strategy: str,
     settings: Mapping[str, Any],
+    *,
+    traffic: bool = False,
 ) -> RolloutPreview:
     """The steps of a rollout, and every reason against it. Raises NotFound without the deployment
-    or the strategy."""
+    or the strategy. With `traffic` the log of the last hour is read too."""
     kind = strategies.get(strategy)
     with store.read() as session:
         deployment = commands.require(session, name)
@@ -97,6 +100,9 @@ def preview(
         fields = dict(refused.fields) if isinstance(refused, Invalid) else {}
     refusals += _against_versions(store, name, deployment.model, versions, plan)
     stable = deployment.version
+    needs = None
+    if traffic and plan is not None:
+        needs = rollout_traffic(store.folder, name, plan, len(versions), store.now())
     return RolloutPreview(
         strategy=strategy,
         strategy_title=kind.title,
@@ -108,6 +114,7 @@ def preview(
         refusals=tuple(dict.fromkeys(refusals)),
         fields=fields,
         notes=_notes(plan, deployment.replicas, versions, stable),
+        traffic=needs,
     )
 
 
@@ -147,7 +154,7 @@ def _notes(
     notes = [f"{processes} until the rollout ends."]
     seconds = sum(step.seconds for step in plan.steps)
     if seconds:
-        notes.append(f"It takes at least {_duration(seconds)}.")
+        notes.append(f"It takes at least {duration(seconds)}.")
     if any(step.analysis for step in plan.steps):
         notes.append(
             "Where the figures prove neither that the candidate is good nor that it is bad, the "
@@ -158,11 +165,3 @@ def _notes(
     if not plan.replaces:
         notes.append(f"Version {stable} stays, whatever is found.")
     return tuple(notes)
-
-
-def _duration(seconds: int) -> str:
-    """A span in the largest unit that fits."""
-    for length, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds} seconds"

@@ -127,6 +127,11 @@ class RolloutPlan:
     steps: tuple[RolloutStep, ...]
     replaces: bool
 
+    @property
+    def compared_steps(self) -> int:
+        """How many of its steps compare the versions."""
+        return sum(step.analysis for step in self.steps)
+
 
 def plan_of(strategy: str, settings: Mapping[str, Any], candidates: int = 1) -> RolloutPlan:
     """The plan of a strategy.

@@ -39,5 +39,6 @@ class HasContract:
             names = ", ".join(evidence.contract.uncovered)
             message = f"the contract of {evidence.contract.dataset} does not cover {names}"
             return Verdict(GATE, "failed", covered, inputs, message)
-        message = f"the contract of {evidence.contract.dataset} covers all {covered:.0f} inputs"
+        noun = "input" if covered == 1 else "inputs"
+        message = f"the contract of {evidence.contract.dataset} covers all {covered:.0f} {noun}"
         return Verdict(GATE, "passed", covered, inputs, message)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from pilothouse.deployments.analysis.criterion_result import CriterionResult
+from pilothouse.deployments.analysis.traffic_needed import RequestShares
 from pilothouse.deployments.analysis.variant_samples import VariantSample
 from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.kit.plugins import Plugins
@@ -43,6 +44,13 @@ class Criterion(Protocol):
     ) -> CriterionResult:
         """Compare the candidate with the stable version; wrong with at most probability `level`,
         however often it is looked at."""
+        ...
+
+    def requests_needed(self, params: Params, level: float, today: RequestShares) -> int | None:
+        """About how many requests of each version it takes until an equal candidate passes.
+
+        `today` is what becomes of requests now. None when that cannot be told beforehand.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from pilothouse.deployments.analysis.criterion_result import (
     finite,
     no_data,
 )
+from pilothouse.deployments.analysis.traffic_needed import RequestShares
 from pilothouse.deployments.analysis.variant_samples import VariantSample
 from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.models.tasks import task_of
@@ -73,6 +74,11 @@ class Disagreement:
             KIND, decided(rate, limit), message, None, rate.estimate,
             finite(rate.low), finite(rate.high), limit,
         )  # fmt: skip
+
+    @staticmethod
+    def requests_needed(params: Params, level: float, today: RequestShares) -> int | None:
+        """It depends on how often the versions disagree."""
+        return None
 
 
 def _differ(live: npt.NDArray[Any], own: npt.NDArray[Any], spread: float) -> npt.NDArray[np.bool_]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.analysis.criterion_result import CriterionResult
 from pilothouse.deployments.analysis.request_shares import compare_request_shares, share_limit
+from pilothouse.deployments.analysis.traffic_needed import (
+    MAX_REQUESTS,
+    RequestShares,
+    requests_for_share,
+)
 from pilothouse.deployments.analysis.variant_samples import VariantSample
 from pilothouse.kit.parameters import Params
 
@@ -33,3 +38,8 @@ class ErrorRate:
             level,
             "failed",
         )
+
+    @staticmethod
+    def requests_needed(params: Params, level: float, today: RequestShares) -> int | None:
+        """As many as exclude a rise when as many fail as today."""
+        return requests_for_share(today.failed, params.number("limit"), level) or MAX_REQUESTS

@@ -13,6 +13,7 @@ from pilothouse.deployments.analysis.criterion_result import (
     finite,
     no_data,
 )
+from pilothouse.deployments.analysis.traffic_needed import RequestShares, answers_for_percentile
 from pilothouse.deployments.analysis.variant_samples import VariantSample
 from pilothouse.kit.parameters import Parameter, Params
 
@@ -21,7 +22,8 @@ KIND = "latency"
 
 @criteria.register(KIND)
 class AnswerLatency:
-    """A percentile of the milliseconds from the receipt of a request to its answer."""
+    """A percentile of the milliseconds from the receipt of a request to its answer; of a shadow,
+    of those that its process took."""
 
     title = "Latency"
     description = (
@@ -63,6 +65,8 @@ class AnswerLatency:
         """Judged on what the candidate's percentile has above the allowed one, in milliseconds."""
         at, factor = params.number("percentile") / 100, params.number("limit")
         before, after = stable.answered_ms, candidate.answered_ms
+        if len(candidate.mirrored_ms):  # of a shadow both are the time of the model process
+            before = candidate.mirrored_ms
         if not len(before) or not len(after):
             return no_data(KIND, "no answers of both versions yet")
         slow, usual = (
@@ -83,3 +87,8 @@ class AnswerLatency:
             KIND, decided(excess, 0.0), message, usual.estimate, slow.estimate,
             finite(slow.low), finite(slow.high), allowed.estimate,
         )  # fmt: skip
+
+    @staticmethod
+    def requests_needed(params: Params, level: float, today: RequestShares) -> int | None:
+        """The fewest with which its bound exists; how wide it is depends on the answers."""
+        return answers_for_percentile(params.number("percentile") / 100, level / 2)

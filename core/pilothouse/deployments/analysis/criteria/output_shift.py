@@ -19,6 +19,7 @@ from pilothouse.deployments.analysis.criterion_result import (
     finite,
     no_data,
 )
+from pilothouse.deployments.analysis.traffic_needed import RequestShares, answers_for_distance
 from pilothouse.deployments.analysis.variant_samples import VariantSample
 from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.models.tasks import OutputColumn, task_of
@@ -71,6 +72,11 @@ class OutputShift:
             KIND, decided(distance, limit), message, None, distance.estimate,
             finite(distance.low), finite(distance.high), limit,
         )  # fmt: skip
+
+    @staticmethod
+    def requests_needed(params: Params, level: float, today: RequestShares) -> int | None:
+        """As many as exclude the distance for numbers; classes take fewer."""
+        return answers_for_distance(params.number("limit"), level)
 
 
 def _first_output(stable: VariantSample, candidate: VariantSample) -> OutputColumn | None:

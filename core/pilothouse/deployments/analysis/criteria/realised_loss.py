@@ -13,6 +13,7 @@ from pilothouse.deployments.analysis.criterion_result import (
     finite,
     no_data,
 )
+from pilothouse.deployments.analysis.traffic_needed import RequestShares
 from pilothouse.deployments.analysis.variant_samples import VariantSample
 from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.models.tasks import task_of
@@ -54,6 +55,11 @@ class RealisedLoss:
             KIND, decided(rise, limit), message, float(before.mean()), float(after.mean()),
             finite(rise.low), finite(rise.high), limit,
         )  # fmt: skip
+
+    @staticmethod
+    def requests_needed(params: Params, level: float, today: RequestShares) -> int | None:
+        """It depends on when labels come and how much losses differ."""
+        return None
 
 
 def _losses(sample: VariantSample) -> npt.NDArray[np.float64]:

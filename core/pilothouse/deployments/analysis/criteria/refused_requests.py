@@ -5,6 +5,11 @@ from __future__ import annotations
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.analysis.criterion_result import CriterionResult
 from pilothouse.deployments.analysis.request_shares import compare_request_shares, share_limit
+from pilothouse.deployments.analysis.traffic_needed import (
+    MAX_REQUESTS,
+    RequestShares,
+    requests_for_share,
+)
 from pilothouse.deployments.analysis.variant_samples import VariantSample
 from pilothouse.kit.parameters import Params
 
@@ -35,3 +40,8 @@ class RefusedRequests:
             level,
             "were refused",
         )
+
+    @staticmethod
+    def requests_needed(params: Params, level: float, today: RequestShares) -> int | None:
+        """As many as exclude a rise when as many are refused as today."""
+        return requests_for_share(today.refused, params.number("limit"), level) or MAX_REQUESTS

@@ -10,6 +10,7 @@ from pilothouse.deployments.analysis.criterion_result import (
     finite,
     no_data,
 )
+from pilothouse.deployments.analysis.traffic_needed import RequestShares
 from pilothouse.deployments.analysis.variant_samples import VariantSample
 from pilothouse.kit.parameters import Parameter, Params
 
@@ -47,3 +48,8 @@ class Reward:
             KIND, decided(fall, limit), message, float(before.mean()), float(after.mean()),
             finite(gain.low), finite(gain.high), limit,
         )  # fmt: skip
+
+    @staticmethod
+    def requests_needed(params: Params, level: float, today: RequestShares) -> int | None:
+        """It depends on when rewards come and how much they differ."""
+        return None
