@@ -115,8 +115,10 @@ class Server:
 
     def _check_host_and_origin(self, scope: Scope) -> Refused | None:
         """Refuse requests of other sites' pages: by DNS rebinding (host) or by forms (origin)."""
-        app = find(self.store.run_folder, "app") if _has_origin(scope) else None
-        ports = {app.port if app is not None else self.store.settings.app_port}
+        ports: tuple[int, ...] = ()
+        if header(scope, b"origin"):
+            app = find(self.store.run_folder, "app")
+            ports = (app.port if app is not None else self.store.settings.app_port,)
         message = hosts.refusal(scope["headers"], ports)
         return (
             Refused(message, hint="Use 127.0.0.1 and the port of this server.") if message else None
@@ -267,6 +269,7 @@ def _run(listener: socket.socket, server: Server) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
     own = announce(store.run_folder, "server", int(listener.getsockname()[1]))
@@ -308,7 +311,3 @@ def _listen(port: int) -> socket.socket:
             f"port {port} cannot be used: {taken.strerror}.", hint="Choose another with --port."
         ) from taken
     return listener
-
-
-def _has_origin(scope: Scope) -> bool:
-    return any(name == b"origin" for name, _ in scope["headers"])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,9 +15,6 @@ from pilothouse.kit.errors import (
     Unavailable,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -28,9 +23,8 @@ SMALL_BODY = 64 * 1024
 MAX_BUFFERED_BYTES = 96 << 20
 
 
-@dataclass(frozen=True)
-class Response:
-    """A response on its way out."""
+class Response(NamedTuple):
+    """A response on its way out. PERF: a tuple is made faster than a frozen dataclass."""
 
     status: int
     body: bytes
@@ -48,26 +42,40 @@ class BodyBudget:
         self._limit = limit
         self._held = 0
 
-    @contextmanager
-    def reserve(self) -> Iterator[Callable[[int], None]]:
+    def reserve(self) -> Reservation:
+        """What one request will hold, as a context: it holds nothing afterwards."""
+        return Reservation(self)
+
+    def hold(self, change: int) -> None:
+        """Hold more bytes or fewer. Raises Unavailable beyond the limit."""
+        self._held += change
+        if change > 0 and self._held > self._limit:
+            raise Unavailable(
+                "too many large bodies are being read.", hint="Try again in a few seconds."
+            )
+
+
+class Reservation:
+    """What one request holds of a budget. PERF: not a generator, as every request makes one."""
+
+    __slots__ = ("_budget", "_held")
+
+    def __init__(self, budget: BodyBudget) -> None:
+        self._budget = budget
+        self._held = 0
+
+    def __enter__(self) -> Callable[[int], None]:
         """A function to call with the size of the body so far. It raises Unavailable."""
-        counted = 0
+        return self._grow
 
-        def grow(size: int) -> None:
-            nonlocal counted
-            if size <= SMALL_BODY:
-                return
-            self._held += size - counted
-            counted = size
-            if self._held > self._limit:
-                raise Unavailable(
-                    "too many large bodies are being read.", hint="Try again in a few seconds."
-                )
+    def _grow(self, size: int) -> None:
+        if size > SMALL_BODY:
+            change, self._held = size - self._held, size
+            self._budget.hold(change)
 
-        try:
-            yield grow
-        finally:
-            self._held -= counted
+    def __exit__(self, *_: object) -> None:
+        if self._held:
+            self._budget.hold(-self._held)
 
 
 def header(scope: Scope, name: bytes) -> str:
@@ -83,9 +91,8 @@ async def read_body(
 ) -> bytes:
     """The whole body. Raises TooLarge as soon as that is certain, by its declared length first."""
     length = header(scope, b"content-length")
-    refused = TooLarge(f"the body is larger than {limit >> 20} MB.", hint="Send fewer rows.")
     if length.isdigit() and (len(length) > 18 or int(length) > limit):
-        raise refused
+        raise _too_large(limit)
 
     pieces: list[bytes] = []
     size = 0
@@ -97,18 +104,22 @@ async def read_body(
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if size > limit:
-            raise refused
+            raise _too_large(limit)
         if grow is not None:
             grow(size)
         if not message.get("more_body", False):
             return b"".join(pieces)
 
 
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {limit >> 20} MB.", hint="Send fewer rows.")
+
+
 async def respond(send: Send, answer: Response) -> None:
     """Send a response."""
     headers = [
         (b"content-type", answer.content_type),
-        (b"content-length", str(len(answer.body)).encode()),
+        (b"content-length", b"%d" % len(answer.body)),
         *answer.headers,
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -131,5 +142,5 @@ def _error_headers(refused: PilothouseError) -> tuple[tuple[bytes, bytes], ...]:
 
 def json_response(value: Any, number: int | None = None, *, status: int = 200) -> Response:
     """A value as JSON, with the model version that gave it."""
-    headers = () if number is None else ((b"x-model-version", str(number).encode()),)
+    headers = () if number is None else ((b"x-model-version", b"%d" % number),)
     return Response(status, orjson.dumps(value), headers)

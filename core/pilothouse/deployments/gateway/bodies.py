@@ -39,7 +39,7 @@ SURELY_SMALL = 10_000  # values of a body that was light: their texts came in it
 MAX_PAYLOAD = 60 << 20  # a frame to the model process holds 64 MB
 
 
-@dataclass(frozen=True)
+@dataclass
 class CheckedRequest:
     """A request whose columns fit the signature, ready to be sent to the model and written down.
 

@@ -76,7 +76,7 @@ class BodyReader:
         if is_light_request(head, body):
             return read_request(form, head, body, signature, self.limits)
 
-        about = self._head(form, signature) | {"request": asdict(head)}
+        about = self._head(form, signature) | {"request": head._asdict()}
         result, tail = await self._request(about, body)
         return CheckedRequest(
             rows=result["rows"],

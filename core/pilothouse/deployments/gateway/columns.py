@@ -69,18 +69,20 @@ def _all_numbers(
     """
     if not signature.takes_numbers_only or len(received) != len(signature.names):
         return None
-    try:
+    if tuple(received) == signature.names:
+        columns = dict(received)
+    elif received.keys() == set(signature.names):
         columns = {name: received[name] for name in signature.names}
-    except KeyError:
+    else:
         return None
     if set(map(len, columns.values())) != {rows}:
         return None
-    kinds = set(map(type, chain.from_iterable(columns.values())))
+    flat = [*chain.from_iterable(columns.values())]
+    kinds = set(map(type, flat))
     if not kinds <= {float, int}:
         return None
     try:
-        # A sum is finite only if all its parts are.
-        if not math.isfinite(sum(map(sum, columns.values()))):
+        if not math.isfinite(sum(flat)):  # a sum is finite only if all its parts are
             return None
         if int in kinds:
             return {name: [*map(float, values)] for name, values in columns.items()}

@@ -39,11 +39,11 @@ class ModelConnection:
     @property
     def is_responsive(self) -> bool:
         """Whether a response can be expected for a request that is sent now."""
-        if not self.client.is_open:
+        if not self.client.is_open or self._busy > BUSY_SECONDS:
             return False
-        now = asyncio.get_running_loop().time()
-        silent = self._requested_at is not None and now - self._requested_at > SILENT_SECONDS
-        return not silent and self._busy <= BUSY_SECONDS
+        if self._requested_at is None:
+            return True
+        return asyncio.get_running_loop().time() - self._requested_at <= SILENT_SECONDS
 
     def check_health(self) -> None:
         """Request the state of the process, unless that was done within the last second."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from dataclasses import replace
 
 from pilothouse.kit.asgi import Response, Scope, header
 
@@ -28,7 +27,7 @@ async def compressed(answer: Response, scope: Scope) -> Response:
     else:
         body = await asyncio.to_thread(compress, answer.body, encoding)
     headers = ((b"content-encoding", encoding.encode()), (b"vary", b"accept-encoding"))
-    return replace(answer, body=body, headers=(*answer.headers, *headers))
+    return answer._replace(body=body, headers=(*answer.headers, *headers))
 
 
 def accepted(header_value: str) -> str:

@@ -128,9 +128,10 @@ class Gateway:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path, method = scope["path"], scope["method"]
-        endpoint, rows = endpoints.prediction_endpoint(path), ROWS.fullmatch(path)
+        endpoint = endpoints.prediction_endpoint(path)
         if endpoint and (method == "POST" or (method == "PUT" and endpoint.form == "torchserve")):
             return await self._answer_prediction(endpoint, scope, receive)
+        rows = ROWS.fullmatch(path)
         if method == "POST" and rows:
             return await self._take[rows[2]](rows[1], scope, receive)
         page = None if endpoint or rows else await pages.page(path, self.routes, self.version)

@@ -52,4 +52,7 @@ class GatewayMetrics:
         self.requests[deployment, version, status] += 1
         if status < 400:
             self.rows[deployment, version] += rows
-            self.latency.setdefault((deployment, version), Histogram()).add(ms)
+            histogram = self.latency.get((deployment, version))
+            if histogram is None:
+                histogram = self.latency[deployment, version] = Histogram()
+            histogram.add(ms)

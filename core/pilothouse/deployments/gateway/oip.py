@@ -189,6 +189,8 @@ def _matrix(
             f"tensor {excerpt(name)} has {width} columns, and {len(names)} are needed.",
             hint=f"In this order: {join_names(names)}.",
         )
+    if rows == 1:
+        return {column: [value] for column, value in zip(names, data, strict=True)}, 1
     return {column: data[i::width] for i, column in enumerate(names)}, rows
 
 
@@ -272,11 +274,15 @@ def _flat(name: str, data: list[Any], dimensions: int) -> list[Any]:
 
 def _reply_form(outputs: Any, parameters: dict[str, Any], signature: Signature) -> ReplyForm:
     """Which outputs are wanted, and which in binary: each by its own parameter or the request's."""
+    if outputs is None and not parameters:
+        return ReplyForm()
     tensors = output_tensors(signature)
     named = _outputs(outputs, tensors)
     all_binary = _flag(parameters, "binary_data_output", default=False)
     if not named:
         return ReplyForm(binary=tuple(tensors) if all_binary else ())
+    if not all_binary and not any(named.values()):
+        return ReplyForm(tuple(named))
     binary = [
         name
         for name, parameters in named.items()

@@ -14,7 +14,6 @@ import resource
 import socket
 import struct
 import sys
-from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -60,7 +59,7 @@ def request_head(request: CheckedRequest) -> dict[str, Any]:
         "event_ms": request.event_ms,
         "prediction_ids": request.prediction_ids,
         "request_id": request.request_id,
-        "reply": asdict(request.reply),
+        "reply": request.reply._asdict(),
         "entity_id": request.entity_id,
     }
 

@@ -240,10 +240,11 @@ class Routes:
                 ) from late
 
     def _connection_to(self, route: DeploymentRoute) -> ModelConnection | None:
+        if len(route.replicas) == 1:  # PERF: as most have
+            line = self._connections.get(route.replicas[0][0])
+            return line if line is not None and line.is_responsive else None
         connections = [self._connections.get(token) for token, _ in route.replicas]
         ready = [line for line in connections if line is not None and line.is_responsive]
-        if len(ready) == 1:
-            return ready[0]
         return min(ready, key=lambda line: line.client.in_flight, default=None)
 
     async def poll(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import PREDICT, Columns, Estimator, OutputColumn, Row, Task, task_of
@@ -22,8 +22,7 @@ LABEL_DATATYPES = {bool: "BOOL", int: "INT64", float: "FP64"}
 OUTPUT_DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL"}
 
 
-@dataclass(frozen=True)
-class InferenceResponse:
+class InferenceResponse(NamedTuple):
     """A response: raw rows, output columns, predictions and ids, one an input row.
 
     `logged` are the columns that the prediction log holds.

@@ -12,7 +12,7 @@ import hmac
 import os
 import random
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pilothouse.deployments.gateway.routes import DeploymentRoute
@@ -146,7 +146,8 @@ class VariantChoice:
 
     def marked(self, response: Response, route: DeploymentRoute) -> Response:
         """A response that says which variant gave it."""
-        return replace(response, headers=(*response.headers, *self.headers(route)))
+        headers = (*response.headers, *self.headers(route))
+        return Response(response.status, response.body, headers, response.content_type)
 
 
 def reachable_version(route: DeploymentRoute, version: int | None) -> DeploymentRoute:
@@ -176,13 +177,14 @@ def _caller_key(entity: str) -> str:
 def choice_of(tokens: RouteTokens, scope: Scope, version: str | None = None) -> VariantChoice:
     """What a request asks for by its path and headers. Raises Invalid for one it cannot use."""
     headers = {name: value for name, value in scope["headers"] if name in NAMES}
+    if not headers and not version:
+        return VariantChoice(tokens, _new_request_id())
     named = version or _text(headers, VERSION)
     if named and not (named.isascii() and named.isdigit() and len(named) < 10):
         raise Invalid("x-model-version must be a version's number.")
     request_id = _text(headers, REQUEST)
     if not REQUEST_ID.fullmatch(request_id):
-        # PERF: any text without repetition does; it is made for every request.
-        request_id = f"{random.getrandbits(64):016x}"
+        request_id = _new_request_id()
     entity = _text(headers, ENTITY)
     if len(entity) > MAX_ID:
         raise Invalid(f"x-entity-id must have at most {MAX_ID} characters.")
@@ -193,6 +195,11 @@ def choice_of(tokens: RouteTokens, scope: Scope, version: str | None = None) -> 
         token=_text(headers, TOKEN),
         entity=entity,
     )
+
+
+def _new_request_id() -> str:
+    """Any text without repetition. PERF: it is made for every request."""
+    return f"{random.getrandbits(64):016x}"
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str:

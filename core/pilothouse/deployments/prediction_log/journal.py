@@ -84,21 +84,21 @@ class Journal:
     def predictions(self, version: int, signature: Signature, line: dict[str, Any]) -> None:
         """Append the predictions of a request. Raises Unavailable when the disk refuses."""
         self._seal_if_due()
-        data = orjson.dumps({"q": line}) + b"\n"
+        data = _line({"q": line})
         if version not in self._typed_versions:
-            data = orjson.dumps({"t": _types(version, signature)}) + b"\n" + data
+            data = _line({"t": _types(version, signature)}) + data
         self._append(data)
         self._typed_versions.add(version)
 
     def refused(self, line: dict[str, Any]) -> None:
         """Append a request that failed. Raises Unavailable when the disk refuses."""
         self._seal_if_due()
-        self._append(orjson.dumps({"q": line}) + b"\n")
+        self._append(_line({"q": line}))
 
     def labels(self, line: dict[str, Any]) -> None:
         """Append labels. Raises Unavailable when the disk refuses."""
         self._seal_if_due()
-        self._append(orjson.dumps({"l": line}) + b"\n")
+        self._append(_line({"l": line}))
 
     def _append(self, data: bytes) -> None:
         try:
@@ -139,6 +139,10 @@ class Journal:
             _store_stamp(self._folder, self._last_us)
         with suppress(FileNotFoundError):  # the folder was removed: nothing is left to seal
             self._path.rename(_sealed_name(self._path))
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _types(version: int, signature: Signature) -> dict[str, Any]:

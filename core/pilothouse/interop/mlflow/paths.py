@@ -10,6 +10,8 @@ UPLOAD = "upload-artifact"
 RESET = "/api/testing/reset"
 PLAIN = ("/health", "/version")
 ELSEWHERE = ("/api/3.0/mlflow/", "/ajax-api/3.0/mlflow/", "/graphql", "/v1/traces")
+PREFIXES = (*API, *FILES, *ELSEWHERE)
+PATHS = frozenset((*PLAIN, *INFO, RESET, GET_ARTIFACT, GET_VERSION_ARTIFACT))
 SPOKEN = "3.17.2"
 
 
@@ -21,7 +23,4 @@ def plain(path: str) -> str:
 def owns(path: str) -> bool:
     """Whether the protocol answers this path, if only with 404."""
     path = plain(path)
-    return path.startswith((*API, *FILES, *ELSEWHERE)) or path in (
-        *(*PLAIN, *INFO, RESET),
-        *(GET_ARTIFACT, GET_VERSION_ARTIFACT),
-    )
+    return path.startswith(PREFIXES) or path in PATHS
