@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,6 +112,54 @@ def test_a_file_is_applied_after_a_look_at_what_it_changes(tour: Tour, served: W
     page.text_input(key="policies_reason").set_value("agreed on").run()
     page.button(key="policies_import_go").click().run()
     assert served.policies.policy("strict").stage == "staging"
+
+
+def stages_script() -> None:
+    import streamlit as st
+
+    from pilothouse_app.features.policies.stages import DRAFT, begin_stages, edit_stages
+
+    if DRAFT not in st.session_state:
+        begin_stages()
+    edit_stages()
+
+
+def test_a_stage_is_added_between_and_versions_are_promoted_to_it(
+    tour: Tour, served: Workspace
+) -> None:
+    page = AppTest.from_function(stages_script, default_timeout=30).run()
+    assert page.button(key="stages_go").help == "Nothing would change"
+    production = page.session_state["stages_draft"][-1]["id"]
+    assert page.text_input(key=f"stage_name_{production}").disabled
+    page.button(key="stages_add").click().run()
+    new = page.session_state["stages_draft"][1]["id"]
+    page.text_input(key=f"stage_name_{new}").set_value("Pre prod").run()
+    assert "has a space in it" in texts(page)
+    page.text_input(key=f"stage_name_{new}").set_value("review")
+    page.text_input(key=f"stage_meaning_{new}").set_value("Two people have read it.")
+    page.button(key=f"stage_up_{new}").click().run()
+    page.text_input(key="stages_reason").set_value("a review comes first").run()
+    page.button(key="stages_go").click().run()
+    assert [stage.name for stage in served.policies.stages()] == ["review", "staging", "production"]
+
+    page = tour("policies")
+    assert not page.exception
+    assert "Two people have read it." in page.table[0].value["What it means"].tolist()
+    built_in = tour("policy", name="default:review")
+    assert not built_in.exception
+    model = tour("model", name="late")
+    assert not model.exception
+    assert "Review" in texts(model)
+
+
+def test_a_stage_that_is_used_stays(tour: Tour, strict: Workspace) -> None:
+    strict.policies.save(replace(STRICT, name="before", stage="staging"), "as well")
+    page = AppTest.from_function(stages_script, default_timeout=30).run()
+    staging = page.session_state["stages_draft"][0]["id"]
+    page.button(key=f"stage_remove_{staging}").click().run()
+    page.text_input(key="stages_reason").set_value("two are too many").run()
+    page.button(key="stages_go").click().run()
+    assert "the policy 'before' stands before it" in " ".join(box.value for box in page.error)
 
 
 def test_nobody_promotes_alone_where_others_must_accept(tour: Tour, strict: Workspace) -> None:

@@ -121,7 +121,7 @@ NAMES_NOTHING = {
     *("completion", "datasets preview", "datasets register", "experiments create"),
     *("experiments describe-metric", "experiments save-view", "policies applicable"),
     *("policies apply", "policies diff", "policies test", "policies built-in"),
-    "policies use-edition",
+    *("policies use-edition", "policies set-stages"),
     *("runs param-importance", "runs start", "schedules add", "environments build"),
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
     *("people add", "people choose", "reviews start", "deployments keys create"),

@@ -19,6 +19,7 @@ from harness.policies import set_gates
 from harness.tracking_calls import Caller
 from pilothouse.interop.mlflow.application import MlflowApplication
 from pilothouse.registry.policy import Approvals, GateRule, Policy
+from pilothouse.registry.stage_ladder import LadderStage
 from pilothouse.workspace import Workspace
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
@@ -220,6 +221,29 @@ def test_a_client_waits_for_the_people_that_its_policy_asks_for(
     promotion = workspace.registry.promotion(waiting)
     assert (promotion.origin, promotion.stage) == ("mlflow", "production")
     assert "waits for a decision" in client.refused("POST", TRANSITION, json=move)[2]
+
+
+def test_a_stage_of_the_workspace_is_guarded_by_its_name(
+    workspace: Workspace, client: LocalCaller, run: str
+) -> None:
+    for name in ("strict-staging", "staging"):
+        workspace.policies.remove(name, "there is no such stage")
+    stages = (LadderStage("review"), LadderStage("production"))
+    workspace.policies.set_stages(stages, "a review instead")
+    workspace.policies.save(replace(STRICT, name="strict-review", stage="review"), "as above")
+    move = VERSION_2 | {"stage": "Review"}
+    assert "before review refuse guarded@2" in client.refused("POST", TRANSITION, json=move)[2]
+    staging = client.refused("POST", TRANSITION, json=VERSION_2 | {"stage": "Staging"})
+    assert staging[2].endswith("Value must be one of None, review, Production, Archived.")
+
+    workspace.policies.save(replace(STRICT, name="strict-review", stage="review", gates=()), "soft")
+    moved = client.post(TRANSITION, **move)["model_version"]
+    assert moved["current_stage"] == "review"
+    latest = client.post("registered-models/get-latest-versions", name="guarded", stages=["review"])
+    assert [version["version"] for version in latest["model_versions"]] == ["2"]
+    workspace.policies.save(replace(STRICT, name="strict-review", stage="review"), "strict again")
+    refusal = client.refused("DELETE", "model-versions/delete", json=VERSION_2)
+    assert "is in review, where the policy 'strict-review@3' guards it" in refusal[2]
 
 
 def test_a_second_version_in_production_becomes_champion_by_the_same_policy(

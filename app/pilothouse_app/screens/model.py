@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.registry.tables import ARCHIVED, PRODUCTION
 from pilothouse_app.charts.versions import metric_by_version
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
@@ -94,7 +95,7 @@ def render() -> None:
 
 
 def _promote_button(name: str, versions: pd.DataFrame) -> None:
-    upward = versions[versions["stage"].isin(["none", "staging"])]
+    upward = versions[~versions["stage"].isin([PRODUCTION, ARCHIVED])]
     if upward.empty:
         return
     newest = int(upward["version"].iloc[0])

@@ -12,6 +12,7 @@ from pilothouse_app.features.policies.editions import edition_notice
 from pilothouse_app.features.policies.editor import begin_draft, edit_policy
 from pilothouse_app.features.policies.files import export_button, import_dialog
 from pilothouse_app.features.policies.overview import policy_table
+from pilothouse_app.features.policies.stages import stage_section
 
 SCREEN = Screen(
     title="Policies",
@@ -41,3 +42,4 @@ def render() -> None:
         "answer its example in a model process before every stage."
     )
     policy_table()
+    stage_section()

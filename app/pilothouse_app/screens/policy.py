@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse.registry.tables import GATED, PRODUCTION
+from pilothouse.registry.tables import PRODUCTION
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, ago, title
@@ -53,7 +53,8 @@ def render() -> None:
         empty("Which policy?", "The address names none.", to=("Open policies", back[1]))
         return
     stage = name.removeprefix(BUILT_IN_PREFIX)
-    if name.startswith(BUILT_IN_PREFIX) and stage in GATED:
+    stages = [item.name for item in workspace().policies.stages()]
+    if name.startswith(BUILT_IN_PREFIX) and stage in stages:
         _built_in(stage, back)
         return
     info = workspace().policies.policy(name)

@@ -15,8 +15,11 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.registry.default_gates import EDITIONS
 from pilothouse.registry.policies import Policies
 from pilothouse.registry.policy_files import SAME, approvals_text, from_yaml, rule_text, to_yaml
+from pilothouse.registry.stage_ladder import LadderStage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from pilothouse.registry.policy import PolicyInfo
@@ -100,6 +103,32 @@ def _use_edition(ws: Workspace, edition: str, reason: str) -> Output:
     return Output({"edition": edition}, f"the built-in policy is the {edition} one")
 
 
+@verb(policies, Policies.stages, example="pilothouse policies stages")
+def _stages(ws: Workspace) -> Output:
+    return _ladder(ws.policies.stages())
+
+
+@verb(
+    policies,
+    Policies.set_stages,
+    writes=True,
+    reason=True,
+    example=(
+        'pilothouse policies set-stages review="Two people have read it." staging production '
+        '--reason "a review comes first"'
+    ),
+)
+@click.argument("stages", nargs=-1, required=True)
+def _set_stages(ws: Workspace, stages: tuple[str, ...], reason: str) -> Output:
+    """STAGES are names from the lowest to production, each with =WORDS where they are new."""
+    meanings = {stage.name: stage.meaning for stage in ws.policies.stages()}
+    items = [text.partition("=") for text in stages]
+    chosen = [
+        LadderStage(name, new if sign else meanings.get(name, "")) for name, sign, new in items
+    ]
+    return _ladder(ws.policies.set_stages(chosen, reason))
+
+
 @verb(policies, Policies.history, example="pilothouse policies history strict")
 @name_argument
 def _history(ws: Workspace, name: str) -> pd.DataFrame:
@@ -166,7 +195,7 @@ def _test(ws: Workspace, file: Path, model: str, size: int) -> Output:
     """FILE has the drafts as `export` writes policies."""
     judged = [
         (draft.name, item)
-        for draft in from_yaml(_read(file))
+        for draft in from_yaml(_read(file), [stage.name for stage in ws.policies.stages()])
         for item in ws.policies.judge(draft, model=model, size=size)
     ]
     lines = [line for name, item in judged for line in _judged_lines(name, item)]
@@ -185,6 +214,11 @@ def _test(ws: Workspace, file: Path, model: str, size: int) -> Output:
 def _remove(ws: Workspace, name: str, reason: str) -> Output:
     ws.policies.remove(name, reason)
     return Output({"policy": name}, f"{name} is removed")
+
+
+def _ladder(stages: Sequence[LadderStage]) -> Output:
+    lines = [f"{stage.name}  {stage.meaning}".rstrip() for stage in stages]
+    return Output([stage.to_json() for stage in stages], "\n".join(lines))
 
 
 def _read(file: Path) -> str:

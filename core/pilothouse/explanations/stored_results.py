@@ -17,7 +17,7 @@ from pilothouse.monitoring.tables import Monitor
 from pilothouse.registry import evaluations, measurements
 from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.policy_rows import applicable_policy
-from pilothouse.registry.tables import GATED
+from pilothouse.registry.stage_ladder import stage_names
 
 IMPORTANCE, DEPENDENCE = "permutation_importance", "partial_dependence"
 KINDS: Mapping[str, str] = {
@@ -75,7 +75,7 @@ def _declared(
     for ref in (data, _dataset(session, info.dataset)):
         for name in _listed(ref.tags.get(SENSITIVE_TAG, "") if ref else ""):
             yield name, "marked as sensitive"
-    for stage in GATED:
+    for stage in stage_names(session):
         policy = applicable_policy(session, info.model, stage)
         for rule in policy.gates if policy is not None else ():
             if rule.gate == "fairness":

@@ -28,8 +28,8 @@ ALERT, RETRAINING, DATA, SETTINGS = "alert", "retraining", "data", "settings"
 KINDS = (PROMOTION, STAGE, VERSION, DEPLOYMENT, ALERT, RETRAINING, DATA, SETTINGS)
 RETRAIN_JOB = "retrain"
 # Objects of the audit log whose changes decide what happens later.
-SETTINGS_KINDS = ("gate_policy", "policy", "rule", "schedule", "channel", "silence")
-OF_ALL_MODELS = ("gate_policy", "policy")
+SETTINGS_KINDS = ("gate_policy", "policy", "stages", "rule", "schedule", "channel", "silence")
+OF_ALL_MODELS = ("gate_policy", "policy", "stages")
 
 # A selection of instants and keys. SQLAlchemy types each by its columns.
 Keys = Any

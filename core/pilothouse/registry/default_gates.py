@@ -18,7 +18,7 @@ from pilothouse.registry.tables import PRODUCTION, STAGING
 
 BASIC, RECOMMENDED = "basic", "recommended"
 EDITIONS = (RECOMMENDED, BASIC)
-BASIC_GATES: Mapping[str, tuple[GateRule, ...]] = {
+BASIC_GATES: Mapping[str, tuple[GateRule, ...]] = {  # other stages have those of staging
     STAGING: (GateRule("has_contract"),),
     PRODUCTION: (
         GateRule("metric_threshold"),
@@ -54,7 +54,8 @@ def built_in(stage: str, edition: str, version: GatedVersion | None = None) -> P
     Only the recommended edition depends on the version, and only before production.
     """
     if edition == BASIC or stage != PRODUCTION:
-        return PolicyInfo(Policy(BUILT_IN, stage, gates=BASIC_GATES[stage]))
+        own = BASIC_GATES.get(stage, BASIC_GATES[STAGING])
+        return PolicyInfo(Policy(BUILT_IN, stage, gates=own))
     if version is None:
         return PolicyInfo(Policy(BUILT_IN, stage, gates=OF_EVERY_MODEL))
     suitable = [*OF_EVERY_MODEL, *_of_task(version.signature), *OF_TRAINING]

@@ -24,7 +24,7 @@ from pilothouse.models.signature import (
 from pilothouse.models.tasks import Task, tasks
 from pilothouse.registry import versions
 from pilothouse.registry.info import VersionInfo
-from pilothouse.registry.tables import GATED
+from pilothouse.registry.tables import UNGATED
 from pilothouse.storage import Store
 
 InUse = Callable[[Session, str, int], str]  # what uses a version, as a clause; "" when nothing does
@@ -137,7 +137,7 @@ def _refuse_fixed(version: VersionInfo, in_use: str) -> None:
     again = "Register the model again: the new version can be described anew."
     if in_use:
         raise Conflict(f"{version.ref} cannot be described anew: {in_use}.", hint=again)
-    if version.stage in GATED and version.signature.is_described:
+    if version.stage not in UNGATED and version.signature.is_described:
         message = f"{version.ref} is in {version.stage} with the description that it has."
         raise Conflict(message, hint=again)
 

@@ -8,9 +8,17 @@ from sqlmodel import col
 from pilothouse.experiments.query.runs import Entity
 from pilothouse.experiments.query.sql import Condition, FieldSpec
 from pilothouse.experiments.tables import Run
-from pilothouse.registry.tables import STAGES, Alias, ModelVersion, ModelVersionOrigin
+from pilothouse.registry.tables import (
+    ARCHIVED,
+    NONE,
+    PRODUCTION,
+    STAGING,
+    Alias,
+    ModelVersion,
+    ModelVersionOrigin,
+)
 
-SPELLED = {stage.upper(): stage for stage in STAGES}
+SPELLED = {stage.upper(): stage for stage in (NONE, STAGING, PRODUCTION, ARCHIVED)}
 OWN_ORIGIN = and_(
     col(ModelVersionOrigin.model) == col(ModelVersion.model),
     col(ModelVersionOrigin.version) == col(ModelVersion.version),
@@ -40,7 +48,12 @@ MODELS = Entity(
         "name": FieldSpec("Model", "text", col(ModelVersion.model), of_versions),
         "version": FieldSpec("Model version", "number", col(ModelVersion.version), of_versions),
         "stage": FieldSpec(
-            "Stage", "choice", col(ModelVersion.stage), of_versions, spellings=SPELLED
+            "Stage",
+            "choice",
+            col(ModelVersion.stage),
+            of_versions,
+            spellings=SPELLED,
+            others=True,
         ),
         "alias": FieldSpec("Alias", "text", col(Alias.alias), _of_aliases),
     },

@@ -15,7 +15,7 @@ from pilothouse.jobs.tables import ENDED, Job
 from pilothouse.registry import evidence_gathering, measurements, versions
 from pilothouse.registry.gates import Need
 from pilothouse.registry.info import VersionInfo
-from pilothouse.registry.tables import GATED
+from pilothouse.registry.stage_ladder import stage_names
 from pilothouse.storage import Store
 
 KIND = "measure_version"
@@ -32,7 +32,7 @@ def unmeasured(
     if not version.signature.is_described:
         return ()
     result: dict[str, Need] = {}
-    for name in (stage,) if stage else GATED:
+    for name in (stage,) if stage else stage_names(session):
         needed = evidence_gathering.needed_measurements(
             session, version.model, version.version, name
         )

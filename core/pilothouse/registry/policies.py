@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from pilothouse.models.tasks import tasks
-from pilothouse.registry import built_in_policy, policy_files, policy_rows
+from pilothouse.registry import built_in_policy, policy_files, policy_rows, stage_changes
 from pilothouse.registry.default_gates import GatedVersion, built_in
 from pilothouse.registry.policy import EVERY, Policy, PolicyInfo
-from pilothouse.registry.policy_check import check_stage, checked
+from pilothouse.registry.policy_check import checked
 from pilothouse.registry.policy_dry_run import JudgedVersion, judge_versions
 from pilothouse.registry.policy_files import PolicyChange
-from pilothouse.registry.tables import GATED
+from pilothouse.registry.stage_ladder import LadderStage, check_stage, ladder, stage_names
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
@@ -82,10 +82,26 @@ class Policies(Service):
         Without a task, what it asks of every version; `elsewhere` it was trained. Raises NotFound
         for a task, Invalid for a stage that no version is promoted to.
         """
-        check_stage(stage)
+        with self._store.read() as session:
+            check_stage(session, stage)
         signature = tasks.get(task).example.signature if task else None
         version = None if signature is None else GatedVersion(signature, not elsewhere)
         return built_in(stage, self.edition(), version)
+
+    def stages(self) -> tuple[LadderStage, ...]:
+        """The stages that versions are promoted to, lowest first; the last one is production."""
+        with self._store.read() as session:
+            return ladder(session)
+
+    def set_stages(self, stages: Sequence[LadderStage], reason: str) -> tuple[LadderStage, ...]:
+        """Let these be the stages from now on, lowest first; the last one is production.
+
+        Raises Invalid with each field that is wrong, Conflict where a stage that would go is used
+        by a version, a waiting promotion or a policy, PersonNeeded when nobody is chosen, Refused
+        for whoever may not edit policies.
+        """
+        with self._store.write(durable=True) as session:
+            return stage_changes.set_stages(session, self._store, stages, reason)
 
     def history(self, name: str) -> pd.DataFrame:
         """Every version of a policy, newest first: version, stage, models, gates, removed, changes.
@@ -126,8 +142,8 @@ class Policies(Service):
 
     def diff(self, text: str, *, prune: bool = False) -> tuple[PolicyChange, ...]:
         """What `apply` would change. Raises Invalid with each field of the file that is wrong."""
-        policies = policy_files.from_yaml(text)
         with self._store.read() as session:
+            policies = policy_files.from_yaml(text, stage_names(session))
             return policy_files.changes(
                 policy_rows.current_policies(session), policies, prune=prune
             )
@@ -138,8 +154,8 @@ class Policies(Service):
         With `prune`, policies that the file does not name are removed. Raises Invalid with each
         field of the file that is wrong, Conflict when two policies are for the same models.
         """
-        policies = policy_files.from_yaml(text)
         with self._store.write(durable=True) as session:
+            policies = policy_files.from_yaml(text, stage_names(session))
             current = policy_rows.current_policies(session)
             result = policy_files.changes(current, policies, prune=prune)
             self._remove_pruned(session, result, reason)
@@ -161,16 +177,17 @@ class Policies(Service):
         It reads stored evidence and changes nothing; archived versions are left out. Raises
         Invalid with each field that is wrong.
         """
-        content = checked(replace(draft, name="draft"))  # the built-in one is judged too
-        draft = replace(content, name=draft.name)
         with self._store.read() as session:
+            # The built-in one is judged too.
+            content = checked(replace(draft, name="draft"), stage_names(session))
+            draft = replace(content, name=draft.name)
             return judge_versions(session, self._store, draft, model, size)
 
 
 def _with_built_in(session: Session, infos: list[PolicyInfo]) -> list[PolicyInfo]:
     covered = {info.stage for info in infos if EVERY in info.models}
-    edition = built_in_policy.edition(session)
-    return [*infos, *(built_in(stage, edition) for stage in GATED if stage not in covered)]
+    edition, names = built_in_policy.edition(session), stage_names(session)
+    return [*infos, *(built_in(stage, edition) for stage in names if stage not in covered)]
 
 
 def _frame(infos: Sequence[PolicyInfo]) -> pd.DataFrame:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.names import NameRule
 from pilothouse.registry.policy import BUILT_IN, GateRule, Policy
-from pilothouse.registry.tables import GATED
 
 POLICY = NameRule("a policy")
 MAX_GATES = 50
@@ -17,22 +16,15 @@ MAX_PATTERN = 256
 MAX_APPROVALS = 10
 
 
-def check_stage(stage: str) -> None:
-    """Raise Invalid for a stage that no version is promoted to."""
-    if stage not in GATED:
-        raise Invalid(
-            f"no version is promoted to {stage!r}.",
-            hint=f"Choose {' or '.join(GATED)}.",
-            fields={"stage": f"must be {' or '.join(GATED)}"},
-        )
+def checked(policy: Policy, stages: Sequence[str]) -> Policy:
+    """The same policy, its parameters in their types; `stages` are those that it may stand before.
 
-
-def checked(policy: Policy) -> Policy:
-    """The same policy, its parameters in their types. Raises Invalid with every fault of it."""
+    Raises Invalid with every fault of it.
+    """
     faults: dict[str, str] = {}
     _check_name(policy.name, faults)
-    if policy.stage not in GATED:
-        faults["stage"] = f"must be {' or '.join(GATED)}, not {policy.stage!r}"
+    if policy.stage not in stages:
+        faults["stage"] = f"must be {' or '.join(stages)}, not {policy.stage!r}"
     _check_models(policy.models, faults)
     _check_approvals(policy, faults)
     rules = tuple(_rule(index, rule, faults) for index, rule in enumerate(policy.gates))

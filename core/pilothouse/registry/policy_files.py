@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.kit.yaml_file import FaultReader, Path, file_error, read_yaml
+from pilothouse.kit.yaml_file import Document, FaultReader, Path, file_error, read_yaml
 from pilothouse.registry.policy import EVERY, Approvals, GateRule, Policy, PolicyInfo
 from pilothouse.registry.policy_check import checked
+from pilothouse.registry.stage_ladder import BUILT_IN_NAMES
 
 ADDED, CHANGED, REMOVED, SAME = "added", "changed", "removed", "same"
 FIELDS = ("name", "stage", "models", "gates", "approvals")
@@ -44,10 +45,13 @@ def to_yaml(policies: Sequence[Policy]) -> str:
     )
 
 
-def from_yaml(text: str) -> tuple[Policy, ...]:
-    """The policies of a file. Raises Invalid with every fault, its field and its line."""
+def from_yaml(text: str, stages: Sequence[str] = BUILT_IN_NAMES) -> tuple[Policy, ...]:
+    """The policies of a file, before the stages of a workspace.
+
+    Raises Invalid with every fault, its field and its line.
+    """
     try:
-        reader = _Reader(read_yaml(text))
+        reader = _Reader(read_yaml(text), stages)
     except Invalid as wrong:
         hint = "A pattern with * is written in quotes: '*'." if "*" in text else wrong.hint
         raise Invalid(wrong.message, hint=hint) from None
@@ -124,7 +128,11 @@ def _plain(policy: Policy) -> dict[str, Any]:
 
 
 class _Reader(FaultReader):
-    """Reads the policies of a file."""
+    """Reads the policies of a file, which stand before the stages of a workspace."""
+
+    def __init__(self, document: Document, stages: Sequence[str]) -> None:
+        super().__init__(document)
+        self._stages = stages
 
     def policies(self) -> list[Policy]:
         root = self.document.value
@@ -157,7 +165,7 @@ class _Reader(FaultReader):
         if len(self.faults) > before:
             return None
         try:
-            return checked(policy)
+            return checked(policy, self._stages)
         except Invalid as wrong:
             for field, message in (wrong.fields or {}).items():
                 self.fault((*path, *_path(field)), message)

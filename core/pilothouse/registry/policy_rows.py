@@ -10,8 +10,9 @@ from pilothouse.people.persons import require_right
 from pilothouse.people.rights import EDIT_POLICIES
 from pilothouse.registry.built_in_policy import built_in_for
 from pilothouse.registry.policy import Policy, PolicyInfo, most_specific
-from pilothouse.registry.policy_check import check_stage, checked
-from pilothouse.registry.tables import GATED, PolicyVersion
+from pilothouse.registry.policy_check import checked
+from pilothouse.registry.stage_ladder import check_stage, stage_names
+from pilothouse.registry.tables import UNGATED, PolicyVersion
 from pilothouse.storage import Store
 
 CHANGED = "a policy is changed"
@@ -26,7 +27,7 @@ def applicable_policy(
     The built-in one depends on the `version`, which is the newest unless it is given. Raises
     Invalid for a stage that no version is promoted to.
     """
-    check_stage(stage)
+    check_stage(session, stage)
     policies = [info for info in current_policies(session) if info.stage == stage]
     return most_specific(policies, model) or built_in_for(session, model, stage, version)
 
@@ -75,7 +76,7 @@ def save(session: Session, store: Store, policy: Policy, reason: str) -> PolicyI
     before the stage has one of its patterns, PersonNeeded when nobody is chosen, Refused for
     whoever may not edit policies.
     """
-    policy = checked(policy)
+    policy = checked(policy, stage_names(session))
     before = _newest(session, policy.name)
     holds = before is not None and not before.removed
     if before is not None and holds and before.policy == policy:
@@ -121,7 +122,7 @@ def remove(session: Session, store: Store, name: str, reason: str) -> None:
 
 def refuse_to_leave(session: Session, model: str, name: str) -> None:
     """Raise Refused when a model of another name would meet other policies than it meets now."""
-    for stage in GATED:
+    for stage in stage_names(session):
         own = applicable_policy(session, model, stage)
         other = applicable_policy(session, name, stage)
         if own.ref != other.ref:
@@ -134,7 +135,7 @@ def refuse_to_leave(session: Session, model: str, name: str) -> None:
 
 def refuse_if_guarded(session: Session, model: str, version: int, stage: str) -> None:
     """Raise Refused when a version that is in a stage may not be deleted from there."""
-    if stage not in GATED:
+    if stage in UNGATED:
         return
     policy = applicable_policy(session, model, stage)
     if policy.policy.guards:

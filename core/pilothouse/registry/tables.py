@@ -11,8 +11,7 @@ from sqlmodel import Field
 from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 NONE, STAGING, PRODUCTION, ARCHIVED = "none", "staging", "production", "archived"
-STAGES = (NONE, STAGING, PRODUCTION, ARCHIVED)
-GATED = (STAGING, PRODUCTION)
+UNGATED = (NONE, ARCHIVED)  # a version comes there without a promotion, to every other stage by one
 DELETED = "deleted"  # where the moves of a deleted version end
 
 PENDING, ACCEPTED, REJECTED, REFUSED = "pending", "accepted", "rejected", "refused"
@@ -408,6 +407,19 @@ class BuiltInPolicy(Table, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     edition: str
+    reason: str
+    changed_at: datetime = Field(sa_type=Utc)
+    changed_by: str
+
+
+class StageLadder(Table, table=True):
+    """Somebody set the stages, lowest first; rows are only ever added, and the newest one holds."""
+
+    __tablename__ = "registry_stage_ladder"
+    seal: ClassVar[Seal | None] = Seal()
+
+    id: int | None = Field(default=None, primary_key=True)
+    stages: list[dict[str, Any]] = Field(sa_type=Json)
     reason: str
     changed_at: datetime = Field(sa_type=Utc)
     changed_by: str

@@ -63,6 +63,7 @@ TABLE_NOUNS = {
     "registry_override": "override",
     "registry_promotion": "promotion",
     "registry_stage_change": "stage change",
+    "registry_stage_ladder": "stages",
     "registry_version": "version",
     "registry_vote": "vote",
     "registry_version_origin": "origin of version",

@@ -15,7 +15,7 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse.registry.gates import gates
 from pilothouse.registry.policy import BUILT_IN, EVERY, Approvals, GateRule, Policy
 from pilothouse.registry.policy_check import MAX_APPROVALS
-from pilothouse.registry.tables import GATED, PRODUCTION
+from pilothouse.registry.tables import PRODUCTION
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import title
@@ -116,7 +116,7 @@ def _name_and_stage(draft: Mapping[str, Any]) -> tuple[str, str]:
     name = left.text_input("Name", draft["suggested"], live=True, key=f"policy_name_{draft['id']}")
     stage = right.segmented_control(
         "Before the stage",
-        GATED,
+        [item.name for item in workspace().policies.stages()],
         default=draft["stage"],
         required=True,
         format_func=title,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse.registry.tables import GATED
+from pilothouse.registry.tables import UNGATED
 from pilothouse_app.components.dialogs import run_or_show_error
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.links import address, link
@@ -34,7 +34,7 @@ def measuring(version: VersionInfo) -> JobInfo | None:
 
 def missing_measurements(version: VersionInfo, stage: str) -> int:
     """How many measurements the gates before a stage need and do not have."""
-    gated = stage in GATED and version.signature.is_described
+    gated = stage not in UNGATED and version.signature.is_described
     return (
         len(workspace().registry.unmeasured(version.model, version.version, stage)) if gated else 0
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.registry.overrides import unmet
-from pilothouse.registry.tables import GATED, PRODUCTION
+from pilothouse.registry.tables import PRODUCTION
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import reason_input, run_or_show_error
 from pilothouse_app.components.formats import title
@@ -74,7 +74,7 @@ def promote(model: str, version: int) -> None:
     """The dialog: stage, consequence, gate results, reason, and the typed name."""
     ws = workspace()
     model_version = ws.registry.version(model, version)
-    stages = [stage for stage in GATED if stage != model_version.stage]
+    stages = [item.name for item in ws.policies.stages() if item.name != model_version.stage]
     stage = st.segmented_control(
         "To", stages, default=stages[-1], required=True, format_func=title, key="promote_stage"
     )
@@ -147,7 +147,7 @@ def consequence(version: VersionInfo, stage: str) -> str:
     model = literal(version.model)
     name = f"**{model} {version.version}**"
     if stage != PRODUCTION:
-        return f"{name} moves from {_stage(version.stage)} to staging. No traffic moves."
+        return f"{name} moves from {_stage(version.stage)} to {stage}. No traffic moves."
     champion = workspace().registry.champion(version.model)
     if champion is None or champion.version == version.version:
         return f"{name} becomes the first champion of {model}. Deployments stay as they are."

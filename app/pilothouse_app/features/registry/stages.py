@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse.registry.tables import STAGES
+from pilothouse.registry.tables import ARCHIVED, NONE
 from pilothouse_app.components.links import address, link
 from pilothouse_app.components.records import records
 from pilothouse_app.components.status import status_title
+from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +20,9 @@ MAX_VERSIONS = 4
 
 def stage_overview(model: str, versions: pd.DataFrame) -> None:
     """Draw the stages with the newest versions of each; the rest is counted."""
-    with st.grid(len(STAGES), gap="small", min_column_width=150):
-        for stage in STAGES:
+    stages = (NONE, *(stage.name for stage in workspace().policies.stages()), ARCHIVED)
+    with st.grid(len(stages), gap="small", min_column_width=150):
+        for stage in stages:
             current = records(versions[versions["stage"] == stage])
             with st.container(border=True, height="stretch", gap="xsmall", key=f"rung_{stage}"):
                 st.markdown(f"{status_title(stage)} &nbsp;:gray[{len(current) or ''}]")

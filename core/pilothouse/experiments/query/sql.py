@@ -85,7 +85,8 @@ class FieldSpec:
     - `has_value` is the condition that a run has a value.
     - `number` is the numeric column of a field of the kind "either", whose text is in `column`.
     - `alternatives` are further columns that hold the same field.
-    - `spellings` maps other spellings of choices, in capitals, to the stored ones.
+    - `spellings` maps other spellings of choices, in capitals, to the stored ones; where there are
+      `others`, every other word is one in small letters.
     """
 
     title: str
@@ -97,6 +98,7 @@ class FieldSpec:
     extra_operators: tuple[str, ...] = ()
     alternatives: tuple[FieldSpec, ...] = ()
     spellings: Mapping[str, str] = field(default_factory=dict)
+    others: bool = False
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -442,6 +444,8 @@ def _normalise_choice(spec: FieldSpec, predicate: Predicate) -> Predicate:
     spelled: list[SingleValue] = []
     for value in values:
         choice = spec.spellings.get(value.upper()) if isinstance(value, str) else None
+        if choice is None and spec.others and isinstance(value, str):
+            choice = value.lower()
         if choice is None:
             choices = tuple(map(quote_text, spec.choices))
             raise _wrong_value(

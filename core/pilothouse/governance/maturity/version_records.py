@@ -20,8 +20,8 @@ from pilothouse.pipelines.measurements.baseline import SIMPLE
 from pilothouse.registry.frames import OWNER
 from pilothouse.registry.tables import (
     ACCEPTED,
-    GATED,
     PRODUCTION,
+    UNGATED,
     Measurement,
     Model,
     ModelTag,
@@ -156,15 +156,22 @@ def _promotion(row: Promotion, votes: Mapping[str, bool]) -> PromotionRecord:
 
 
 def _staged(session: Session, pairs: Sequence[Pair]) -> dict[Pair, str]:
-    """The versions that were in staging before production, by a promotion that gates judged."""
+    """The versions that were in a stage below production, by a promotion that gates judged."""
+    below = col(StageChange.after).not_in((*UNGATED, PRODUCTION))
     query = (
-        select(col(StageChange.model), col(StageChange.version), col(Promotion.verdicts))
+        select(
+            col(StageChange.model),
+            col(StageChange.version),
+            col(StageChange.after),
+            col(Promotion.verdicts),
+        )
         .join(Promotion, col(Promotion.id) == col(StageChange.promotion_id))
-        .where(_of_pairs(StageChange, pairs), col(StageChange.after) == GATED[0])
+        .where(_of_pairs(StageChange, pairs), below)
+        .order_by(col(StageChange.id).desc())
     )
     return {
-        (model, version): "it was in staging before, judged by gates"
-        for model, version, verdicts in session.execute(query)
+        (model, version): f"it was in {stage} before, judged by gates"
+        for model, version, stage, verdicts in session.execute(query)
         if verdicts
     }
 

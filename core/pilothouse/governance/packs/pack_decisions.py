@@ -15,8 +15,8 @@ from pilothouse.governance.packs.pack_scope import PackScope
 from pilothouse.governance.tables import Attestation, OutcomeDecision
 from pilothouse.registry.cards.model_card import model_card
 from pilothouse.registry.policy_rows import applicable_policy
+from pilothouse.registry.stage_ladder import stage_names
 from pilothouse.registry.tables import (
-    GATED,
     BuiltInPolicy,
     Measurement,
     ModelVersion,
@@ -24,6 +24,7 @@ from pilothouse.registry.tables import (
     PolicyVersion,
     Promotion,
     StageChange,
+    StageLadder,
     VersionEvaluation,
     Vote,
 )
@@ -106,8 +107,10 @@ def write_rules(session: Session, pack: PackArchive, scope: PackScope) -> None:
     """Every version of every policy, moves between stages, and what was attested."""
     policies = list(stored(session, PolicyVersion, order=PolicyVersion.name))
     editions = list(stored(session, BuiltInPolicy, order=BuiltInPolicy.id))
-    about = "every version of every policy, removed ones too, and changes of the built-in one"
-    pack.add_json("policies.json", {"policies": policies, "built_in": editions}, about)
+    ladders = list(stored(session, StageLadder, order=StageLadder.id))
+    about = "every version of every policy, removed ones too, changes of the built-in one and of "
+    content = {"policies": policies, "built_in": editions, "stages": ladders}
+    pack.add_json("policies.json", content, about + "the stages")
     moves = stored(
         session, StageChange, *scope.of_versions(StageChange), *scope.within(StageChange.at),
         order=StageChange.id,
@@ -127,7 +130,7 @@ def write_versions(
         pack.add_json(
             f"{folder}/version.json", values(row), f"{ref}: digest, signature, metrics, dataset"
         )
-        for stage in GATED:
+        for stage in stage_names(session):
             policy = applicable_policy(session, row.model, stage, row.version).policy
             about = f"what {ref} meets before {stage} now; its SHA-256 is the policy's digest"
             pack.add(f"{folder}/policy-{stage}.json", canonical(policy.to_json()), about)

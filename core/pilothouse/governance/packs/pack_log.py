@@ -20,7 +20,7 @@ from pilothouse.governance.packs.pack_scope import PackScope
 
 CHAIN, READABLE = "audit_log.jsonl", "audit_log.csv"
 COLUMNS = ("seq", "at", "actor", "verb", "kind", "ref", "name", "reason", "before", "after", "hash")
-OF_ALL = ("policy", "gate_policy")  # kinds that decide about every model
+OF_ALL = ("policy", "gate_policy", "stages")  # kinds that decide about every model
 
 
 @dataclass(frozen=True)

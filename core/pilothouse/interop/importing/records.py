@@ -112,7 +112,7 @@ class LoggedModelRecord:
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """A version of a registered model; `stage` is one of `registry.tables.STAGES`."""
+    """A version of a registered model; `stage` is that of MLflow, in small letters."""
 
     version: int
     source: str

@@ -24,10 +24,12 @@ from pilothouse.interop.tables import Imported
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.registry import external_changes, external_versions, stages, tags
 from pilothouse.registry.external_changes import ImportedVersion
+from pilothouse.registry.stage_ladder import stage_names
 from pilothouse.registry.tables import (
     CHAMPION,
     NONE,
     PRODUCTION,
+    UNGATED,
     Alias,
     Model,
     ModelVersion,
@@ -234,6 +236,9 @@ class RegistryImporter:
             self._report.skipped(
                 "stage", owner, f"it is {row.stage} here, where it was moved since"
             )
+            return
+        if stage not in (*UNGATED, *stage_names(session)):
+            self._report.skipped("stage", owner, f"{stage} there: this workspace has no such stage")
             return
         if stage == PRODUCTION and self._has_other_champion(session, row.model):
             message = f"{stage} there: {row.model} has a champion of its own here"

@@ -28,15 +28,16 @@ from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Answer, Call, Route, read_route, write_route
 from pilothouse.interop.mlflow.sources import resolve
 from pilothouse.interop.mlflow.version_serialisation import (
-    STAGE,
     find_model,
     find_version,
+    stage_name,
     stage_of,
     versions,
 )
 from pilothouse.registry import deletion, external_changes, external_versions, tags
 from pilothouse.registry.info import VersionInfo
-from pilothouse.registry.tables import GATED, ModelVersion, ModelVersionOrigin
+from pilothouse.registry.stage_ladder import stage_names
+from pilothouse.registry.tables import UNGATED, ModelVersion, ModelVersionOrigin
 from pilothouse.registry.versions import metrics_of_run, register_import
 
 VERSIONS_TAG = "mlflow.modelVersions"
@@ -131,14 +132,15 @@ def _transition(call: Call) -> Answer:
     fields, session = call.fields, call.session
     fields.required("name")
     fields.required("version")
-    stage = stage_of(fields.required("stage"))
+    stage = stage_of(session, fields.required("stage"))
     version, archives = _requested(call), fields.flag("archive_existing_versions")
-    if archives and stage not in GATED:
+    if archives and stage in UNGATED:
+        active = [stage_name(name) for name in stage_names(session)]
         raise invalid(
             "Model version transition cannot archive existing model versions because "
-            f"'{STAGE[stage]}' is not an Active stage. Valid stages are ['Staging', 'Production']"
+            f"'{stage_name(stage)}' is not an Active stage. Valid stages are {active}"
         )
-    if stage in GATED:
+    if stage not in UNGATED:
         if (refusal := promote(call, version, stage)) is not None:
             return refusal
     elif version.stage != stage:
@@ -150,9 +152,9 @@ def _transition(call: Call) -> Answer:
 
 
 def _gated(session: Session, fields: Fields) -> VersionInfo | None:
-    stage = stage_of(fields.required("stage"))
+    stage = stage_of(session, fields.required("stage"))
     version = find_version(session, fields.required("name"), fields.required("version"))
-    return to_try(session, version, stage) if stage in GATED else None
+    return to_try(session, version, stage) if stage not in UNGATED else None
 
 
 ROUTES: tuple[Route, ...] = (

@@ -149,7 +149,7 @@ def _delete_tag(call: Call) -> Json:
 
 def _latest(call: Call) -> Json:
     model = find_model(call.session, call.fields.required("name"))
-    selected_stages = [stage_of(stage) for stage in call.fields.texts("stages")]
+    selected_stages = [stage_of(call.session, stage) for stage in call.fields.texts("stages")]
     rows = latest_versions(call.session, [model.name], selected_stages)
     return {"model_versions": versions(call.session, rows)} if rows else {}
 

@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from pilothouse.interop.mlflow.errors import absent, invalid
 from pilothouse.kit.clock import to_ms
+from pilothouse.registry.stage_ladder import stage_names
 from pilothouse.registry.tables import (
     ARCHIVED,
     NONE,
@@ -48,11 +49,17 @@ def find_version(session: Session, name: str, version: str) -> ModelVersion:
     return row
 
 
-def stage_of(text: str) -> str:
-    """The stage of a protocol name, in any case."""
-    stage = STAGE_BY_NAME.get(text.lower())
-    if stage is None:
-        valid = ", ".join(STAGE.values())
+def stage_name(stage: str) -> str:
+    """How clients read a stage: the protocol's own by its name there, others by theirs here."""
+    return STAGE.get(stage, stage)
+
+
+def stage_of(session: Session, text: str) -> str:
+    """The stage of the workspace by its protocol name, in any case."""
+    stage = STAGE_BY_NAME.get(text.lower(), text.lower())
+    stages = (NONE, *stage_names(session), ARCHIVED)
+    if stage not in stages:
+        valid = ", ".join(map(stage_name, stages))
         raise invalid(f"Invalid Model Version stage: {text}. Value must be one of {valid}.")
     return stage
 
@@ -104,7 +111,7 @@ def _version(
         "version": str(version.version),
         "creation_timestamp": to_ms(version.created_at),
         "last_updated_timestamp": to_ms(version.updated_at or version.created_at),
-        "current_stage": STAGE[version.stage],
+        "current_stage": stage_name(version.stage),
         "description": version.note,
         "source": origin.source if origin else own_source,
         "run_id": run,

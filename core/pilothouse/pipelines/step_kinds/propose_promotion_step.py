@@ -9,8 +9,6 @@ from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines.step_functions import propose_promotion
 from pilothouse.pipelines.step_kinds import StepContext, StepOutput, step_kinds
 
-STAGES = ("staging", "production")
-
 
 @step_kinds.register("propose_promotion")
 class ProposePromotionStep:
@@ -21,7 +19,7 @@ class ProposePromotionStep:
     parameters = (
         Parameter("model", "text", required=True, help="The model's name."),
         Parameter("version", "integer", required=True, help="The version's number."),
-        Parameter("stage", "choice", "production", choices=STAGES, help="The stage it is for."),
+        Parameter("stage", "text", "production", help="The stage it is for, by its name."),
         Parameter("reason", "text", "", help="Why, as shown with the proposal."),
     )
     outputs = (
