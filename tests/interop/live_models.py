@@ -6,6 +6,7 @@ The test that runs it changes the address. It prints the rows, and what its own 
 import importlib.util
 import json
 import sys
+from importlib.metadata import version
 
 import lightgbm
 import mlflow
@@ -33,6 +34,11 @@ class Band(mlflow.pyfunc.PythonModel):
         return pd.DataFrame({"low": middle - 1, "middle": middle, "high": middle + 1})
 
 
+def pins(*libraries):
+    """Requirements as the client would infer them, which it does in a process of some seconds."""
+    return [f"{name}=={version(name)}" for name in libraries]
+
+
 def log(flavor, name, **model):
     predicted = model.pop("predicted")
     flavor.log_model(
@@ -52,7 +58,9 @@ def log_onnx(fitted):
     values = FRAME.to_numpy(np.float32)
     graph = to_onnx(fitted, values[:1], options={"zipmap": False})
     expected = fitted.predict_proba(values)
-    log(mlflow.onnx, "onnx", onnx_model=graph, predicted=fitted.predict(values))
+    needed = pins("onnx", "onnxruntime")
+    predicted = fitted.predict(values)
+    log(mlflow.onnx, "onnx", onnx_model=graph, predicted=predicted, pip_requirements=needed)
     return expected.tolist()
 
 
@@ -68,18 +76,18 @@ def main():
         answers["pickled"] = linear.predict_proba(FRAME).tolist()
 
         trees = xgboost.XGBRegressor(n_estimators=20).fit(FRAME, AMOUNT)
-        answers["xgboost"] = log(
-            mlflow.xgboost, "xgboost", xgb_model=trees, predicted=trees.predict(FRAME)
-        )
+        more = {"predicted": trees.predict(FRAME), "pip_requirements": pins("scikit-learn")}
+        more["pip_requirements"].append(f"xgboost=={xgboost.__version__}")
+        answers["xgboost"] = log(mlflow.xgboost, "xgboost", xgb_model=trees, **more)
 
         data = lightgbm.Dataset(FRAME, LATE)
         booster = lightgbm.train({"objective": "binary", "verbose": -1}, data, 20)
-        answers["lightgbm"] = log(
-            mlflow.lightgbm, "lightgbm", lgb_model=booster, predicted=booster.predict(FRAME)
-        )
+        more = {"predicted": booster.predict(FRAME), "pip_requirements": pins("lightgbm")}
+        answers["lightgbm"] = log(mlflow.lightgbm, "lightgbm", lgb_model=booster, **more)
 
         band = Band().predict(None, FRAME)
-        answers["pyfunc"] = log(mlflow.pyfunc, "pyfunc", python_model=Band(), predicted=band)
+        more = {"predicted": band, "pip_requirements": pins("pandas")}
+        answers["pyfunc"] = log(mlflow.pyfunc, "pyfunc", python_model=Band(), **more)
 
         if importlib.util.find_spec("skl2onnx") is not None:
             values = FRAME.to_numpy(np.float32)

@@ -80,6 +80,7 @@ def main():
         train_set,
         test_set,
         skops_trusted_types=TRUSTED,
+        pip_requirements=["scikit-learn", "skops"],
     )
     tuned = search(train_set)
     first = mlflow.register_model(linear_model.model_uri, "risk")

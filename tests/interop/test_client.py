@@ -265,7 +265,11 @@ def test_sklearn_models_with_a_signature_are_found_and_loaded(
             mlflow.sklearn.log_model(forest, name="forest", signature=signature)
         trusted = ["sklearn.tree._tree.Tree"]
         mlflow.sklearn.log_model(
-            forest, name="trusted", signature=signature, skops_trusted_types=trusted
+            forest,
+            name="trusted",
+            signature=signature,
+            skops_trusted_types=trusted,
+            pip_requirements=["scikit-learn", "skops"],
         )
     open_gates(ours, "signed", 1)
     client.set_registered_model_alias("signed", "best", "1")
