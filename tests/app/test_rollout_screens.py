@@ -78,6 +78,15 @@ def test_without_a_rollout_the_page_says_what_one_is(rollouts, served):
     assert not page.button(key="roll_out").disabled
 
 
+def test_without_another_version_nothing_is_offered(rollouts, served):
+    served.registry.archive("late", 2, "withdrawn")
+    page = rollouts()
+    for key in ("roll_out", "swap"):
+        assert page.button(key=key).disabled
+        assert "no other version" in page.button(key=key).help
+    assert "no_rollouts_action" not in {button.key for button in page.button}
+
+
 def test_the_wizard_goes_from_the_version_to_the_start(tour, served):
     page = AppTest.from_function(wizard_script, default_timeout=30).run()
     assert not page.exception

@@ -16,6 +16,7 @@ from pilothouse_app.components.markdown import literal
 
 HOME = ""
 _TARGET = "_follow"
+_VIEW = "_view"
 
 # kind -> (page, parameter that carries the ref)
 PAGES: Mapping[str, tuple[str, str]] = {
@@ -120,8 +121,20 @@ def go_next(to: PageAddress) -> None:
     st.session_state[_TARGET] = (to.page, dict(to.params))
 
 
+def show_next(key: str, view: str) -> None:
+    """Open another view of this page on its next run; call it right before `st.rerun()`.
+
+    An address cannot do it: on the page one is at, its parameters follow the widgets.
+    """
+    st.session_state[_VIEW] = (key, view)
+
+
 def follow_pending() -> None:
-    """Open the page that a callback gave to `go_next`; the shell calls it on every run."""
+    """Open what was given to `go_next` or `show_next`; the shell calls it on every run."""
+    chosen = st.session_state.pop(_VIEW, None)
+    if chosen:
+        key, view = chosen
+        st.session_state[key] = view
     target = st.session_state.pop(_TARGET, None)
     if target:
         go(PageAddress(*target))

@@ -35,7 +35,7 @@ from pilothouse_app.features.deployments.external import (
     upload_report,
 )
 from pilothouse_app.features.deployments.labels import labels_view
-from pilothouse_app.features.deployments.launch import swap
+from pilothouse_app.features.deployments.launch import no_other_version, swap
 from pilothouse_app.features.deployments.request_log import request_log
 from pilothouse_app.features.deployments.rollout_view import roll_out_button, rollouts_view
 from pilothouse_app.features.deployments.traffic import (
@@ -139,17 +139,6 @@ def _bar(deployment: DeploymentInfo) -> tuple[str, str]:
         span = "1 h"
         if view == "traffic":
             span = switch("deployment_span", tuple(SPANS), "Span", default="1 h")
-        link(
-            screen("monitoring", monitoring_deployment=deployment.name),
-            "Monitoring",
-            icon=":material/monitoring:",
-        )
-        link(
-            screen("lineage", kind="deployment", ref=deployment.name),
-            "Lineage",
-            icon=":material/account_tree:",
-        )
-        link(screen("activity", activity_q=deployment.name), "Activity", icon=":material/history:")
     return view, span
 
 
@@ -170,6 +159,18 @@ def _facts(deployment: DeploymentInfo) -> None:
                 "Previous version": str(deployment.previous_version or ""),
             }
         )
+        _links(deployment.name)
+
+
+def _links(name: str) -> None:
+    """What other pages say of it."""
+    link(
+        screen("monitoring", monitoring_deployment=name),
+        "Monitoring",
+        icon=":material/monitoring:",
+    )
+    link(screen("lineage", kind="deployment", ref=name), "Lineage", icon=":material/account_tree:")
+    link(screen("activity", activity_q=name), "Activity", icon=":material/history:")
 
 
 def _commands(deployment: DeploymentInfo) -> None:
@@ -220,13 +221,15 @@ def _commands(deployment: DeploymentInfo) -> None:
             done=f"{name} is rolled back to version {deployment.previous_version}",
         )
 
-    under_way = deployments.active_rollout(name) is not None
+    obstacle = no_other_version(deployment)
+    if deployments.active_rollout(name) is not None:
+        obstacle = "A rollout is under way"
     if st.button(
         "Swap version",
         icon=":material/swap_horiz:",
         key="swap",
-        disabled=under_way,
-        help="A rollout is under way" if under_way else None,
+        disabled=bool(obstacle),
+        help=obstacle or None,
     ):
         swap(name)
     roll_out_button(deployment)

@@ -187,6 +187,18 @@ def servable_versions(model: str) -> list[int]:
     return cached(f"servable versions of {model}", lambda: _only_servable(model, numbers))
 
 
+def no_other_version(deployment: DeploymentInfo) -> str:
+    """Why no other version can take over; empty when one can. Read again only after a write."""
+
+    def some() -> bool:
+        others = (v for v in current_versions(deployment.model) if v != deployment.version)
+        deployments = workspace().deployments
+        return any(not deployments.not_servable(deployment.model, version) for version in others)
+
+    has_other = cached(f"another version than {deployment.version_ref}", some)
+    return "" if has_other else "The model has no other version that can be served"
+
+
 def _only_servable(model: str, numbers: list[int]) -> list[int]:
     deployments = workspace().deployments
     return [number for number in numbers if not deployments.not_servable(model, number)]

@@ -23,6 +23,7 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.launch import no_other_version
 from pilothouse_app.features.deployments.rollout_plan import STATES, STEPS, steps_frame
 from pilothouse_app.features.deployments.rollout_results import looks, newest_results
 from pilothouse_app.features.deployments.rollout_wizard import roll_out
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pilothouse.deployments.rollouts.rollout_info import RolloutInfo, VariantShare
 
 RUNNING, HELD = "running", "held"
+ROLL_OUT = "Roll out a version"
 HISTORY = {
     "strategy": text_column("Strategy", width=100),
     "versions": text_column("Versions", width=110),
@@ -53,7 +55,7 @@ HOLDS = {
 
 def roll_out_button(deployment: DeploymentInfo) -> None:
     """The button that opens the wizard; disabled while it could not start."""
-    obstacle = ""
+    obstacle = no_other_version(deployment)
     if deployment.desired_state == "stopped":
         obstacle = "Resume the deployment first"
     elif workspace().deployments.active_rollout(deployment.name) is not None:
@@ -90,7 +92,7 @@ def rollouts_view(deployment: DeploymentInfo) -> None:
             "A rollout tries another version on part of the requests, compares both at the same "
             "time, and goes on or back by itself.",
             icon=":material/stairs:",
-            action=("Roll out a version", lambda: roll_out(name)),
+            action=None if no_other_version(deployment) else (ROLL_OUT, lambda: roll_out(name)),
             key="no_rollouts",
         )
     elif not ended.empty:

@@ -17,7 +17,7 @@ from pilothouse.deployments.strategies import GUARDS, strategies
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.errors import error_box
-from pilothouse_app.components.links import go, screen
+from pilothouse_app.components.links import show_next
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.parameter_form import parameter_fields, parameter_label
 from pilothouse_app.components.toasts import toast_next
@@ -263,4 +263,5 @@ def _start(deployment: DeploymentInfo, draft: RolloutDraft, preview: RolloutPrev
     if run_or_show_error(act):
         st.session_state.pop(DRAFT, None)
         toast_next(f"{deployment.name}: the rollout has begun")
-        go(screen("deployment", name=deployment.name, deployment_view="Rollouts"))
+        show_next("deployment_view", "rollouts")
+        st.rerun()
