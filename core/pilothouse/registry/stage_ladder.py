@@ -30,8 +30,8 @@ class LadderStage:
 
 
 BUILT_IN_STAGES = (
-    LadderStage(STAGING, "It is tried before it answers for anybody."),
-    LadderStage(PRODUCTION, "It is the champion: one version of a model, which applications use."),
+    LadderStage(STAGING, "Tried before it answers for anybody."),
+    LadderStage(PRODUCTION, "The champion of its model, which applications use."),
 )
 BUILT_IN_NAMES = tuple(stage.name for stage in BUILT_IN_STAGES)
 
