@@ -46,6 +46,7 @@ proof: $(BIN)/.ready ## Run the long tests; compare models of every format with 
 	PYTHONPATH=tests $(BIN)/python tests/proofs/exports.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/dashboard.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/clients.py
+	PYTHONPATH=tests $(BIN)/python tests/proofs/engines.py
 
 docs: $(BIN)/.ready ## Write the reference pages that are generated from the code
 	PYTHONPATH=tests $(BIN)/python -m harness.reference_pages

@@ -23,6 +23,7 @@ from pilothouse.models.probe_rows import drawn_rows, edge_rows
 log = logging.getLogger("pilothouse.engines")
 DRAWN_ROWS = 512
 SINGLE_ROWS = 32
+MAX_REASON = 200
 BUDGET_SECONDS = 2.0  # of CPU for the library's own answers to single rows
 Lists = list[list[Any]]
 
@@ -131,7 +132,7 @@ def choose_engine(
         try:
             result = own.compared(served, name, engine)
         except Exception as wrong:  # whatever an engine raises, the library answers
-            refused[name] = f"{type(wrong).__name__}: {wrong}"
+            refused[name] = _reason(wrong)
             continue
         if isinstance(result, EngineResult):
             return served, EngineResult(**{**asdict(result), "refused": refused})
@@ -144,9 +145,17 @@ def _built(
 ) -> Compute | None:
     try:
         return engine.build(fitted)
+    except ImportError as absent:  # an engine of an extra
+        refused[name] = str(absent)
     except Exception as wrong:  # a version of a library that the engine does not know
-        refused[name] = f"{type(wrong).__name__}: {wrong}"
-        return None
+        refused[name] = _reason(wrong)
+    return None
+
+
+def _reason(wrong: Exception) -> str:
+    """What an engine raised, in one line: converters print whole models."""
+    text = str(wrong).partition("\n")[0]
+    return f"{type(wrong).__name__}: {text[:MAX_REASON]}{'...' if len(text) > MAX_REASON else ''}"
 
 
 class _Reference:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import io
+import sys
+from typing import Any, cast
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import serving
 from pilothouse.models import engine_choice
 from pilothouse.models.engine_choice import choose_engine
-from pilothouse.models.engines import AnswerEngine, Compute
+from pilothouse.models.engines import AnswerEngine, Compute, onnx_runtime
 from pilothouse.models.engines.direct import DirectEngine
 from pilothouse.models.estimators import Estimator
 from pilothouse.models.fitted_estimator import FittedEstimator
@@ -156,6 +160,33 @@ def test_an_engine_that_differs_or_fails_does_not_serve(
         "raising": "AttributeError: there is no such part",
         "wrong": "an answer differs by 1e-06, more than 1e-09",
     }
+
+
+def test_an_engine_of_an_extra_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    model = joblib.load(io.BytesIO(serving.trained()))
+    _, result = choose_engine(PipelineModel(model, serving.SIGNATURE), serving.EXAMPLE)
+    assert result.engine == "library"
+    assert "extra `onnx`" in result.refused["onnx_runtime"]
+
+
+def test_an_answer_near_a_decision_is_left_to_the_library() -> None:
+    rows = np.array([[0.5, 0.5], [0.3, 0.7], [0.69995, 0.30005], [0.1, 0.9]])
+    assert onnx_runtime._is_near(rows, 0.7).tolist() == [True, True, True, False]
+    assert onnx_runtime._is_near(np.array([0.7, 1.0]), 0.7).tolist() == [False, False]
+
+
+def test_a_reason_is_one_short_line() -> None:
+    class Converter:
+        @staticmethod
+        def build(fitted: FittedEstimator) -> Compute:
+            raise ValueError("x" * 10_000 + "\n and more")
+
+    refused: dict[str, str] = {}
+    assert (
+        engine_choice._built(cast(AnswerEngine, Converter), cast(Any, None), refused, "a") is None
+    )
+    assert len(refused["a"]) < 300
 
 
 def test_a_model_fitted_on_a_frame_of_numbers_is_asked_on_arrays() -> None:
