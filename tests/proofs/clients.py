@@ -2,8 +2,9 @@
 
     python tests/proofs/clients.py [FOLDER]
 
-Triton's client with its default settings, MLflow's scoring client, and schemathesis over the routes
-of predictions in `/openapi.json`. The environments are built once in FOLDER: `make proof`.
+Triton's client with its default settings, KServe's for both of its protocols, MLflow's scoring
+client, and schemathesis over the routes of predictions in `/openapi.json`. The environments are
+built once in FOLDER: `make proof`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from harness.serving import ServerProcess, Worker, trained, workspace_of
 from pilothouse.deployments import Deployments
 
 TRITON = ("tritonclient[http]==2.73.0", "pandas")
+KSERVE = ("kserve==0.15.2",)
 SCHEMATHESIS = ("schemathesis==4.32.5",)
 TRITON_CLIENT = """
 import sys
@@ -92,9 +94,49 @@ assert len(answer.get_predictions()) == 2, answer
 """
 
 
+KSERVE_CLIENT = """
+import asyncio
+import sys
+import numpy as np
+from kserve import InferInput, InferRequest
+from kserve.inference_client import InferenceRESTClient, RESTConfig
+
+COLUMNS = {
+    "distance": ("FP64", np.array([500.0, 900.0])),
+    "carrier": ("BYTES", np.array(["AA", "ZZ"], dtype=object)),
+    "wind": ("FP64", np.array([4.0, 25.0])),
+}
+ROWS = [{"distance": 500.0, "carrier": "AA"}, {"distance": 900.0, "carrier": "ZZ", "wind": 25.0}]
+
+async def second(url):
+    client = InferenceRESTClient(RESTConfig(protocol="v2", timeout=30))
+    assert await client.is_server_live(url) and await client.is_server_ready(url)
+    assert await client.is_model_ready(url, "flights")
+    for binary in (False, True):
+        inputs = [InferInput(n, list(v.shape), kind) for n, (kind, v) in COLUMNS.items()]
+        for tensor, (_, values) in zip(inputs, COLUMNS.values()):
+            tensor.set_data_from_numpy(values, binary_data=binary)
+        request = InferRequest(model_name="flights", infer_inputs=inputs, request_id="7")
+        answer = await client.infer(url, request, model_name="flights")
+        assert answer.id == "7", answer
+        shares = next(part for part in answer.outputs if part.name == "predict_proba")
+        assert np.allclose(shares.as_numpy().reshape(2, 2).sum(axis=1), 1)
+
+async def first(url):
+    client = InferenceRESTClient(RESTConfig(protocol="v1", timeout=30))
+    assert await client.is_server_live(url) and await client.is_model_ready(url, "flights")
+    answer = await client.infer(url, {"instances": ROWS}, model_name="flights")
+    assert len(answer["predictions"]) == 2, answer
+
+asyncio.run(second(sys.argv[1]))
+asyncio.run(first(sys.argv[1]))
+"""
+
+
 def main(folder: Path) -> int:
     """How many of the clients did not work."""
     triton, tester = environment(folder, TRITON), environment(folder, SCHEMATHESIS)
+    kserve = environment(folder, KSERVE)
     with (
         tempfile.TemporaryDirectory(prefix="clients-") as scratch,
         workspace_of(Path(scratch) / "workspace", trained()) as store,
@@ -107,6 +149,7 @@ def main(folder: Path) -> int:
         host = server.url.removeprefix("http://")
         return (
             _run("tritonclient", [str(triton), "-c", TRITON_CLIENT, host], scratch)
+            + _run("kserve", [str(kserve), "-c", KSERVE_CLIENT, server.url], scratch)
             + _run("mlflow", [sys.executable, "-c", MLFLOW_CLIENT, host], scratch)
             + _run("schemathesis", _schemathesis(tester, server.url), scratch)
         )
