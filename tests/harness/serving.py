@@ -48,8 +48,11 @@ serve(Settings.model_validate_json(settings), allow_reset=reset == "reset")
 """
 
 
-def trained(strength: float = 1.0) -> bytes:
-    """A logistic regression over the mixed columns of `SIGNATURE`, as joblib writes it."""
+def trained(strength: float = 1.0, *, shuffled: bool = False) -> bytes:
+    """A logistic regression over the mixed columns of `SIGNATURE`, as joblib writes it.
+
+    With `shuffled` labels it has learnt nothing.
+    """
     import joblib
     import numpy as np
     import pandas as pd
@@ -66,6 +69,8 @@ def trained(strength: float = 1.0) -> bytes:
         {"distance": draw.normal(500, 100, rows), "carrier": carrier, "wind": wind}
     )
     late = (frame["wind"].fillna(10) + draw.normal(0, 2, rows) > 11).astype(int)
+    if shuffled:
+        late = late.sample(frac=1.0, random_state=2).reset_index(drop=True)
     prepared = make_column_transformer(
         (SimpleImputer(), ["distance", "wind"]),
         (OneHotEncoder(handle_unknown="ignore"), ["carrier"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,6 +38,7 @@ from pilothouse.deployments.info import DeploymentInfo, deployment_info, describ
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.id_index import unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
+from pilothouse.deployments.prediction_log.room import room_problem
 from pilothouse.deployments.prediction_log.traffic import traffic_frame
 from pilothouse.deployments.readiness import ReadinessStep
 from pilothouse.deployments.replay.replay_api import ReplayCommands
@@ -272,9 +274,11 @@ class Deployments(
         """One deployment with its processes and revisions. Raises NotFound."""
         with self._store.read() as session:
             deployment = commands.require(session, name)
-            return deployment_info(
+            info = deployment_info(
                 deployment, commands.replicas_of(session, name), commands.revisions(session, name)
             )
+        problem = room_problem(self._store.folder)
+        return replace(info, message=f"{info.message} {problem}") if problem else info
 
     def serving(self, model: str) -> list[str]:
         """The deployments of a model, by name."""

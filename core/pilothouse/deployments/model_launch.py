@@ -10,8 +10,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
+
 from pilothouse.deployments import version_environments
 from pilothouse.deployments.model_server.server import Launch
+from pilothouse.kit.settings import Settings
 from pilothouse.models.formats import format_of
 from pilothouse.registry import trust
 from pilothouse.registry.info import VersionInfo
@@ -20,6 +23,7 @@ from pilothouse.storage import Store
 
 FILES = "files"
 START_SECONDS = 120.0  # of a model that was trained here
+MEMORY_SHARE = 0.5  # of the machine, when nothing is set
 
 
 def launch_of(
@@ -66,6 +70,13 @@ def launch_of(
         approved=is_approved(store, version),
         deadline_seconds=start_seconds(version),
     )
+
+
+def memory_limit(settings: Settings) -> int:
+    """The number of bytes that a model process may take before it is replaced."""
+    if settings.model_memory_mb:
+        return settings.model_memory_mb << 20
+    return int(psutil.virtual_memory().total * MEMORY_SHARE)
 
 
 def is_approved(store: Store, version: VersionInfo) -> bool:

@@ -16,6 +16,7 @@ from pilothouse.storage import Store
 log = logging.getLogger(__name__)
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 LATENCY = "pilothouse_request_duration_seconds"
+WAITING = "pilothouse_log_waiting_bytes"
 FALLBACKS = "pilothouse_ingest_fallbacks_total"
 
 
@@ -70,6 +71,10 @@ def _lines(gateway: Gateway, ingest_fallbacks: int) -> Iterator[str]:
     yield from _head("pilothouse_labels_total", "counter", "Labels received.")
     for name, count in sorted(metrics.labels.items()):
         yield f"pilothouse_labels_total{_labels(name)} {count}"
+
+    yield from _head(WAITING, "gauge", "Log lines that wait in memory for a full disk.")
+    for name, size in sorted(gateway.waiting_bytes().items()):
+        yield f"{WAITING}{_labels(name)} {size}"
 
     yield from _head(FALLBACKS, "counter", "Batches of MLflow requests written one by one.")
     yield f"{FALLBACKS} {ingest_fallbacks}"

@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Memory that a child process may take, in MB; 0: three quarters of all.",
     )
+    model_memory_mb: int = Field(
+        default=0,
+        ge=0,
+        description="Memory that a model process may take before it is replaced, in MB; 0: half "
+        "of all.",
+    )
     management_key: bool = Field(
         default=False,
         description="Whether the server's management API (/api) needs an API key with the scope "

@@ -289,10 +289,18 @@ def test_a_full_disk_refuses_and_leaves_whole_lines(
     whole = journal.os.write
     monkeypatch.setattr(journal.os, "write", lambda file, data: whole(file, data[:20]))
     with pytest.raises(Unavailable, match="no space left"):
-        answered(writer, ["b"])
+        writer.labels({"at": writer.stamp(), "ids": ["a"], "labels": [1], "times": [0]})
+    answered(writer, ["b"])
+    monkeypatch.setattr(journal, "MAX_WAITING_BYTES", writer.waiting_bytes + 20)
+    with pytest.raises(Unavailable, match="no space left"):
+        answered(writer, ["lost"])
+    assert list(log.predictions(tmp_path, "late")["prediction_id"]) == ["a"]
+
     monkeypatch.undo()
+    writer._retry_at = 0.0
     answered(writer, ["c"])
-    assert list(log.predictions(tmp_path, "late")["prediction_id"]) == ["a", "c"]
+    assert list(log.predictions(tmp_path, "late")["prediction_id"]) == ["a", "b", "c"]
+    assert writer.waiting_bytes == 0
 
 
 def test_the_segment_of_a_killed_writer_is_compacted(tmp_path: Path) -> None:

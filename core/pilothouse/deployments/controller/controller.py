@@ -21,7 +21,7 @@ from pilothouse.activity.actors import CONTROLLER
 from pilothouse.deployments import replica_states
 from pilothouse.deployments.controller import model_processes, reconcile
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
-from pilothouse.deployments.model_launch import launch_of, start_seconds
+from pilothouse.deployments.model_launch import launch_of, memory_limit, start_seconds
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
 from pilothouse.deployments.route_generation import increment_generation
@@ -42,7 +42,9 @@ BUSY_SECONDS = 60.0  # at one batch: its clients had their timeouts long ago
 HEALTH_TIMEOUT_SECONDS = 2.0
 HEALTH_CHECK_SECONDS = 2.0
 MAX_MISSES = 3
-MEMORY_CHECK_SECONDS = 20.0
+MEMORY_CHECK_SECONDS = 5.0
+MEMORY_RECORD_SECONDS = 20.0
+MEMORY_GROWTH = 1.1  # is recorded at once: a rollout may be limited by it
 Key = tuple[str, int, int]
 
 
@@ -52,6 +54,8 @@ class _Watch:
 
     checked_at: float = 0.0
     measured_at: float = 0.0
+    recorded_at: float = 0.0
+    ended_for: str = ""
     misses: int = 0
     started_at: float | None = None
     start_seconds: float | None = None
@@ -148,9 +152,9 @@ class Controller:
         if replica.state == STOPPING:
             self._remove(replica)
             return
-        replica.last_exit = reason
+        replica.last_exit = (watch.ended_for if watch is not None else "") or reason
         self._count_crash(replica, self._age(replica, watch))
-        log.warning("%s version %d: %s", replica.deployment, replica.version, reason)
+        log.warning("%s version %d: %s", replica.deployment, replica.version, replica.last_exit)
         self._save(replica, routes=True)
 
     def _age(self, replica: Replica, watch: _Watch | None) -> timedelta:
@@ -195,13 +199,8 @@ class Controller:
             replica.rss_bytes = model_processes.memory(replica.pid or 0)
             log.info("%s version %d is ready", replica.deployment, replica.version)
             self._save(replica, routes=True)
-        elif self._watch(replica).seconds_in(STARTING) > self._start_seconds(replica):
-            log.warning(
-                "%s version %d did not become ready: killing its process",
-                replica.deployment,
-                replica.version,
-            )
-            model_processes.send(replica, signal.SIGKILL)
+        elif self._watch(replica).seconds_in(STARTING) > (limit := self._start_seconds(replica)):
+            self._end(replica, f"killed: not ready within {limit:.0f} s", signal.SIGKILL)
 
     def _start_seconds(self, replica: Replica) -> float:
         """How long the model may take: that of its format, and a margin for the process itself."""
@@ -221,22 +220,38 @@ class Controller:
         health = model_processes.health(replica, HEALTH_TIMEOUT_SECONDS)
         watch.misses = 0 if health is not None else watch.misses + 1
         stuck = health is not None and health.get("busy_seconds", 0.0) > BUSY_SECONDS
-        if watch.misses >= MAX_MISSES or stuck:
-            log.warning(
-                "%s version %d does not respond: killing its process",
-                replica.deployment,
-                replica.version,
-            )
-            model_processes.send(replica, signal.SIGKILL)
-            return
-        self._record_health(replica, watch)
+        if stuck:
+            reason = f"killed: it worked on one batch for more than {BUSY_SECONDS:.0f} s"
+            self._end(replica, reason, signal.SIGKILL)
+        elif watch.misses >= MAX_MISSES:
+            self._end(replica, "killed: it did not respond", signal.SIGKILL)
+        else:
+            self._record_health(replica, watch)
+
+    def _end(self, replica: Replica, reason: str, number: signal.Signals) -> None:
+        """End a process for a reason, which its deployment then shows."""
+        watch = self._watch(replica)
+        if not watch.ended_for:
+            log.warning("%s version %d: %s", replica.deployment, replica.version, reason)
+        watch.ended_for = reason
+        model_processes.send(replica, number)
 
     def _record_health(self, replica: Replica, watch: _Watch) -> None:
-        healthy = watch.seconds_in(READY) > HEALTHY_SECONDS
-        due = time.monotonic() - watch.measured_at > MEMORY_CHECK_SECONDS
-        if due or (healthy and replica.fast_crashes):
-            watch.measured_at = time.monotonic()
-            replica.rss_bytes = model_processes.memory(replica.pid or 0)
+        now, healthy = time.monotonic(), watch.seconds_in(READY) > HEALTHY_SECONDS
+        recovered = healthy and replica.fast_crashes > 0
+        if now - watch.measured_at <= MEMORY_CHECK_SECONDS and not recovered:
+            return
+        watch.measured_at = now
+        before, replica.rss_bytes = replica.rss_bytes, model_processes.memory(replica.pid or 0)
+        grows = replica.rss_bytes > MEMORY_GROWTH * before
+        limit = memory_limit(self.store.settings)
+        if replica.rss_bytes > limit:
+            used, most = replica.rss_bytes >> 20, limit >> 20
+            reason = f"ended: it took {used:,} MB of memory; {most:,} MB are allowed"
+            self._end(replica, reason, signal.SIGTERM)  # it completes what it was asked first
+        due = now - watch.recorded_at > MEMORY_RECORD_SECONDS
+        if due or recovered or grows or watch.ended_for:
+            watch.recorded_at = now
             replica.fast_crashes = 0 if healthy else replica.fast_crashes
             self._save(replica)
 

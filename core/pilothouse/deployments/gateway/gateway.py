@@ -77,7 +77,9 @@ from pilothouse.models.signature import Signature
 log = logging.getLogger("pilothouse.gateway")
 WAIT_SECONDS = 5.0
 PREDICT_SECONDS = 30.0
+CANDIDATE_SECONDS = 10.0  # then the stable version answers in its place
 RETRY_SECONDS = 25.0
+LATE_STATUS = 504  # of a candidate that did not answer in time
 MAX_IN_FLIGHT = 512
 ROWS = re.compile(r"/deployments/([^/]+)/(labels|predictions|feedback)")
 
@@ -250,7 +252,8 @@ class Gateway:
     ) -> tuple[CheckedRequest, InferenceResponse]:
         """Predict, and once more when the process ends meanwhile: predictions are idempotent.
 
-        The second attempt has its own, longer time: a process that hangs is detected late.
+        The second attempt has its own, longer time: a process that hangs is detected late. In the
+        place of a candidate that does not answer in time, the stable version does.
         """
         loop = asyncio.get_running_loop()
         for wait_seconds in (WAIT_SECONDS, RETRY_SECONDS):
@@ -265,10 +268,15 @@ class Gateway:
                 request = await read(route.signature)
             sent = time.perf_counter()
             try:
-                raw = await connection.predict(request, PREDICT_SECONDS)
+                limit = CANDIDATE_SECONDS if choice.is_on_trial else PREDICT_SECONDS
+                raw = await connection.predict(request, limit)
             except ConnectionError:
                 continue
             except TimeoutError as late:
+                if choice.is_on_trial:
+                    self._log_refusal(name, LATE_STATUS, began, choice)
+                    choice.avoid_candidates()
+                    continue
                 raise Unavailable(
                     f"{name!r} did not answer within {PREDICT_SECONDS:.0f} s."
                 ) from late
@@ -349,6 +357,10 @@ class Gateway:
         if name not in self._journals:
             self._journals[name] = Journal(journal_folder(self.workspace, name))
         return self._journals[name]
+
+    def waiting_bytes(self) -> dict[str, int]:
+        """What waits in memory for a full disk, by deployment."""
+        return {name: journal.waiting_bytes for name, journal in self._journals.items()}
 
     def seal_old(self) -> None:
         """Seal journal segments that are old, and let the reader process go when it is idle."""

@@ -85,6 +85,8 @@ class VariantChoice:
     bucket: int | None = None
     chosen: DeploymentRoute | None = None
     answered: DeploymentRoute | None = None
+    stable: DeploymentRoute | None = None
+    only_stable: bool = False
 
     def routes(self, route: DeploymentRoute) -> tuple[DeploymentRoute, ...]:
         """The version that should answer first, then those that may answer in its place.
@@ -97,6 +99,9 @@ class VariantChoice:
         if route.traffic is None:
             self.chosen = route
             return route.all()
+        self.stable = route
+        if self.only_stable:
+            return (route,)
         owner = route.traffic.owner(self._bucket(route.name, route.traffic))
         self.chosen = route.variant(owner) or route
         weight = route.traffic.weight
@@ -122,6 +127,17 @@ class VariantChoice:
         if self.version is not None:
             return NOT_DRAWN
         return self.bucket if self.entity or self.token else None
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether a rollout's candidate answers, which was drawn and not named."""
+        if self.stable is None or self.version is not None:
+            return False
+        return self.answered is not None and self.answered.version != self.stable.version
+
+    def avoid_candidates(self) -> None:
+        """Let the stable version answer, whatever was drawn."""
+        self.only_stable = True
 
     @property
     def fell_back(self) -> bool:

@@ -3,7 +3,8 @@
 One line of JSON per request, appended by one write(), so that a killed server loses nothing that it
 acknowledged: the kernel has the data. There is no fsync, so a power cut may lose the last seconds.
 A segment is sealed by size or age; the segments of a server that no longer runs count as sealed.
-Compaction turns sealed segments into Parquet and removes them.
+Compaction turns sealed segments into Parquet and removes them. While the disk is full, lines of
+predictions wait in memory up to a bound, so that callers are answered; a killed server loses these.
 
     <workspace>/journal/<deployment>/<uuid7>.<pid>.<create ms>.open
     <workspace>/journal/<deployment>/<uuid7>.sealed
@@ -15,10 +16,12 @@ first predictions in the segment. Older lines have `score` in the place of `out`
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +39,9 @@ from pilothouse.models.tasks import task_of
 log = logging.getLogger("pilothouse.journal")
 SEAL_BYTES = 4 * 1024 * 1024  # readers parse what is not sealed
 SEAL_SECONDS = 60.0
+MAX_WAITING_BYTES = 64 * 1024 * 1024  # of one deployment, while the disk is full
+RETRY_SECONDS = 0.5
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OPEN, SEALED = ".open", ".sealed"
 KINDS = ("q", "l", "t")
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -43,6 +49,10 @@ NAME = re.compile(rf"{ID}(?:\.(?P<pid>\d{{1,9}})\.(?P<birth>\d{{1,15}})\.open|\.
 AT = re.compile(rb'\{"[ql]":\{"at":(\d{1,16}),')
 MAX_STAMP = 4_102_444_800_000_000  # the year 2100: a damaged line must not stop the clock for ever
 MAX_TRIES = 100  # to read segments while they are being sealed and compacted
+
+
+class DiskFull(Unavailable):
+    """The disk has no room for a line."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,9 @@ class Journal:
         self._opened_at = 0.0
         self._typed_versions: set[int] = set()
         self._last_us = -1
+        self._waiting: deque[bytes] = deque()
+        self._retry_at = 0.0
+        self.waiting_bytes = 0
 
     def stamp(self) -> int:
         """The current time in microseconds, but later than every earlier stamp of this journal.
@@ -82,23 +95,57 @@ class Journal:
         return self._last_us
 
     def predictions(self, version: int, signature: Signature, line: dict[str, Any]) -> None:
-        """Append the predictions of a request. Raises Unavailable when the disk refuses."""
+        """Append the predictions of a request. Raises Unavailable when the disk refuses.
+
+        While the disk is full they wait in memory, until there is no room there either.
+        """
         self._seal_if_due()
         data = _line({"q": line})
         if version not in self._typed_versions:
             data = _line({"t": _types(version, signature)}) + data
-        self._append(data)
+        self._append_or_keep(data)
         self._typed_versions.add(version)
 
     def refused(self, line: dict[str, Any]) -> None:
         """Append a request that failed. Raises Unavailable when the disk refuses."""
         self._seal_if_due()
-        self._append(_line({"q": line}))
+        self._append_or_keep(_line({"q": line}))
 
     def labels(self, line: dict[str, Any]) -> None:
         """Append labels. Raises Unavailable when the disk refuses."""
         self._seal_if_due()
         self._append(_line({"l": line}))
+
+    def _append_or_keep(self, data: bytes) -> None:
+        """Append a line after those that wait; keep it in memory while the disk is full."""
+        if self._write_waiting():
+            try:
+                self._append(data)
+            except DiskFull as full:
+                log.error("%s Lines wait in memory until there is room.", full.message)
+            else:
+                return
+        if self.waiting_bytes + len(data) > MAX_WAITING_BYTES:
+            raise _disk_full()
+        self._waiting.append(data)
+        self.waiting_bytes += len(data)
+
+    def _write_waiting(self) -> bool:
+        """Append what waits, in its order; whether nothing is left. The disk is tried seldom."""
+        if not self._waiting:
+            return True
+        if time.monotonic() < self._retry_at:
+            return False
+        count, size = len(self._waiting), self.waiting_bytes
+        try:
+            while self._waiting:
+                self._append(self._waiting[0])
+                self.waiting_bytes -= len(self._waiting.popleft())
+        except Unavailable:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            return False
+        log.warning("%d lines (%d bytes) that waited for the disk are written", count, size)
+        return True
 
     def _append(self, data: bytes) -> None:
         try:
@@ -106,10 +153,12 @@ class Journal:
                 self._open()
             written = os.write(self._file, data)
         except OSError as refused:
+            if refused.errno in FULL:
+                raise _disk_full() from refused
             raise _unwritable(str(refused.strerror)) from refused
         if written != len(data):  # a full disk takes a part: cut it off, or the next line joins it
             os.ftruncate(self._file, self._size)
-            raise _unwritable("no space left")
+            raise _disk_full()
         self._size += written
 
     def _open(self) -> None:
@@ -121,16 +170,26 @@ class Journal:
         self._typed_versions.clear()
 
     def _seal_if_due(self) -> None:
-        if self._size >= self._seal_bytes:
+        if self._size >= self._seal_bytes and not self._waiting:
             self.seal()
 
     def seal_if_old(self) -> None:
-        """Seal the segment when it has been open long enough; called regularly by the server."""
+        """Seal the segment when it has been open long enough; called regularly by the server.
+
+        What waits for the disk is tried again, also when no request comes.
+        """
+        if not self._write_waiting():
+            return
         if self._file >= 0 and time.monotonic() - self._opened_at >= self._seal_seconds:
             self.seal()
 
     def seal(self) -> None:
         """Close the segment, so that it can be compacted."""
+        self._retry_at = 0.0
+        if not self._write_waiting():
+            log.error("%d lines are lost: the disk is full", len(self._waiting))
+            self._waiting.clear()
+            self.waiting_bytes = 0
         if self._file < 0:
             return
         os.close(self._file)
@@ -271,6 +330,13 @@ def _has_writer(path: Path) -> bool:
     if name is None:
         return False
     return is_running(int(name["pid"]), int(name["birth"]) / 1_000)
+
+
+def _disk_full() -> DiskFull:
+    return DiskFull(
+        "the prediction log cannot be written: no space left.",
+        hint="Free some space in the workspace's folder; nothing is answered that cannot be kept.",
+    )
 
 
 def _unwritable(reason: str) -> Unavailable:
