@@ -40,7 +40,7 @@ def hanging(distance: float = 1e6) -> bytes:
     )
 
 
-def leaking(megabytes: int = 20) -> bytes:
+def leaking(megabytes: int = 1) -> bytes:
     """It keeps so much memory with every batch."""
     kept = f"bytearray(b'x' * ({megabytes} << 20))"
     return with_step(f"lambda X, kept=[]: (kept.append({kept}), X)[1]")

@@ -152,8 +152,11 @@ def test_a_swap_to_a_version_that_crashes_on_load(
 def test_a_leaking_deployment_is_replaced_and_says_why(
     store: Store, server: ServerProcess, tmp_path: Path
 ) -> None:
+    """The version before, which is warm, answers meanwhile."""
     deployments = Deployments(store)
-    deployments.launch("leaky", "late", LEAKING)
+    deployments.launch("leaky", "late", GOOD)
+    deployments.wait_until_ready("leaky")
+    deployments.switch_version("leaky", LEAKING, reason="a mistake")
     deployments.wait_until_ready("leaky")
     with load_on(server.url, tmp_path, "leaky") as load:
         replica = wait_for(

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, cast, or_, select
+from sqlalchemy import String, case, cast, literal, or_, select
 from sqlmodel import Session, col
 
 from pilothouse.activity.tables import ActivityEntry
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.deployments.tables import Deployment, Revision
+from pilothouse.governance.outcomes import PromotionOutcome, outcome_of
+from pilothouse.governance.promise import CONTRADICTED
 from pilothouse.jobs.tables import Job
 from pilothouse.monitoring.alert_rules import rule_title
 from pilothouse.monitoring.tables import FIRING, RESOLVED, Alert, AlertEvent, AlertRule
 from pilothouse.pipelines.retraining_decisions import ASKED, DECLINED, WITHDRAWN
 from pilothouse.pipelines.tables import RetrainingDecision
 from pilothouse.registry.tables import ModelVersion, Promotion, StageChange
+from pilothouse.storage.tables import Utc
 
 PROMOTION, STAGE, VERSION, DEPLOYMENT = "promotion", "stage", "version", "deployment"
 ALERT, RETRAINING, DATA, SETTINGS = "alert", "retraining", "data", "settings"
@@ -56,12 +59,17 @@ class TimelineEvent:
 
 @dataclass(frozen=True)
 class EventScope:
-    """Of which model, with the names of its datasets, and of which span of time."""
+    """Of which model, with the names of its datasets, and of which span of time.
+
+    `contradicted` are the promotions whose promise live labels have contradicted: that is computed
+    from windows, and no row says it.
+    """
 
     model: str | None
     datasets: tuple[str, ...]
     since: datetime | None
     until: datetime | None
+    contradicted: tuple[PromotionOutcome, ...] = ()
 
     def within(self, query: Keys, at: Any) -> Keys:
         """The events of the span."""
@@ -130,6 +138,30 @@ def _promotion(row: Any, event: str, title: str, at: datetime, by: str) -> Timel
     decided = event != "requested"
     reason = (row.decision_reason or row.reason) if decided else row.reason
     return TimelineEvent(at, PROMOTION, event, title, reason, by, row.model, "promotion", row.id)
+
+
+def _contradictions(scope: EventScope) -> Keys:
+    """Promotions at the instant of the window that contradicted them."""
+    instants = {one.promotion: one.since for one in scope.contradicted if one.since is not None}
+    key = col(Promotion.id)
+    if not instants:
+        return select(col(Promotion.decided_at), key).where(key.is_(None))
+    choices = {promotion: literal(at, Utc()) for promotion, at in instants.items()}
+    at = case(choices, value=key)
+    return scope.within(select(at, key).where(key.in_(instants)), at)
+
+
+def _read_contradictions(session: Session, keys: Sequence[str]) -> Rows:
+    for key in keys:
+        outcome = outcome_of(session, key)
+        title = f"Live labels contradict the promotion of {outcome.model} {outcome.version}"
+        yield (
+            key,
+            TimelineEvent(
+                *(outcome.since or outcome.decided_at, PROMOTION, CONTRADICTED, title),
+                *(outcome.message, "monitoring", outcome.model, "promotion", key),
+            ),
+        )
 
 
 def _moves(scope: EventScope) -> Keys:
@@ -331,6 +363,7 @@ def _read_settings(session: Session, keys: Sequence[str]) -> Rows:
 SOURCES = (
     EventSource(PROMOTION, _requests, _read_requests),
     EventSource(PROMOTION, _decisions, _read_decisions),
+    EventSource(PROMOTION, _contradictions, _read_contradictions),
     EventSource(STAGE, _moves, _read_moves),
     EventSource(VERSION, _versions, _read_versions),
     EventSource(DEPLOYMENT, _revisions, _read_revisions),

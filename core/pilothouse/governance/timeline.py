@@ -18,11 +18,14 @@ from sqlmodel import Session, col
 from pilothouse.experiments.tables import RunInput
 from pilothouse.governance.event_sources import (
     KINDS,
+    PROMOTION,
     SOURCES,
     EventScope,
     EventSource,
     TimelineEvent,
 )
+from pilothouse.governance.outcomes import PromotionOutcome, outcomes
+from pilothouse.governance.promise import CONTRADICTED
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.registry.tables import Model, ModelVersion
 
@@ -91,11 +94,16 @@ def _read(
 
 
 def _scope(session: Session, chosen: TimelineFilter) -> EventScope:
-    if chosen.model is None:
-        return EventScope(None, (), chosen.since, chosen.until)
-    if session.get(Model, chosen.model) is None:
+    if chosen.model is not None and session.get(Model, chosen.model) is None:
         raise NotFound(f"no model named {chosen.model!r}")
-    return EventScope(chosen.model, _datasets(session, chosen.model), chosen.since, chosen.until)
+    contradicted: tuple[PromotionOutcome, ...] = ()
+    if not chosen.kinds or PROMOTION in chosen.kinds:
+        # PERF: of all models only of what is in production now.
+        of_all = chosen.model is None
+        judged = outcomes(session, chosen.model, current=of_all)
+        contradicted = tuple(one for one in judged if one.state == CONTRADICTED)
+    datasets = () if chosen.model is None else _datasets(session, chosen.model)
+    return EventScope(chosen.model, datasets, chosen.since, chosen.until, contradicted)
 
 
 def _datasets(session: Session, model: str) -> tuple[str, ...]:

@@ -46,6 +46,11 @@ def test_a_contradicted_promise_needs_a_person_until_somebody_keeps_it(
     (item,) = workspace.attention.items()
     assert (item.kind, item.ref, item.state) == ("promotion", promotion, "contradicted")
     assert "promised 0.75" in item.message
+    timeline = workspace.governance.timeline("shop", kinds=["promotion"])
+    (event,) = timeline[timeline["event"] == "contradicted"].to_dict("records")
+    assert (event["at"], event["ref"], event["by"]) == (outcome.since, promotion, "monitoring")
+    assert workspace.governance.timeline_count("shop", kinds=["promotion"]) == len(timeline)
+    assert "contradicted" in set(workspace.governance.timeline()["event"])
 
     with pytest.raises(Invalid):
         workspace.governance.keep(promotion, " ")

@@ -149,10 +149,11 @@ class Controller:
             return
         model_processes.remove_files(replica.token, self.paths)
         watch = self._watches.pop(replica.token, None)
-        if replica.state == STOPPING:
+        ended_for = watch.ended_for if watch is not None else ""
+        if replica.state == STOPPING and not ended_for:
             self._remove(replica)
             return
-        replica.last_exit = (watch.ended_for if watch is not None else "") or reason
+        replica.last_exit = ended_for or reason
         self._count_crash(replica, self._age(replica, watch))
         log.warning("%s version %d: %s", replica.deployment, replica.version, replica.last_exit)
         self._save(replica, routes=True)
@@ -200,7 +201,7 @@ class Controller:
             log.info("%s version %d is ready", replica.deployment, replica.version)
             self._save(replica, routes=True)
         elif self._watch(replica).seconds_in(STARTING) > (limit := self._start_seconds(replica)):
-            self._end(replica, f"killed: not ready within {limit:.0f} s", signal.SIGKILL)
+            self._kill(replica, f"killed: not ready within {limit:.0f} s")
 
     def _start_seconds(self, replica: Replica) -> float:
         """How long the model may take: that of its format, and a margin for the process itself."""
@@ -221,20 +222,18 @@ class Controller:
         watch.misses = 0 if health is not None else watch.misses + 1
         stuck = health is not None and health.get("busy_seconds", 0.0) > BUSY_SECONDS
         if stuck:
-            reason = f"killed: it worked on one batch for more than {BUSY_SECONDS:.0f} s"
-            self._end(replica, reason, signal.SIGKILL)
+            self._kill(replica, f"killed: it worked on one batch for over {BUSY_SECONDS:.0f} s")
         elif watch.misses >= MAX_MISSES:
-            self._end(replica, "killed: it did not respond", signal.SIGKILL)
+            self._kill(replica, "killed: it did not respond")
         else:
             self._record_health(replica, watch)
 
-    def _end(self, replica: Replica, reason: str, number: signal.Signals) -> None:
-        """End a process for a reason, which its deployment then shows."""
+    def _kill(self, replica: Replica, reason: str) -> None:
+        """Kill a process for a reason, which its deployment then shows."""
+        log.warning("%s version %d: %s", replica.deployment, replica.version, reason)
         watch = self._watch(replica)
-        if not watch.ended_for:
-            log.warning("%s version %d: %s", replica.deployment, replica.version, reason)
-        watch.ended_for = reason
-        model_processes.send(replica, number)
+        watch.ended_for = watch.ended_for or reason
+        model_processes.send(replica, signal.SIGKILL)
 
     def _record_health(self, replica: Replica, watch: _Watch) -> None:
         now, healthy = time.monotonic(), watch.seconds_in(READY) > HEALTHY_SECONDS
@@ -246,14 +245,21 @@ class Controller:
         grows = replica.rss_bytes > MEMORY_GROWTH * before
         limit = memory_limit(self.store.settings)
         if replica.rss_bytes > limit:
-            used, most = replica.rss_bytes >> 20, limit >> 20
-            reason = f"ended: it took {used:,} MB of memory; {most:,} MB are allowed"
-            self._end(replica, reason, signal.SIGTERM)  # it completes what it was asked first
+            self._replace(replica, limit)
+            return
         due = now - watch.recorded_at > MEMORY_RECORD_SECONDS
-        if due or recovered or grows or watch.ended_for:
+        if due or recovered or grows:
             watch.recorded_at = now
             replica.fast_crashes = 0 if healthy else replica.fast_crashes
             self._save(replica)
+
+    def _replace(self, replica: Replica, limit: int) -> None:
+        """Let a process that takes too much memory complete its requests; another one follows."""
+        used, most = replica.rss_bytes >> 20, limit >> 20
+        reason = f"ended: it took {used:,} MB of memory; {most:,} MB are allowed"
+        log.warning("%s version %d: %s", replica.deployment, replica.version, reason)
+        self._watch(replica).ended_for = reason
+        self._stop(replica)
 
     def _check_drain(self, replica: Replica) -> None:
         since = self._watch(replica).seconds_in(STOPPING)
