@@ -54,7 +54,7 @@ def crashing() -> bytes:
 def raising(share: float = 0.05) -> bytes:
     """It raises for a share of the rows, by their distance."""
     return with_step(
-        f"lambda X: X if ((X['distance'] * 7.0) % 1.0 >= {share}).all() "
+        f"lambda X: X if ((X['distance'] * 7.0 + 0.5) % 1.0 >= {share}).all() "
         "else (_ for _ in ()).throw(RuntimeError('no such row'))"
     )
 
