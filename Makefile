@@ -43,6 +43,7 @@ proof: export PROOFS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pilothouse-proofs
 proof: $(BIN)/.ready ## Run the long tests; compare models of every format with MLflow's answers
 	$(BIN)/python -m pytest -m proof
 	PYTHONPATH=tests $(BIN)/python tests/proofs/prove.py
+	PYTHONPATH=tests $(BIN)/python tests/proofs/damaged.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/exports.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/dashboard.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/clients.py

@@ -50,7 +50,16 @@ def _scan(source: BinaryIO, names: Names, depth: int) -> None:
     except RecursionError as deep:
         raise Invalid("The pickle is nested too deep to be read.") from deep
     except DAMAGED as wrong:
-        raise Invalid(f"The pickle is damaged: {first_line(wrong)}.") from wrong
+        raise Invalid(f"The pickle is damaged: {_reason(wrong)}.") from wrong
+
+
+def _reason(wrong: Exception) -> str:
+    """What is wrong with a pickle; these errors say no more than a number, or nothing."""
+    if isinstance(wrong, EOFError):
+        return "it ends too soon"
+    if isinstance(wrong, LookupError):
+        return "it refers to a value that it does not hold"
+    return first_line(wrong)
 
 
 class _Hollow:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pilothouse.kit.errors import Invalid
 from pilothouse.models.formats import (
     Columns,
     LoadedModel,
@@ -59,7 +60,14 @@ class XGBoost(ModelFormat):
         import xgboost
 
         booster = xgboost.Booster({"nthread": 1})
-        booster.load_model(str(folder / require_file(package, *SUFFIXES)))
+        try:
+            booster.load_model(str(folder / require_file(package, *SUFFIXES)))
+        except xgboost.core.XGBoostError as broken:  # whose message ends with a stack of C++
+            reason = str(broken).strip().partition("\n")[0].rstrip(". ")
+            raise Invalid(
+                f"The XGBoost file is damaged, or XGBoost {xgboost.__version__} cannot read it: "
+                f"{reason}."
+            ) from broken
         return BoosterOfXGBoost(booster, package, signature)
 
 
