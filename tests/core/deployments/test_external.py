@@ -5,24 +5,20 @@ The metrics of each window are held against scikit-learn's on the same rows.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
-import httpx
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics
 
+from harness.gateway_calls import Gate
 from pilothouse.deployments.api import Deployments
 from pilothouse.deployments.controller.controller import Controller
 from pilothouse.deployments.gateway.external_columns import PredictionColumns
-from pilothouse.deployments.gateway.gateway import Gateway
-from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.prediction_log import log
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.models.tasks import tasks
@@ -61,25 +57,6 @@ COLUMNS = PredictionColumns("order", {"predict": "prediction"}, "event_time", "p
 def judge(workspace: Workspace, name: str, week: int) -> str:
     start = MONDAY + week * WEEK
     return Monitoring(workspace.store).evaluate(name, start, start + WEEK)
-
-
-class Gate:
-    """A real gateway with its routing table, without model processes."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.routes = Routes(workspace.store)
-        self.gateway = Gateway(workspace.folder, self.routes, 10 << 20, 100_000, "0")
-
-    def post(self, path: str, **options: Any) -> httpx.Response:
-        async def send() -> httpx.Response:
-            await self.routes.refresh()
-            transport = httpx.ASGITransport(cast(Any, self.gateway))
-            async with httpx.AsyncClient(transport=transport, base_url="http://g") as caller:
-                answer = await caller.post(path, **options)
-            self.gateway.close()
-            return answer
-
-        return asyncio.run(send())
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import joblib
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from harness.policies import set_gates
 from pilothouse.kit.errors import Invalid, Refused
@@ -210,3 +212,44 @@ def test_a_target_that_does_not_fit_is_refused(
     with pytest.raises(Invalid, match=message) as refusal:
         read_target(pd.Series(values, name="target"), kind, None, spec)
     assert refusal.value.fields
+
+
+@pytest.mark.parametrize("is_rarer", [True, False], ids=["rarer", "reversed"])
+@pytest.mark.parametrize(
+    ("rare", "common"),
+    [
+        *TARGETS[:1],
+        *(pytest.param(*pair, marks=pytest.mark.proof) for pair in TARGETS[1:]),
+    ],
+    ids=str,
+)
+def test_a_window_judges_by_the_probability_of_the_class_that_was_chosen(
+    workspace: Workspace, rare: Any, common: Any, is_rarer: bool
+) -> None:
+    """Whatever the type and order of the labels, and however they are written when they come."""
+    frame, chosen = visits(rare, common), rare if is_rarer else common
+    ref = workspace.data.register("visits", frame).ref
+    spec = TrainingSpec(ref, "target", positive=chosen, **QUICK)
+    run = workspace.training.train_now(spec)
+    pipeline, signature, _ = files(workspace, run)
+    workspace.registry.register("visits", run)
+    workspace.deployments.add_external("visits", "visits", 1)
+    workspace.monitoring.monitor("visits", min_rows=ROWS, min_labelled=ROWS)
+
+    inputs = workspace.data.frame(ref)[list(signature.names)]
+    served = np.array(PipelineModel(pipeline, signature).predict(inputs.T.to_numpy().tolist()))
+    own = pipeline.predict_proba(inputs)[:, list(pipeline.classes_).index(signature.positive)]
+    np.testing.assert_array_equal(served[:, signature.classes.index(signature.positive)], own)
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    sent = inputs.assign(
+        prediction_id=[f"visit-{row}" for row in range(ROWS)],
+        score=own,
+        event_time=at,
+        label=frame["target"],
+    )
+    assert workspace.deployments.record_predictions("visits", sent).labels == ROWS
+    monitoring = workspace.monitoring
+    info = monitoring.window(monitoring.evaluate("visits", at, at + timedelta(days=7)))
+    is_chosen = [value == chosen for value in frame["target"]]
+    assert info.value == pytest.approx(roc_auc_score(is_chosen, own))
+    assert info.value > 0.8
