@@ -27,6 +27,10 @@ class Recorded:
         """Record the end."""
         self.calls.append("close")
 
+    def is_closing(self) -> bool:
+        """Whether its end was asked for."""
+        return "close" in self.calls
+
 
 def calls_of(use: Callable[[JoinedWrites], None]) -> tuple[list[Any], list[Any]]:
     """What the transport was asked at once, and by the end of the loop's turn."""
@@ -76,3 +80,11 @@ def test_what_is_held_is_written_before_the_end() -> None:
 
     expected = [b"refused", "eof", b"head", "close"]
     assert calls_of(end) == (expected, expected)
+
+
+def test_what_is_held_for_a_client_that_has_gone_is_dropped() -> None:
+    def lose(writes: JoinedWrites) -> None:
+        writes.write(b"head")
+        writes._transport.close()
+
+    assert calls_of(lose) == (["close"], ["close"])

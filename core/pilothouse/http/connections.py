@@ -67,6 +67,8 @@ class JoinedWrites:
 
     def _flush(self, data: bytes = b"") -> None:
         held, self._held = self._held, b""
+        if self._transport.is_closing():
+            return  # its client has gone
         if len(data) > MAX_HELD_BYTES:  # not worth a copy
             self._transport.write(held)
             self._transport.write(data)
