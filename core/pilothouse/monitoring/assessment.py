@@ -344,7 +344,9 @@ def _window_pair(
     import pandas as pd
 
     if reference.name in columns:
-        return _pair(reference, pd.Series(columns[reference.name]), at)
+        column = columns[reference.name]
+        # PERF: of a series, pandas would make another one.
+        return _pair(reference, column if isinstance(column, pd.Series) else pd.Series(column), at)
     if rows:
         return "the window's rows have no such column"
     return _pair(reference, pd.Series(dtype=object), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -195,7 +195,7 @@ def _judged(item: ScoredCheck, level: float) -> Check:
         return check
     status = limits.judge(check.score)
     if item.chance is None or item.p_value is None:
-        return replace(check, status=status)
+        return check.judged(status=status)
 
     noise, p_value = item.chance.limit(level), item.p_value
     message = check.message
@@ -215,4 +215,4 @@ def _judged(item: ScoredCheck, level: float) -> Check:
     }
     # PERF: a replay judges thousands of stored checks, most of which stay as they are.
     is_same = all(getattr(check, name) == value for name, value in judged.items())
-    return check if is_same else replace(check, **judged)
+    return check if is_same else check.judged(**judged)

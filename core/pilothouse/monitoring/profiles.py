@@ -234,6 +234,7 @@ def number_window(
     numbers = read_numbers(column)
     values = numbers.values
     mean = float(values.mean()) if len(values) else 0.0
+    deviations = values - mean
     profile = NumberWindow(
         reference.name,
         len(column),
@@ -241,7 +242,7 @@ def number_window(
         reference.bins.count(values),
         reference.deciles.count(values),
         mean,
-        float(np.square(values - mean).sum()),
+        float(deviations @ deviations),
         float(values[0]) if len(values) else math.inf,
         float(values[-1]) if len(values) else -math.inf,
         numbers.unreadable,

@@ -77,6 +77,12 @@ def test_merged_sort_gives_scipys_distances(a: np.ndarray, b: np.ndarray) -> Non
     )
 
 
+@given(samples, samples)
+def test_values_at_ranks_are_those_of_both_samples_in_order(a: np.ndarray, b: np.ndarray) -> None:
+    both = np.sort(np.concatenate([a, b]))
+    assert (merge(a, b).values_at(np.arange(len(both))) == both).all()
+
+
 @given(samples)
 def test_a_sample_is_at_no_distance_from_itself(a: np.ndarray) -> None:
     merged = merge(a, a.copy())

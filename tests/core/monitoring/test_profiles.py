@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pilothouse.models.signature import Signature, SignatureField
+from pilothouse.monitoring.column_values import MAX_MAGNITUDE, read_numbers
 from pilothouse.monitoring.profiles import (
     MAX_CATEGORIES,
     MAX_SAMPLE,
@@ -54,6 +55,16 @@ def test_categories_merge_by_sum(first: pd.Series, second: pd.Series) -> None:
     whole = category_window(reference, pd.concat([first, second]))
     assert dict(merged.counts) == dict(whole.counts)
     assert merged.missing == whole.missing
+
+
+@given(st.lists(st.sampled_from([1.0, -2.5, 1e200, -1e300, math.inf, -math.inf, math.nan])))
+def test_finite_numbers_are_sorted_and_the_others_counted(values: list[float]) -> None:
+    numbers = read_numbers(pd.Series(values, dtype=np.float64))
+    finite = sorted(value for value in values if math.isfinite(value))
+    clipped = [min(max(value, -MAX_MAGNITUDE), MAX_MAGNITUDE) for value in finite]
+    assert numbers.values.tolist() == clipped
+    assert numbers.missing == len(values) - len(finite)
+    assert numbers.infinite == sum(math.isinf(value) for value in values)
 
 
 def test_missing_and_infinite_values_are_missing() -> None:
