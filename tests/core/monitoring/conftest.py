@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,16 +20,19 @@ from pilothouse.experiments.tables import Experiment, Run, RunArtifact
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7s
+from pilothouse.kit.settings import Settings
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.monitoring import Monitoring
 from pilothouse.monitoring.evaluate import evaluate_job
 from pilothouse.registry.tables import Model, ModelVersion
 from pilothouse.storage import Store
+from pilothouse.workspace import open_workspace
 
 # A busy machine is not a slow function: properties are about answers, not about milliseconds.
 settings.register_profile("monitoring", deadline=None)
 settings.load_profile("monitoring")
 
+TODAY = datetime(2026, 3, 1, 12, tzinfo=UTC)  # as the clock of the tests has it
 MONDAY = datetime(2013, 3, 4, tzinfo=UTC)
 WEEK = timedelta(days=7)
 SIGNATURE = Signature(
@@ -175,9 +180,14 @@ def _register(
         )
 
 
-@pytest.fixture
-def desk(store: Store, clock: FixedClock) -> Desk:
-    """Two versions of a model, the first deployed and monitored."""
+@pytest.fixture(scope="session")
+def desk_folder(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """The workspace that a desk begins with: to make it takes longer than many of its tests."""
+    folder = tmp_path_factory.mktemp("desk") / "workspace"
+    folder.mkdir(mode=0o700)
+    shutil.copy(empty_database, folder)
+    settings = Settings(workspace=folder, actor="ada", code_patch=False)
+    store = open_workspace(settings=settings, clock=FixedClock(TODAY)).store
     now = store.now()
     with store.write() as session:
         session.add(Experiment(id=1, name="late", created_at=now, created_by="ada"))
@@ -195,6 +205,24 @@ def desk(store: Store, clock: FixedClock) -> Desk:
                 updated_at=now,
             )
         )
-    opened = Desk(store, clock)
-    opened.monitoring.monitor("late")
-    return opened
+    Monitoring(store).monitor("late")
+    store.engine.dispose()
+    return folder
+
+
+@pytest.fixture
+def new_folder(tmp_path: Path, empty_database: Path, request: pytest.FixtureRequest) -> Path:
+    """The folder of a new workspace, or of one with what a desk needs."""
+    folder = tmp_path / "workspace"
+    if "desk" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("desk_folder"), folder)
+    else:
+        folder.mkdir(mode=0o700)
+        shutil.copy(empty_database, folder)
+    return folder
+
+
+@pytest.fixture
+def desk(store: Store, clock: FixedClock) -> Desk:
+    """Two versions of a model, the first deployed and monitored."""
+    return Desk(store, clock)
