@@ -67,7 +67,7 @@ def samples(ward: Any) -> dict[str, list[dict[str, str]]]:
     metrics.count("churn", 1, 503, 1, 4.0)
     metrics.count_rows("churn", 1, 2, 2)
     routes = SimpleNamespace(names=lambda: ["churn"], is_ready=lambda name: True)
-    gateway = cast(Gateway, SimpleNamespace(metrics=metrics, routes=routes))
+    gateway = cast(Gateway, SimpleNamespace(metrics=metrics, routes=routes, waiting_bytes=dict))
     text = exposition(gateway).decode() + monitored(ward.store).decode()
     scraped: dict[str, list[dict[str, str]]] = {}
     for line in text.splitlines():
