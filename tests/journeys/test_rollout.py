@@ -29,7 +29,12 @@ from pilothouse.workspace import Workspace
 
 pytest.importorskip("mlflow")
 pytest.importorskip("xgboost")
-pytestmark = [pytest.mark.journey, pytest.mark.proof, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.proof,
+    pytest.mark.long,
+    pytest.mark.timeout(900),
+]
 SCRIPT = Path(__file__).parents[1] / "processes" / "author_scripts" / "xgboost_multiclass.py"
 SECONDS = 120_000  # in milliseconds: what starts a process may take long on a busy machine
 CALLERS = 400

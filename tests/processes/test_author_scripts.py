@@ -196,7 +196,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "case",
-    CASES,
+    [CASES[0], *(pytest.param(case, marks=pytest.mark.long) for case in CASES[1:])],
     ids=lambda case: case.script,
 )
 def test_a_script_goes_from_log_model_to_a_retraining(

@@ -19,7 +19,7 @@ from pilothouse.deployments.rollouts.rollout_info import RolloutInfo
 from pilothouse.kit.ids import uuid7s
 from pilothouse.storage import Store
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.proof, pytest.mark.long, pytest.mark.timeout(1_200)]
 STABLE, SHUFFLED, RAISING, SLOW, GOOD = 1, 2, 3, 4, 5
 STABLE_MS, SLOW_MS = 20, 100
 CRITERIA = [

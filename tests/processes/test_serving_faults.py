@@ -29,7 +29,7 @@ from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, open_store
 from pilothouse.storage.migrate import migrate
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.proof, pytest.mark.long, pytest.mark.timeout(1_200)]
 GOOD, HANGING, LEAKING, CRASHING, SECOND = 1, 2, 3, 4, 5
 MEMORY_MB = 500
 DISK_MB = 96
