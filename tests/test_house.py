@@ -28,6 +28,7 @@ EDGES = {
     "core/pilothouse/deployments/gateway/gateway.py",  # a request
     "core/pilothouse/deployments/model_server/batching.py",  # a request, in the model process
     "core/pilothouse/models/engine_choice.py",  # an engine: its failure is its result
+    "core/pilothouse/models/engines/onnx_runtime.py",  # a converter: the other type may do
     "core/pilothouse/interop/mlflow/application.py",  # a request
     "core/pilothouse/interop/mlflow/ingest.py",  # a request, in the thread that writes
     "core/pilothouse/interop/mlflow/trials.py",  # a trial: raised by whoever waits for it

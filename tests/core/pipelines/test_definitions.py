@@ -174,14 +174,12 @@ def test_inputs_of_kinds_are_checked_when_nothing_runs_yet() -> None:
         - {name: a, uses: train, with: {dataset: x, target: y, trainer: magic}}
         - {name: b, uses: train, with: {dataset: x, target: y, options: {depth: 3}}}
         - {name: c, uses: command, with: {command: "echo ${{ parameters.n }}"}}
-        - {name: d, uses: propose_promotion, with: {model: m, version: 1, stage: moon}}
         """,
         "{n: 3}",
     )
     assert "no trainer named 'magic'" in wrong["steps[0].with"]
     assert "no option depth" in wrong["steps[1].with"]
     assert "Give the value under env" in wrong["steps[2].with"]
-    assert "one of staging, production" in wrong["steps[3].with.stage"]
 
 
 @pytest.mark.parametrize(
