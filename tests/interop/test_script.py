@@ -48,6 +48,7 @@ def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_it_ends_the_same_here_and_with_mlflow(tmp_path: Path) -> None:
     with side_by_side(tmp_path) as (workspace, ours, theirs):
