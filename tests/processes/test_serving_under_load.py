@@ -188,5 +188,6 @@ def test_a_killed_server(under_load: UnderLoad, instance: RunningInstance) -> No
     """It ends connections only, and its successor has the same routes."""
     report = under_load.run(lambda _load: instance.kill("server"))
     assert set(report.statuses) == {"200"}, report
-    assert report.broken <= CONNECTIONS
+    # Each caller's, and the next one too where the kernel still took it for the killed process.
+    assert report.broken <= 2 * CONNECTIONS
     assert report.longest_gap < 2.0
