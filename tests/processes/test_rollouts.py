@@ -225,7 +225,10 @@ def test_rewards_and_callers_of_an_a_b_test(store: Store, server: ServerProcess)
             return client.post("/deployments/flights/invocations", json=body)
 
         wait_for(
-            lambda: {call(str(n)).headers["x-variant"] for n in range(8)} == {"stable", "candidate"}
+            lambda: (
+                {call(str(n)).headers["x-variant"] for n in range(40)} == {"stable", "candidate"}
+            ),
+            120,
         )
         first = [call(f"customer {n}").headers["x-model-version"] for n in range(60)]
         again = [call(f"customer {n}").headers["x-model-version"] for n in range(60)]
