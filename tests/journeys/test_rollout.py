@@ -195,7 +195,7 @@ def advance(visitor: Any, workspace: Workspace, case: Case) -> None:
     expect(visitor.page.get_by_text("60 % of requests", exact=True)).to_be_visible(
         timeout=2 * SECONDS
     )
-    ended(visitor, "Succeeded")
+    ended(visitor, "Succeeded", 1)
     assert workspace.deployments.deployment(case.model).version == 2
     assert visitor.idle().faults() == []
 
@@ -217,7 +217,7 @@ def break_it(visitor: Any, workspace: Workspace, case: Case) -> None:
         return not workspace.deployments.rollout(case.model).is_active
 
     wait_for(over, "the candidate is given up")
-    ended(visitor, "Rolled back")
+    ended(visitor, "Rolled back", 2)
     why = visitor.table("Ended rollouts").rows()[0]["Why"]
     assert "does not stay up" in why
     assert workspace.deployments.deployment(case.model).version == 2
@@ -228,7 +228,7 @@ def compare_by_callers(visitor: Any, workspace: Workspace, case: Case) -> None:
     dialog = begin(visitor, "A/B test", 3, {"Shares (%)": "50", "Length (s)": "600"})
     judged(visitor, dialog, "latency")
     start(visitor, dialog)
-    ended(visitor, "Rolled back")
+    ended(visitor, "Rolled back", 3)
     assert "mean reward" in visitor.table("Ended rollouts").rows()[0]["Why"]
     assert workspace.deployments.deployment(case.model).version == 2
 
@@ -281,20 +281,22 @@ def start(visitor: Any, dialog: Any) -> None:
     visitor.toast("the rollout has begun")
 
 
-def ended(visitor: Any, outcome: str) -> None:
-    """The table of ended rollouts begins with this outcome."""
+def ended(visitor: Any, outcome: str, count: int) -> None:
+    """So many rollouts are over, and the newest ended so."""
 
     def first() -> bool:
         shown = visitor.page.get_by_role("region", name="Ended rollouts", exact=True)
         if not shown.count():
             return False
-        return bool(visitor.table("Ended rollouts").rows()[0]["Ended as"] == outcome)
+        rows = visitor.table("Ended rollouts").rows()
+        return len(rows) == count and bool(rows[0]["Ended as"] == outcome)
 
-    wait_for(first, f"the newest rollout ended as {outcome}")
+    wait_for(first, f"rollout {count} ended as {outcome}")
 
 
 def replay(visitor: Any, workspace: Workspace, case: Case) -> None:
     """The recorded requests on the first version: what it would have answered."""
+    visitor.switch("Predictions")
     visitor.switch("Replays")
     visitor.press("Replay on a version")
     dialog = visitor.dialog("Replay on a version")
