@@ -25,7 +25,7 @@ from pilothouse.governance.promise import (
     verify,
 )
 from pilothouse.governance.tables import OutcomeDecision
-from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.errors import Conflict, NotFound, require_reason
 from pilothouse.monitoring.checks import INSUFFICIENT, PERFORMANCE
 from pilothouse.monitoring.tables import CheckResult, Window, of_newest_revision
 from pilothouse.registry.tables import ACCEPTED, PRODUCTION, ModelVersion, Promotion
@@ -142,8 +142,7 @@ def keep(session: Session, store: Store, promotion_id: str, reason: str) -> None
     Raises NotFound, Invalid without a reason, Conflict unless it waits for that decision.
     """
     outcome = outcome_of(session, promotion_id)
-    if not reason.strip():
-        raise Invalid("keeping it needs a reason.", fields={"reason": "needed"})
+    require_reason(reason, "keeping it")
     if not outcome.needs_decision:
         raise Conflict(f"there is nothing to decide: the promotion is {outcome.state}.")
     figures = {"promise": outcome.message, "metric": outcome.metric}

@@ -133,3 +133,9 @@ class UnsupportedContent(Invalid):
 
     status = 415
     code = "unsupported_content"
+
+
+def require_reason(reason: str, what: str) -> None:
+    """Raise Invalid for a decision without a reason; `what` begins the sentence: "a promotion"."""
+    if not reason.strip():
+        raise Invalid(f"{what} needs a reason.", fields={"reason": "needed"})

@@ -11,7 +11,7 @@ from pilothouse.data import versions as data_versions
 from pilothouse.deployments import commands
 from pilothouse.jobs import require_result, submit
 from pilothouse.jobs.tables import Job
-from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.kit.errors import Conflict, Invalid, require_reason
 from pilothouse.kit.names import DATASET
 from pilothouse.pipelines import auto_monitor, automatic_retraining, retraining_decisions
 from pilothouse.pipelines.backtest_results import KIND as BACKTEST
@@ -43,8 +43,7 @@ class Pipelines(PipelineDefinitions):
         Raises Invalid without a reason, NotFound without the deployment, Conflict while another
         retraining of it is under way, and when its policy allows none by hand.
         """
-        if not reason.strip():
-            raise Invalid("a retraining needs a reason.", fields={"reason": "needed"})
+        require_reason(reason, "a retraining")
         if weeks is not None and not 1 <= weeks <= MAX_WEEKS:
             raise Invalid(f"{weeks} weeks is no window.", fields={"weeks": f"1 to {MAX_WEEKS}"})
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from pilothouse.activity import record
-from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.kit.errors import Conflict, require_reason
 from pilothouse.people import require_right
 from pilothouse.people.rights import APPROVE
 from pilothouse.registry import versions
@@ -65,8 +65,7 @@ def approve(
     nobody is chosen, Refused for whoever may not approve.
     """
     require_right(session, store, APPROVE, "code is approved")
-    if not reason.strip():
-        raise Invalid("an approval needs a reason.", fields={"reason": "needed"})
+    require_reason(reason, "an approval")
     if audit.message:
         raise Conflict(f"the files of {version.ref} cannot be read: {audit.message}.")
     if not audit.is_own_code:
@@ -101,8 +100,7 @@ def revoke(session: Session, store: Store, version: VersionInfo, reason: str) ->
 
     Raises Conflict when nothing is approved, Invalid without a reason.
     """
-    if not reason.strip():
-        raise Invalid("a revocation needs a reason.", fields={"reason": "needed"})
+    require_reason(reason, "a revocation")
     row = session.get(CodeApproval, (version.model, version.version))
     if row is None or row.revoked_at is not None:
         raise Conflict(f"the code of {version.ref} is not approved.")

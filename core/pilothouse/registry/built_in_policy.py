@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
 from pilothouse.experiments.tables import RunArtifact
-from pilothouse.kit.errors import Invalid
+from pilothouse.kit.errors import Invalid, require_reason
 from pilothouse.models.signature import Signature
 from pilothouse.people.persons import require_right
 from pilothouse.people.rights import EDIT_POLICIES
@@ -39,8 +39,7 @@ def choose(session: Session, store: Store, name: str, reason: str) -> None:
     if name == before:
         return
     require_right(session, store, EDIT_POLICIES, CHANGED)
-    if not reason.strip():
-        raise Invalid("a change of a policy needs a reason.", fields={"reason": "needed"})
+    require_reason(reason, "a change of a policy")
     row = BuiltInPolicy(edition=name, reason=reason, changed_at=store.now(), changed_by=store.actor)
     session.add(row)
     session.flush()

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
 from pilothouse.kit.clock import to_ms
-from pilothouse.kit.errors import Conflict, Invalid, Refused
+from pilothouse.kit.errors import Conflict, Invalid, Refused, require_reason
 from pilothouse.people import require_right
 from pilothouse.people.rights import OVERRIDE
 from pilothouse.registry.gates import Verdict
@@ -171,8 +171,7 @@ def overrides_of(
 
 
 def _check_terms(store: Store, reason: str, expires_at: datetime) -> None:
-    if not reason.strip():
-        raise Invalid("an override needs a reason.", fields={"reason": "needed"})
+    require_reason(reason, "an override")
     if expires_at.tzinfo is None:
         raise Invalid("the end of an override needs a time zone.", fields={"expires_at": "naive"})
     if not store.now() < expires_at <= store.now() + MAX_SPAN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session, col, func, select
 
 from pilothouse.activity import record
-from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
+from pilothouse.kit.errors import Conflict, NotFound, Refused, require_reason
 from pilothouse.people.persons import require_right
 from pilothouse.people.rights import EDIT_POLICIES
 from pilothouse.registry.built_in_policy import built_in_for
@@ -83,7 +83,7 @@ def save(session: Session, store: Store, policy: Policy, reason: str) -> PolicyI
         return before
 
     require_right(session, store, EDIT_POLICIES, CHANGED)
-    _require_reason(reason)
+    require_reason(reason, "a change of a policy")
     _refuse_taken_pattern(session, policy)
     info = _add(session, store, policy, before, reason, removed=False)
     record(
@@ -106,7 +106,7 @@ def remove(session: Session, store: Store, name: str, reason: str) -> None:
     """
     before = find(session, name)
     require_right(session, store, EDIT_POLICIES, CHANGED)
-    _require_reason(reason)
+    require_reason(reason, "a change of a policy")
     after = _add(session, store, before.policy, before, reason, removed=True)
     record(
         session,
@@ -188,11 +188,6 @@ def _refuse_taken_pattern(session: Session, policy: Policy) -> None:
                 f"the policy {other.name!r} before {policy.stage} is for {shared[0]!r} already.",
                 hint="Change that one, or name the models more closely.",
             )
-
-
-def _require_reason(reason: str) -> None:
-    if not reason.strip():
-        raise Invalid("a change of a policy needs a reason.", fields={"reason": "needed"})
 
 
 def _info(row: PolicyVersion) -> PolicyInfo:

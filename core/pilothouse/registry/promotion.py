@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 from pilothouse.activity import record
 from pilothouse.activity.actors import is_automatic
 from pilothouse.kit.clock import to_ms
-from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
+from pilothouse.kit.errors import Conflict, NotFound, Unavailable, require_reason
 from pilothouse.kit.ids import uuid7
 from pilothouse.people import require_person, require_right
 from pilothouse.people.rights import APPROVE
@@ -193,7 +193,7 @@ def decide(
     if promotion.status != PENDING:
         raise Conflict(f"this promotion has been {promotion.status} already.")
 
-    _require_reason(reason)
+    require_reason(reason, "a promotion")
     tally = votes.cast(session, store, promotion, accept, reason)
     if not tally.decided_by(store.actor):
         votes.record_vote(session, store, promotion, tally)
@@ -275,7 +275,7 @@ def require(session: Session, promotion_id: str) -> Promotion:
 
 
 def _create(session: Session, store: Store, request: PromotionRequest, status: str) -> Promotion:
-    _require_reason(request.reason)
+    require_reason(request.reason, "a promotion")
     version = versions.require(session, request.model, request.version)
     if version.stage == request.stage:
         raise Conflict(f"{request.model}@{request.version} is in {request.stage} already.")
@@ -392,11 +392,6 @@ def _refuse_duplicate(session: Session, request: PromotionRequest) -> None:
             f"a promotion of {request.model}@{request.version} waits for a decision.",
             hint="Accept or reject that one first.",
         )
-
-
-def _require_reason(reason: str) -> None:
-    if not reason.strip():
-        raise Invalid("a promotion needs a reason.", fields={"reason": "needed"})
 
 
 def _title(promotion: Promotion) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from sqlmodel import Session, col, func, select
 
 from pilothouse.activity import record
-from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.kit.errors import Conflict, require_reason
 from pilothouse.people.persons import require_right
 from pilothouse.people.rights import EDIT_POLICIES
 from pilothouse.registry.policy_rows import current_policies
@@ -30,8 +30,7 @@ def set_stages(
     if after == before:
         return before
     require_right(session, store, EDIT_POLICIES, CHANGED)
-    if not reason.strip():
-        raise Invalid("a change of the stages needs a reason.", fields={"reason": "needed"})
+    require_reason(reason, "a change of the stages")
     names = {stage.name for stage in after}
     for stage in before:
         if stage.name not in names:

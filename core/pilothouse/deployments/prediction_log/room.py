@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from pilothouse.deployments.prediction_log.journal import MAX_WAITING_BYTES
+
 LEAST_BYTES = 1 << 20
 
 
@@ -16,7 +18,8 @@ def room_problem(workspace: Path) -> str:
         return ""
     if free >= LEAST_BYTES:
         return ""
+    most = MAX_WAITING_BYTES >> 20
     return (
-        "The disk is full: requests are answered and their log waits in memory, up to 64 MB; "
+        f"The disk is full: requests are answered and their log waits in memory, up to {most} MB; "
         "beyond that they are refused. Labels are refused. Free some space."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.analysis.judge import AnalysisSettings, criterion_level
 from pilothouse.deployments.analysis.traffic_needed import MAX_REQUESTS, RequestShares
+from pilothouse.deployments.analysis.variant_samples import FIRST_FAILED, FIRST_REFUSED
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.strategies import RolloutPlan, RolloutStep
 from pilothouse.deployments.traffic_split import BUCKETS
@@ -82,8 +83,8 @@ def rollout_traffic(
     hourly, statuses = len(frame), frame["status"]
     today = RequestShares()
     if hourly:
-        failed, refused = (statuses >= 500).mean(), statuses.between(400, 499).mean()
-        today = RequestShares(float(failed), float(refused))
+        failed, not_answered = statuses >= FIRST_FAILED, statuses >= FIRST_REFUSED
+        today = RequestShares(float(failed.mean()), float((not_answered & ~failed).mean()))
     settings = AnalysisSettings.from_json(plan.settings.get("analysis") or {})
     level = criterion_level(settings, candidates, len(compared))
     needed, because, open_criteria = _needed(settings, level, today)
