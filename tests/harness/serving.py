@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 
+from harness.working_threads import WorkingThreads
+from pilothouse.deployments import Deployments
 from pilothouse.deployments.controller.controller import Controller, stop_all
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.model_server.start import MODULE
@@ -108,7 +110,7 @@ def workspace_of(folder: Path, *artifacts: bytes) -> Iterator[Store]:
     store.engine.dispose()
 
 
-class Worker:
+class Worker(WorkingThreads):
     """A controller that looks at the workspace in a thread, as the worker's does.
 
     Rollouts are moved on too, in a thread of their own.
@@ -118,26 +120,16 @@ class Worker:
         self._controller = Controller(store)
         self._rollouts = RolloutController(store)
         self._every = every
-        self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, args=(tick,))
-            for tick in (self._controller.tick, self._rollouts.tick)
-        ]
-
-    def __enter__(self) -> Worker:
-        for thread in self._threads:
-            thread.start()
-        return self
+        ticks = (self._controller.tick, self._rollouts.tick)
+        super().__init__(*(partial(self._work, tick) for tick in ticks))
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__exit__()
         self._rollouts.close()
         self._controller.stop_all()
 
     def _work(self, tick: Callable[[], None]) -> None:
-        while not self._stop.wait(self._every):
+        while not self.stop.wait(self._every):
             tick()
 
 
@@ -211,3 +203,19 @@ def running_models(store: Store) -> list[int]:
         if MODULE in arguments and is_ours and process.info["status"] != psutil.STATUS_ZOMBIE:
             running.append(process.pid)
     return running
+
+
+@contextmanager
+def serving(store: Store, version: int) -> Iterator[ServerProcess]:
+    """A server, a worker and the deployment `flights` of a version of `late`, which is ready."""
+    deployments = Deployments(store)
+    with Worker(store), ServerProcess(store) as running:
+        deployments.launch("flights", "late", version)
+        deployments.wait_until_ready("flights")
+        yield running
+
+
+def cancel_rollout(store: Store) -> None:
+    """Leave no rollout of `flights` to the next test."""
+    if Deployments(store).active_rollout("flights") is not None:
+        Deployments(store).cancel_rollout("flights")

@@ -93,6 +93,21 @@ def short_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         yield instance
 
 
+@pytest.fixture(scope="module")
+def ship(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstance]:
+    """A running instance of one module, with nothing in it; a module may fill its own."""
+    with run_instance(tmp_path_factory.mktemp("own") / "workspace") as started:
+        yield started
+
+
+@pytest.fixture
+def opened(ship: RunningInstance) -> Iterator[Workspace]:
+    """The workspace of that instance, to prepare what comes and to look at what came."""
+    workspace = ship.open()
+    yield workspace
+    workspace.store.engine.dispose()
+
+
 @pytest.fixture
 def scheme() -> str:
     """The colour scheme the visitor prefers; a test may parametrise it."""

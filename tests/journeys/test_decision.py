@@ -70,14 +70,6 @@ def ship(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstance]:
 
 
 @pytest.fixture
-def opened(ship: RunningInstance) -> Iterator[Workspace]:
-    """The workspace, to prepare what the world does and to look at what came."""
-    workspace = ship.open()
-    yield workspace
-    workspace.store.engine.dispose()
-
-
-@pytest.fixture
 def team(browser: Browser, ship: RunningInstance) -> Iterator[dict[str, Visitor]]:
     """Each person of the team at a browser of their own, who has chosen their name there."""
     origin = ship.address("app").url

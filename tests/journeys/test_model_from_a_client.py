@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from harness.mlflow_server import run_client
-from harness.running_instance import RunningInstance, run_instance
+from harness.running_instance import RunningInstance
 from pilothouse.workspace import Workspace
 
 pytest.importorskip("mlflow")
@@ -24,24 +23,9 @@ MODEL, TARGET, CLASSES = "cultivars", "cultivar", ("0", "1", "2")
 SECONDS = 120_000  # in milliseconds: what starts a process may take long on a busy machine
 
 
-@pytest.fixture(scope="module")
-def ship(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstance]:
-    """A running instance with nothing in it."""
-    with run_instance(tmp_path_factory.mktemp("client") / "workspace") as started:
-        yield started
-
-
 @pytest.fixture
 def origin(ship: RunningInstance) -> str:
     return ship.address("app").url
-
-
-@pytest.fixture
-def opened(ship: RunningInstance) -> Iterator[Workspace]:
-    """The workspace, to look at what the mouse has done."""
-    workspace = ship.open()
-    yield workspace
-    workspace.store.engine.dispose()
 
 
 def test_a_logged_model_is_described_measured_promoted_and_served(

@@ -9,8 +9,7 @@ import os
 import random
 import re
 import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,8 @@ import pytest
 from playwright.sync_api import expect
 
 from harness.mlflow_server import run_client
-from harness.running_instance import RunningInstance, run_instance, wait_for
+from harness.running_instance import RunningInstance, wait_for
+from harness.working_threads import WorkingThreads
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.workspace import Workspace
 
@@ -48,24 +48,9 @@ class Case:
     rows: pd.DataFrame
 
 
-@pytest.fixture(scope="module")
-def ship(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstance]:
-    """A running instance with nothing in it."""
-    with run_instance(tmp_path_factory.mktemp("rollout") / "workspace") as started:
-        yield started
-
-
 @pytest.fixture
 def origin(ship: RunningInstance) -> str:
     return ship.address("app").url
-
-
-@pytest.fixture
-def opened(ship: RunningInstance) -> Iterator[Workspace]:
-    """The workspace, to prepare versions and to look at what the mouse has done."""
-    workspace = ship.open()
-    yield workspace
-    workspace.store.engine.dispose()
 
 
 def two_classes(workspace: Workspace, *_: Any) -> Case:
@@ -115,29 +100,20 @@ def from_a_client(workspace: Workspace, ship: RunningInstance, folder: Path) -> 
     return Case(name, table.data)
 
 
-class Callers:
+class Callers(WorkingThreads):
     """Many of them, who ask again and again and say what the answers were worth to them."""
 
     def __init__(self, url: str, case: Case) -> None:
         self._address = f"{url}/deployments/{case.model}"
         self._records = case.rows.to_dict("records")
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._call)
+        super().__init__(self._call)
         self.failed: list[str] = []
         self.versions: dict[str, set[str]] = {}
-
-    def __enter__(self) -> Callers:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def _call(self) -> None:
         chance, count = random.Random(1), 0
         with httpx.Client(timeout=30, trust_env=False) as client:
-            while not self._stop.is_set():
+            while not self.stop.is_set():
                 count += 1
                 caller = f"caller {count % CALLERS}"
                 body = {
@@ -153,7 +129,7 @@ class Callers:
                 worth = chance.random() + (0.0 if version == "3" else 1.0)
                 reward = {"feedback": [{"entity_id": caller, "reward": worth}]}
                 client.post(f"{self._address}/feedback", json=reward).raise_for_status()
-                self._stop.wait(0.01)
+                self.stop.wait(0.01)
 
 
 @pytest.mark.parametrize("prepared", [two_classes, number, from_a_client])

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import math
 import random
-import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
 from harness.odd_models import of_shuffled_labels, raising, slow
-from harness.serving import ServerProcess, Worker, trained, wait_for, workspace_of
+from harness.serving import (
+    ServerProcess,
+    cancel_rollout,
+    serving,
+    trained,
+    wait_for,
+    workspace_of,
+)
+from harness.working_threads import WorkingThreads
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.rollouts.rollout_info import RolloutInfo
 from pilothouse.kit.ids import uuid7s
@@ -40,45 +48,30 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def server(store: Store) -> Iterator[ServerProcess]:
-    deployments = Deployments(store)
-    with Worker(store), ServerProcess(store) as running:
-        deployments.launch("flights", "late", STABLE)
-        deployments.wait_until_ready("flights")
+    with serving(store, STABLE) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def _no_rollout_is_left(store: Store) -> Iterator[None]:
     yield
-    if Deployments(store).active_rollout("flights") is not None:
-        Deployments(store).cancel_rollout("flights")
+    cancel_rollout(store)
 
 
-class Callers:
+class Callers(WorkingThreads):
     """Callers with rows as the models were trained on, which say later what came true."""
 
     def __init__(self, url: str, count: int = 3, pause: float = 0.0) -> None:
         self._url, self._pause = url, pause
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._call, args=(n,)) for n in range(count)]
+        super().__init__(*(partial(self._call, number) for number in range(count)))
         self.statuses: list[int] = []
-
-    def __enter__(self) -> Callers:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
     def _call(self, number: int) -> None:
         draw = random.Random(number)
         ids: list[str] = []
         labels: list[int] = []
         with httpx.Client(base_url=self._url, timeout=60, trust_env=False) as client:
-            while not self._stop.wait(self._pause):
+            while not self.stop.wait(self._pause):
                 wind = draw.gauss(10, 3)
                 row = {"distance": draw.gauss(500, 100), "carrier": "AA", "wind": wind}
                 [identity] = uuid7s(1)

@@ -5,18 +5,27 @@ from __future__ import annotations
 import io
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import pytest
 
-from harness.serving import EXAMPLE, ServerProcess, Worker, trained, wait_for, workspace_of
+from harness.serving import (
+    EXAMPLE,
+    ServerProcess,
+    cancel_rollout,
+    serving,
+    trained,
+    wait_for,
+    workspace_of,
+)
+from harness.working_threads import WorkingThreads
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.rollouts.rollout_info import RolloutInfo
 from pilothouse.kit.ids import uuid7s
@@ -48,46 +57,31 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def server(store: Store) -> Iterator[ServerProcess]:
-    deployments = Deployments(store)
-    with Worker(store), ServerProcess(store) as running:
-        deployments.launch("flights", "late", 1)
-        deployments.wait_until_ready("flights")
+    with serving(store, 1) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def _no_rollout_is_left(store: Store) -> Iterator[None]:
     yield
-    if Deployments(store).active_rollout("flights") is not None:
-        Deployments(store).cancel_rollout("flights")
+    cancel_rollout(store)
 
 
-class Load:
+class Load(WorkingThreads):
     """Callers that never pause; what each was answered is kept."""
 
     def __init__(self, url: str, count: int = 3) -> None:
         self._url = url
-        self._stop = threading.Event()
         self.statuses: Counter[int] = Counter()
         self.versions: list[str] = []
         self.ids: list[str] = []
         self.callers: dict[str, list[str]] = {}
-        self._threads = [threading.Thread(target=self._call, args=(n,)) for n in range(count)]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__(*(partial(self._call, number) for number in range(count)))
 
     def _call(self, number: int) -> None:
         count = 0
         with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as client:
-            while not self._stop.is_set():
+            while not self.stop.is_set():
                 count += 1
                 caller = f"{number}-{count % 40}"
                 carrier = "ZZ" if count % RARE == 0 else CARRIERS[count % 3]

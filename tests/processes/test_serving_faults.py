@@ -20,7 +20,7 @@ import pytest
 
 from harness.odd_models import crashing, hanging, leaking
 from harness.running_instance import worker_alone
-from harness.serving import ServerProcess, Worker, register, trained, wait_for
+from harness.serving import ServerProcess, register, serving, trained, wait_for
 from harness.steady_load import SteadyLoad
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.controller.controller import stop_all
@@ -67,10 +67,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def server(store: Store) -> Iterator[ServerProcess]:
-    deployments = Deployments(store)
-    with Worker(store), ServerProcess(store) as running:
-        deployments.launch("flights", "late", GOOD)
-        deployments.wait_until_ready("flights")
+    with serving(store, GOOD) as running:
         yield running
 
 

@@ -13,13 +13,10 @@ import orjson
 import pytest
 
 from harness.running_instance import RunningInstance, run_instance, wait_for
-from harness.serving import EXAMPLE, register, trained
+from harness.serving import EXAMPLE, trained, workspace_of
 from harness.steady_load import LoadReport, SteadyLoad
 from pilothouse.deployments import Deployments
-from pilothouse.deployments.controller.controller import stop_all
-from pilothouse.kit.settings import Settings
-from pilothouse.storage import Store, open_store
-from pilothouse.storage.migrate import migrate
+from pilothouse.storage import Store
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(1_500)]
 REQUESTS = 10_000
@@ -35,12 +32,8 @@ CANARY = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("load") / "workspace"
-    opened = open_store(Settings(workspace=folder, actor="ada"))
-    migrate(opened)
-    register(opened, "late", trained(1.0), trained(0.9))
-    yield opened
-    stop_all(opened)
-    opened.engine.dispose()
+    with workspace_of(folder, trained(1.0), trained(0.9)) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

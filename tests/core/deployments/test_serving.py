@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from harness.serving import ServerProcess, Worker, register, running_models, wait_for
+from harness.working_threads import WorkingThreads
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.routes import Routes
@@ -171,30 +172,19 @@ def test_many_callers_share_batches(launched: Deployments, caller: httpx.Client)
     assert len(done) == 80
 
 
-class Load:
+class Load(WorkingThreads):
     """Callers that never pause; what went wrong is kept."""
 
     def __init__(self, url: str, count: int = 4) -> None:
         self._url = url
-        self._stop = threading.Event()
         self.sent: list[str] = []
         self.versions: list[int] = []
         self.failures: list[str] = []
-        self._threads = [threading.Thread(target=self._call) for _ in range(count)]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__(*[self._call] * count)
 
     def _call(self) -> None:
         with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as client:
-            while not self._stop.is_set():
+            while not self.stop.is_set():
                 ids = uuid7s(2)
                 answer = client.post("/v2/models/flights/infer", json=body(ids))
                 if answer.status_code == 200:
