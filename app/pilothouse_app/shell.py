@@ -1,4 +1,4 @@
-"""The script beside Streamlit's own: history, tables by keyboard and the name of the person.
+"""The script beside Streamlit's own: history, tables by keyboard, the person, lost pages.
 
 It is put into the page that Streamlit serves, which has no option for any of them.
 `static/shell.js` says what it changes and why.

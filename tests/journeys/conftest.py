@@ -134,6 +134,7 @@ def visitor(
         if request.node.stash.get(FAILED, False):
             somebody.page.screenshot(path=tmp_path / "failed.png")
             print(f"the page: {tmp_path / 'failed.png'}")  # noqa: T201
+            print("the browser's console:", *somebody.complaints, sep="\n")  # noqa: T201
         else:
             assert somebody.strays == [], "requests to elsewhere"
             assert somebody.complaints == [], "errors in the browser's console"

@@ -163,6 +163,7 @@ def launch(visitor: Any, workspace: Any, ref: str) -> str:
     dialog = visitor.dialog("Launch")
     if dialog.get_by_role("combobox", name="Where").count():
         visitor.choose("Where", "A new deployment", within=dialog)
+        visitor.idle()  # the form of a new deployment has another name
     expect(dialog.get_by_text("What will happen")).to_be_visible()
     name = dialog.get_by_label("Name", exact=True).input_value()
     assert visitor.idle().barriers() == []

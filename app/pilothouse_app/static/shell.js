@@ -1,5 +1,5 @@
-// What Streamlit's page leaves to the browser: one history entry a page, tables by keyboard, and the
-// name of the person who acts.
+// What Streamlit's page leaves to the browser: one history entry a page, tables by keyboard, the name
+// of the person who acts, and a page that comes back after an error in the browser.
 (() => {
   "use strict";
 
@@ -49,6 +49,21 @@
     current = name;
     document.cookie = `pilothouse_person=${name}; path=/; max-age=31536000; samesite=lax`;
   }).observe(document, { childList: true, subtree: true });
+
+  // An error that no part of the page catches ends all of it: React removes everything, and the
+  // window stays white. The address says what was open, so that loading it again brings it back; an
+  // error that returns at once is left, since loading would not end.
+  const AGAIN_MS = 10_000, LOADED = "pilothouse_loaded_again";
+  addEventListener("DOMContentLoaded", () => {
+    const root = document.getElementById("root");
+    if (!root) return;
+    new MutationObserver(() => {
+      if (root.childElementCount) return;
+      if (Date.now() - Number(sessionStorage.getItem(LOADED) ?? 0) < AGAIN_MS) return;
+      sessionStorage.setItem(LOADED, String(Date.now()));
+      location.reload();
+    }).observe(root, { childList: true });
+  });
 
   // A table is drawn on a canvas and its arrow keys move a cell; Enter presses the name of the row
   // the cell is in, as a click would.
