@@ -96,6 +96,11 @@ def render() -> None:
             key="window_page",
         )
         _report_button(window)
+    if window.rows_deleted:
+        st.markdown(
+            ":gray[Rows of this window were deleted by retention. "
+            "Its results stay as they were judged.]"
+        )
     _facts(window)
     metrics = monitored_metrics(window.deployment)
     _tiles(window, metrics)
@@ -130,8 +135,7 @@ def _remove_button(window: WindowInfo, back: PageAddress) -> None:
         confirm(
             "Remove this window",
             f"Lists, trends and alerts of **{literal(window.deployment)}** no longer include it. "
-            f"Its {count(window.rows)} predictions are kept; it comes back only when it is "
-            "evaluated manually.",
+            + _after_removal(window),
             verb="Remove",
             command=lambda reason: workspace().monitoring.remove_window(window.id, reason),
             done="The window is removed",
@@ -139,12 +143,22 @@ def _remove_button(window: WindowInfo, back: PageAddress) -> None:
         )
 
 
+def _after_removal(window: WindowInfo) -> str:
+    if window.rows_deleted:
+        return "Rows of it were deleted by retention, so it cannot come back."
+    start = f"Its {count(window.rows)} predictions are kept; "
+    return f"{start}it comes back only when it is evaluated manually."
+
+
 def _report_button(window: WindowInfo) -> None:
     if st.button(
         "Drift report",
         type="primary",
         icon=":material/lab_profile:",
-        help="Evidently's report of this window, made by a job and kept",
+        disabled=window.rows_deleted,
+        help="Its rows were deleted by retention"
+        if window.rows_deleted
+        else "Evidently's report of this window, made by a job and kept",
         key="window_report",
     ):
         report = workspace().monitoring.request_report(window.id)

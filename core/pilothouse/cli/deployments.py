@@ -12,6 +12,7 @@ import click
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.deployment_access import keys, limits
 from pilothouse.cli.deployment_files import add_deployment_files
+from pilothouse.cli.deployment_log import log
 from pilothouse.cli.deployment_replays import add_request_log
 from pilothouse.cli.deployment_rollouts import rollouts
 from pilothouse.cli.governance import affected_output
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 deployments = Group("deployments", help="Model versions that are served, and their predictions.")
 deployments.add_command(keys)
 deployments.add_command(limits)
+deployments.add_command(log)
 add_deployment_files(deployments)
 deployments.add_command(rollouts)
 add_request_log(deployments)
@@ -498,8 +500,8 @@ def _labels(ws: Workspace, name: str, start: datetime | None) -> pd.DataFrame:
 @name_argument
 @click.option("--lines", type=click.IntRange(1), default=200, show_default=True)
 def _logs(ws: Workspace, name: str, lines: int) -> Output:
-    log = ws.deployments.logs(name, lines)
-    return Output({"log": log}, log)
+    text = ws.deployments.logs(name, lines)
+    return Output({"log": text}, text)
 
 
 @verb(deployments, Deployments.traffic, example="pilothouse deployments traffic churn --hours 1")

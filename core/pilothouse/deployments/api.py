@@ -35,6 +35,7 @@ from pilothouse.deployments.gateway.external_rows import (
 )
 from pilothouse.deployments.gateway.labels import Labels, check_labels, write_labels
 from pilothouse.deployments.info import DeploymentInfo, deployment_info, describe_status
+from pilothouse.deployments.log_rules.log_api import LogCommands
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.id_index import unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
@@ -84,8 +85,9 @@ class Deployments(
     RolloutCommands,
     ReplayCommands,
     RequestLogCommands,
+    LogCommands,
 ):
-    """Deployments, their rollouts, predictions, labels, traffic, API keys and limits."""
+    """Deployments, their rollouts, predictions, labels, logs, traffic, API keys and limits."""
 
     def launch(
         self, name: str, model: str, version: int, reason: str = "", *, replicas: int = 1

@@ -215,3 +215,42 @@ class CallRule(Table, table=True):
     max_concurrent: int | None = None
     per_second: float | None = None
     burst: int | None = None
+
+
+class LogRule(Table, table=True):
+    """How a deployment's predictions are logged. Without a row all is logged and kept for ever.
+
+    `cleaned_at` and `held_by` say when old rows were deleted last, and why some are kept longer.
+    """
+
+    __tablename__ = "deployments_log_rule"
+    seal: ClassVar[Seal | None] = Seal(excluded=("cleaned_at", "held_by"))
+
+    deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
+    keep_days: int | None = None
+    cleaned_at: datetime | None = Field(default=None, sa_type=Utc)
+    held_by: str = ""
+
+
+class LogDeletion(Table, table=True):
+    """Rows of a deployment's log that were deleted.
+
+    By retention: those of events before `before` that were received before `received_before`.
+    """
+
+    __tablename__ = "deployments_log_deletion"
+    __table_args__ = (Index(None, "deployment", "at"),)
+    seal: ClassVar[Seal | None] = Seal()
+
+    id: str = Field(primary_key=True)
+    deployment: str = Field(foreign_key="deployments_deployment.name")
+    kind: str
+    before: datetime | None = Field(default=None, sa_type=Utc)
+    received_before: datetime | None = Field(default=None, sa_type=Utc)
+    predictions: int
+    labels: int
+    requests: int
+    files: int
+    at: datetime = Field(sa_type=Utc)
+    by: str
+    reason: str = ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pilothouse.deployments.log_rules.deletions import deleted_before
 from pilothouse.jobs import Progress
 from pilothouse.monitoring import (
     alert_rules,
@@ -26,6 +27,7 @@ from pilothouse.monitoring import (
 from pilothouse.monitoring.alert_rules import AlertRuleSpec, RuleInfo
 from pilothouse.monitoring.custom_checks import registry
 from pilothouse.monitoring.custom_checks.spec import CustomCheckInfo, CustomCheckSpec
+from pilothouse.monitoring.deleted_rows import lacks_rows
 from pilothouse.monitoring.evidently_workspace.workspaces import EvidentlyWorkspaces
 from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.monitor_config import MonitorInfo
@@ -46,7 +48,8 @@ class WindowInfo:
 
     `metric` is the key of the metric that decides ("" where nothing is measured), `value` its
     value. The summaries are what labels and answers were like, as numbers by title. `zone` is the
-    time zone of its calendar, None for UTC.
+    time zone of its calendar, None for UTC. Of one with `rows_deleted` retention has deleted rows,
+    so that it stays as it was judged.
     """
 
     id: str
@@ -72,6 +75,7 @@ class WindowInfo:
     revision: int
     evaluated_at: datetime
     zone: str | None
+    rows_deleted: bool = False
 
     @property
     def version_ref(self) -> str:
@@ -173,7 +177,10 @@ class Monitoring(EvidentlyWorkspaces):
     def window(self, window: str) -> WindowInfo:
         """One window. Raises NotFound."""
         with self._store.read() as session:
-            return WindowInfo(**window_frames.window_row(session, window))
+            info = WindowInfo(**window_frames.window_row(session, window))
+            deleted = deleted_before(session, info.deployment)
+        span = Span(info.start, info.end)
+        return replace(info, rows_deleted=lacks_rows(span, deleted, is_judged=True))
 
     def remove_window(self, window: str, reason: str = "") -> None:
         """Remove a window that rests on wrong event times, for example.

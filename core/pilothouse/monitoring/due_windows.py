@@ -12,10 +12,12 @@ from operator import gt
 from sqlmodel import Session, col, select, tuple_, update
 
 from pilothouse.deployments import commands
+from pilothouse.deployments.log_rules.deletions import deleted_before
 from pilothouse.deployments.prediction_log import receipts
 from pilothouse.kit.errors import Unavailable
 from pilothouse.monitoring import monitors
 from pilothouse.monitoring.counted_windows import LATEST, CountedWindows
+from pilothouse.monitoring.deleted_rows import lacks_rows
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.received_data import ReceivedData, read_received
 from pilothouse.monitoring.tables import Window
@@ -56,6 +58,7 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
         config = monitors.monitor_info(session, deployment).config
         is_running = commands.require(session, deployment).desired_state == RUNNING
         judged = _judged(session, deployment, config.scheme)
+        deleted = deleted_before(session, deployment)
     if not config.enabled:
         return []
 
@@ -75,6 +78,7 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
         for span in spans
         if span.end <= ended
         and (span not in judged.until or _is_news(received.newest.get(span), judged.until[span]))
+        and not lacks_rows(span, deleted, is_judged=span in judged.until)
     ]
     with store.write() as session:
         seen_through = min(began, until) - LOGGED_AFTER

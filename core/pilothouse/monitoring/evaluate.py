@@ -29,6 +29,7 @@ from pilothouse.monitoring.checks import Check
 from pilothouse.monitoring.chosen_inputs import ChosenInputs, chosen_inputs, with_inputs
 from pilothouse.monitoring.custom_checks.evaluation import custom_checks, specs_of
 from pilothouse.monitoring.custom_checks.spec import CustomCheckSpec
+from pilothouse.monitoring.deleted_rows import refuse_deleted_rows
 from pilothouse.monitoring.digest_text import differing, digest_text
 from pilothouse.monitoring.domain_classifier import domain_check
 from pilothouse.monitoring.evaluated_settings import SETTINGS, SOURCE, settings_json
@@ -84,6 +85,7 @@ def evaluate_job(
         config = monitors.monitor_info(session, deployment).config
         serving = monitors.serving(session, deployment)
         span = window_cuts.of_scheme(session, deployment, config.scheme, span)
+        refuse_deleted_rows(session, deployment, span)
 
     progress(0.1, f"reading {span_text(span.start, span.end, config.zone)}")
     began = store.now()

@@ -27,6 +27,7 @@ from pilothouse.monitoring import (
     window_store,
 )
 from pilothouse.monitoring.chosen_inputs import chosen_inputs
+from pilothouse.monitoring.deleted_rows import refuse_deleted_rows
 from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.evaluated_settings import evaluated_config, reference_source
 from pilothouse.monitoring.kinds import Kind
@@ -51,6 +52,9 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
     with store.read() as session:
         requested = report_requests.require(session, report)
         window = window_store.require(session, requested.window_id)
+        span = Span(window.start, window.end)
+        if requested.digest is None:
+            refuse_deleted_rows(session, window.deployment, span)
 
     if requested.digest is not None:
         return {"report": report, "digest": requested.digest}
@@ -63,13 +67,12 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
         named = (window.deployment, window.model, window.version)
         signature = commands.signature_of(session, *named)
     names = list(_input_kinds(signature))
-    frame = window_data.observe(store, window.deployment, Span(window.start, window.end))
+    frame = window_data.observe(store, window.deployment, span)
     version_rows = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]
     rows = window_data.rows_of(version_rows, signature, names)
     reference_rows = baselines.reference_rows(
         store, *named, config.reference_rows, reference_source(profile)
     )
-    span = Span(window.start, window.end)
     chosen = chosen_inputs(store, window.deployment, signature, config, span)
     if chosen is not None:
         reference_rows = replace(chosen.rows, outputs={})

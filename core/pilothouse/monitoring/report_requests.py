@@ -16,8 +16,9 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import window_store
+from pilothouse.monitoring.deleted_rows import refuse_deleted_rows
 from pilothouse.monitoring.tables import DriftReport, Window
-from pilothouse.monitoring.windows import start_text
+from pilothouse.monitoring.windows import Span, start_text
 from pilothouse.storage import Store
 
 READY = "ready"
@@ -55,8 +56,12 @@ class RenderedReport:
 
 
 def request(session: Session, store: Store, window_id: str) -> str:
-    """Ask for Evidently's report of a window and return the report's id. Raises NotFound."""
+    """Ask for Evidently's report of a window and return the report's id.
+
+    Raises NotFound, Conflict for a window of which retention has deleted rows.
+    """
     window = window_store.require(session, window_id)
+    refuse_deleted_rows(session, window.deployment, Span(window.start, window.end))
     report_id = uuid7(to_ms(store.now()))
     title = _title(window)
     job = submit(

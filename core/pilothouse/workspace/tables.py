@@ -28,6 +28,8 @@ TABLE_NOUNS = {
     "deployments_api_key": "API key",
     "deployments_call_rule": "limits of",
     "deployments_deployment": "deployment",
+    "deployments_log_deletion": "deletion of rows",
+    "deployments_log_rule": "rules of the log of",
     "deployments_revision": "revision",
     "experiments_hold": "hold on",
     "experiments_metric_note": "note on the metric",

@@ -1,4 +1,4 @@
-"""The log of a deployment on its page: predictions by id and time, requests, and replays."""
+"""The log of a deployment on its page: predictions, requests, replays, and how long it is kept."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.details import predictions_table, recent_predictions
 from pilothouse_app.features.deployments.replay_view import replay_view
+from pilothouse_app.features.deployments.retention import deleted_note, retention_view
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from pilothouse.deployments.info import DeploymentInfo
 
-PREDICTIONS, REQUESTS, REPLAYS = "Predictions", "Requests", "Replays"
+PREDICTIONS, REQUESTS, REPLAYS, RETENTION = "Predictions", "Requests", "Replays", "Retention"
 SIZE = 100
 MAX_ROWS = 5_000  # of more, days further back are not read
 COLUMNS = {
@@ -42,8 +43,8 @@ COLUMNS = {
 
 
 def request_log(deployment: DeploymentInfo) -> None:
-    """The rows that were predicted, the requests that came, or recorded requests tried again."""
-    views = [PREDICTIONS, REQUESTS, *([REPLAYS] if deployment.model else [])]
+    """The rows that were predicted, the requests that came, replays of them, how long all stay."""
+    views = [PREDICTIONS, REQUESTS, *([REPLAYS] if deployment.model else []), RETENTION]
     if deployment.external:
         views.remove(REQUESTS)  # they were not requests for predictions
     with filter_bar():
@@ -53,6 +54,10 @@ def request_log(deployment: DeploymentInfo) -> None:
             span = days("log_days", "Days", resets="log_page")
         elif view == REQUESTS:
             frame = _request_rows(deployment.name)
+    if view == RETENTION:
+        retention_view(deployment.name)
+        return
+    deleted_note(deployment.name)
     if view == PREDICTIONS:
         _predictions(deployment, prediction_id, span)
     elif view == REQUESTS:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pilothouse.deployments.access import key_ring
 from pilothouse.deployments.access.key_ring import CallLimits
+from pilothouse.deployments.log_rules.rules import KEPT_FOR_EVER, LogRules
 
 RUNNING, STOPPED = "running", "stopped"
 ADDED, CHANGED, SAME = "added", "changed", "same"
@@ -36,6 +37,7 @@ class DesiredDeployment:
     replicas: int | None = None
     state: str | None = None
     limits: CallLimits | None = None
+    log: LogRules | None = None
     strategy: DesiredStrategy | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -45,6 +47,8 @@ class DesiredDeployment:
         value |= {"replicas": self.replicas, "state": self.state}
         if self.limits is not None:
             value["limits"] = {k: v for k, v in asdict(self.limits).items() if v is not None}
+        if self.log is not None:
+            value["log"] = self.log.to_json()
         return {name: part for name, part in value.items() if part is not None}
 
 
@@ -56,6 +60,7 @@ class DeploymentState:
     replicas: int = 1
     state: str = RUNNING
     limits: CallLimits = key_ring.UNLIMITED
+    log: LogRules = KEPT_FOR_EVER
 
     def after(self, desired: DesiredDeployment, version: int) -> DeploymentState:
         """The state once a file is applied; `version` is the number that it names."""
@@ -64,6 +69,7 @@ class DeploymentState:
             replicas=self.replicas if desired.replicas is None else desired.replicas,
             state=self.state if desired.state is None else desired.state,
             limits=self.limits if desired.limits is None else desired.limits,
+            log=self.log if desired.log is None else desired.log,
         )
 
     def lines(self) -> list[str]:
@@ -79,6 +85,7 @@ class DeploymentState:
             f"requests at once: {limits.max_concurrent or UNLIMITED}",
             f"requests a second: {rate}",
             f"burst: {limits.burst or 'those of a second'}",
+            *self.log.lines(),
         ]
 
 

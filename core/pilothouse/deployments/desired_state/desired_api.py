@@ -18,6 +18,7 @@ from pilothouse.deployments.desired_state.desired import (
     change,
 )
 from pilothouse.deployments.desired_state.desired_files import from_yaml, to_yaml
+from pilothouse.deployments.log_rules import rules
 from pilothouse.deployments.rollouts import rollout_commands
 from pilothouse.deployments.rollouts.rollout_preview import check_settings, checked_plan
 from pilothouse.deployments.servable_versions import prepare_to_serve
@@ -100,6 +101,7 @@ class DesiredStateCommands(Service):
                 rollout_commands.start(session, store, name, [served], plan, reason)
         scaling.scale(session, store, name, after.replicas, reason)
         call_rules.set_limits(session, store, name, after.limits, reason)
+        rules.set_rules(session, store, name, after.log, reason)
         state = RUNNING if before is None else before.state
         if state != after.state:
             act = commands.stop if after.state == STOPPED else commands.resume
@@ -134,6 +136,7 @@ def _state(session: Session, desired: DesiredDeployment, version: int) -> Deploy
         deployment.replicas,
         deployment.desired_state,
         call_rules.limits_of(session, desired.name),
+        rules.rules_of(session, desired.name),
     )
 
 
@@ -147,6 +150,7 @@ def _desired(session: Session, name: str) -> DesiredDeployment:
         replicas=deployment.replicas,
         state=deployment.desired_state,
         limits=call_rules.limits_of(session, name),
+        log=rules.rules_of(session, name),
     )
 
 

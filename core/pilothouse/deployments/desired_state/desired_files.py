@@ -14,13 +14,15 @@ from pilothouse.deployments.desired_state.desired import (
     DesiredDeployment,
     DesiredStrategy,
 )
+from pilothouse.deployments.log_rules.rules import LogRules, check_rules
 from pilothouse.deployments.rollouts.rollout_preview import checked_plan
 from pilothouse.kit import names
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.yaml_file import FaultReader, Path, file_error, read_yaml
 
-FIELDS = ("name", "model", "version", "alias", "replicas", "state", "limits", "strategy")
+FIELDS = ("name", "model", "version", "alias", "replicas", "state", "limits", "log", "strategy")
 STRATEGY_FIELDS = ("kind", "settings")
+LOG_FIELDS = ("keep_days",)
 LIMIT_FIELDS = ("needs_key", "max_concurrent", "per_second", "burst")
 STATES = (RUNNING, STOPPED)
 
@@ -79,6 +81,7 @@ class _Reader(FaultReader):
             replicas=self._replicas(value, path),
             state=state,
             limits=self._limits(value.get("limits"), (*path, "limits")),
+            log=self._log(value.get("log"), (*path, "log")),
             strategy=self._strategy(value.get("strategy"), (*path, "strategy")),
         )
 
@@ -141,6 +144,21 @@ class _Reader(FaultReader):
             for field, message in wrong.fields.items():
                 self.fault((*path, field), message)
         return limits
+
+    def _log(self, value: Any, path: Path) -> LogRules | None:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.fault(path, "must be an object")
+            return None
+        self.refuse_unknown(value, path, LOG_FIELDS)
+        log_rules = LogRules(self._whole(value, path, "keep_days", low=1))
+        try:
+            check_rules(log_rules)
+        except Invalid as wrong:
+            for field, message in wrong.fields.items():
+                self.fault((*path, field), message)
+        return log_rules
 
     def _whole(self, value: Mapping[str, Any], path: Path, name: str, *, low: int) -> int | None:
         number = value.get(name)

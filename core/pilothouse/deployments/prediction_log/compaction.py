@@ -51,15 +51,20 @@ def pending(workspace: Path) -> list[Path]:
     return [p for folder in _journals(workspace) for p in journal.sealed(folder)]
 
 
+def lock_file(workspace: Path) -> Path:
+    """The lock that whoever writes files of the log holds."""
+    lock = workspace / "run" / "compaction.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    return lock
+
+
 def compact(workspace: Path) -> CompactionResult:
     """Compact every sealed segment and merge dates of many files.
 
     A lock allows one compactor per workspace; a second one returns at once.
     """
-    lock = workspace / "run" / "compaction.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(lock, timeout=0):
+        with FileLock(lock_file(workspace), timeout=0):
             paths = pending(workspace)
             for folder in _journals(workspace):
                 _try_index(workspace, folder.name)
@@ -116,7 +121,7 @@ def _compact_segment(workspace: Path, path: Path) -> int:
                 ids = table["prediction_id"].to_pylist()
                 id_index.add(workspace, path.parent.name, ids)
             for name, part in _partitions(table, log.DATED_BY[tree], folder):
-                _write(part, folder / name / f"{segment.id}.parquet")
+                write_table(part, folder / name / f"{segment.id}.parquet")
 
     path.unlink()  # last: until here a kill loses nothing, and readers see the rows at least once
     return rows
@@ -144,7 +149,8 @@ def _by_date(table: pa.Table, column: str) -> list[tuple[str, pa.Table]]:
     ]
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a file of the log and rename it into place, so that a kill leaves a whole one."""
     import pyarrow.parquet as pq
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -215,7 +221,7 @@ def _merge(files: list[Path], keys: list[str]) -> None:
     repeated = merged.select(keys).to_pandas().duplicated(keep="first").to_numpy()
     first, last = files[0].stem.split(log.MERGED)[0], files[-1].stem.split(log.MERGED)[-1]
     target = files[0].with_name(f"{first}{log.MERGED}{last}.parquet")
-    _write(merged.filter(pa.array(~repeated)), target)
+    write_table(merged.filter(pa.array(~repeated)), target)
     for path in files:
         if path != target:
             path.unlink()

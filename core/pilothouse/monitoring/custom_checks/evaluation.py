@@ -15,6 +15,7 @@ from pilothouse.monitoring.custom_checks import registry
 from pilothouse.monitoring.custom_checks.check_rows import table_of
 from pilothouse.monitoring.custom_checks.running import run_checks
 from pilothouse.monitoring.custom_checks.spec import CustomCheckSpec
+from pilothouse.monitoring.deleted_rows import refuse_deleted_rows
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.reference_profile import monitored_inputs
 from pilothouse.monitoring.tables import Window, span_of
@@ -68,13 +69,15 @@ def _reference(
 def try_check(store: Store, deployment: str, spec: CustomCheckSpec) -> Check:
     """A check's result on the newest window with predictions; nothing is stored.
 
-    Raises NotFound without a monitor or such a window, Invalid for a check that cannot be used.
+    Raises NotFound without a monitor or such a window, Invalid for a check that cannot be used,
+    Conflict when retention has deleted rows of that window.
     """
     spec.check()
     with store.read() as session:
         config = monitors.monitor_info(session, deployment).config
         window = _newest(session, deployment)
         span, model, version = span_of(window), window.model, window.version
+        refuse_deleted_rows(session, deployment, span)
     frame = window_data.observe(store, deployment, span)
     own = frame[(frame["model"] == model) & (frame["version"] == version)]
     baseline = baselines.baseline(store, deployment, model, version, config.reference_rows)

@@ -1,0 +1,91 @@
+"""`pilothouse deployments log`: how long predictions are kept, and what was deleted of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from pilothouse.cli.command import Group, verb
+from pilothouse.cli.output import Output, text_of
+from pilothouse.deployments.api import Deployments
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.workspace import Workspace
+
+log = Group("log", help="The prediction log: how long rows are kept, and what was deleted.")
+name_argument = click.argument("name")
+
+
+@verb(
+    log,
+    Deployments.log_state,
+    Deployments.log_rules,
+    name="show",
+    example="pilothouse deployments log show churn",
+)
+@name_argument
+def _show(ws: Workspace, name: str) -> Output:
+    return _output(ws, name)
+
+
+@verb(
+    log,
+    Deployments.set_log_rules,
+    name="set",
+    writes=True,
+    reason=True,
+    example=(
+        'pilothouse deployments log set churn --keep-days 90 --reason "our policy on data"',
+        "pilothouse deployments log set churn --keep-days 0",
+    ),
+    own_help=True,
+)
+@name_argument
+@click.option("--keep-days", type=click.IntRange(0), default=None, help="0 to keep for ever.")
+def _set(ws: Workspace, name: str, keep_days: int | None, reason: str) -> Output:
+    """Change the rules of the log of the deployment NAME; what is not given stays."""
+    after = ws.deployments.log_rules(name)
+    if keep_days is not None:
+        after = replace(after, keep_days=keep_days or None)
+    ws.deployments.set_log_rules(name, after, reason)
+    return _output(ws, name)
+
+
+@verb(
+    log,
+    Deployments.clean_log,
+    name="clean",
+    writes=True,
+    example="pilothouse deployments log clean churn",
+)
+@name_argument
+def _clean(ws: Workspace, name: str) -> Output:
+    job = ws.deployments.clean_log(name)
+    return Output({"job": job}, f"the worker deletes old rows in the job {job}")
+
+
+@verb(
+    log,
+    Deployments.log_deletions,
+    name="deletions",
+    example="pilothouse deployments log deletions churn",
+)
+@name_argument
+def _deletions(ws: Workspace, name: str) -> pd.DataFrame:
+    return ws.deployments.log_deletions(name)
+
+
+def _output(ws: Workspace, name: str) -> Output:
+    state = ws.deployments.log_state(name)
+    keep = state.rules.keep_days
+    facts = {
+        "rows are kept": "for ever" if keep is None else f"{keep:,} days",
+        "rows deleted of events before": state.deleted_before,
+        "last clean-up": state.cleaned_at,
+        "older rows are kept because": state.held_by or None,
+    }
+    return Output(asdict(state), text_of(facts))

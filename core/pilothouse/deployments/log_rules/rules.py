@@ -1,0 +1,119 @@
+"""The rules of a deployment's prediction log, and the commands that change them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from pilothouse.activity import record
+from pilothouse.deployments import commands
+from pilothouse.deployments.tables import LogRule
+from pilothouse.jobs import schedules
+from pilothouse.kit.errors import Invalid
+from pilothouse.storage import Store
+
+MAX_KEEP_DAYS = 36_500
+CLEAN_UP_JOB = "clean_log"  # the workflow that deletes old rows
+CLEAN_UP_TIME = "23 3 * * *"  # every day, in UTC
+
+
+@dataclass(frozen=True)
+class LogRules:
+    """How a deployment's predictions are logged: `keep_days` is None to keep them for ever."""
+
+    keep_days: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The parts that are set, as a file has them."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def lines(self) -> list[str]:
+        """Its parts for people, a line each."""
+        length = "for ever" if self.keep_days is None else f"{self.keep_days:,} days"
+        return [f"log kept: {length}"]
+
+
+KEPT_FOR_EVER = LogRules()
+
+
+def rules_of(session: Session, name: str) -> LogRules:
+    """The rules of a deployment's log. Raises NotFound."""
+    commands.require(session, name)
+    row = session.get(LogRule, name)
+    return LogRules() if row is None else _rules(row)
+
+
+def set_rules(session: Session, store: Store, name: str, rules: LogRules, reason: str) -> None:
+    """Replace the rules of a deployment's log. Raises NotFound, Invalid."""
+    check_rules(rules)
+    before = rules_of(session, name)
+    if rules == before:
+        return
+    row = session.get(LogRule, name) or LogRule(deployment=name)
+    row.keep_days = rules.keep_days
+    session.add(row)
+    _schedule(session, store, name, needed=rules.keep_days is not None)
+    record(
+        session,
+        store,
+        "log_rules_changed",
+        "deployment",
+        name,
+        before=asdict(before),
+        after=asdict(rules),
+        reason=reason,
+    )
+
+
+def check_rules(rules: LogRules) -> None:
+    """Raises Invalid that names each part that cannot be used."""
+    fields: dict[str, str] = {}
+    if rules.keep_days is not None and not 1 <= rules.keep_days <= MAX_KEEP_DAYS:
+        fields["keep_days"] = f"between 1 and {MAX_KEEP_DAYS:,}"
+    if fields:
+        raise Invalid.of_fields("these rules of the log cannot be used", fields)
+
+
+def note_clean_up(session: Session, store: Store, name: str, held_by: str) -> None:
+    """Note when old rows were deleted last, and why some are kept longer than the rule says."""
+    row = session.get(LogRule, name)
+    if row is not None:
+        row.cleaned_at, row.held_by = store.now(), held_by
+        session.add(row)
+
+
+def last_clean_up(session: Session, name: str) -> Mapping[str, Any]:
+    """When old rows were deleted last, and why some were kept longer: `cleaned_at`, `held_by`."""
+    row = session.get(LogRule, name)
+    if row is None:
+        return {"cleaned_at": None, "held_by": ""}
+    return {"cleaned_at": row.cleaned_at, "held_by": row.held_by}
+
+
+def schedule_name(deployment: str) -> str:
+    """The name of the schedule that deletes a deployment's old rows."""
+    return f"Delete old rows of {deployment}"
+
+
+def _schedule(session: Session, store: Store, name: str, *, needed: bool) -> None:
+    """Let the clean-up run every day while rows are not kept for ever."""
+    title = schedule_name(name)
+    if schedules.find(session, title) is not None:
+        schedules.switch(session, store, title, enabled=needed)
+    elif needed:
+        schedule = schedules.ScheduleSpec(
+            title,
+            CLEAN_UP_TIME,
+            CLEAN_UP_JOB,
+            {"deployment": name},
+            title=title,
+            subject=("deployment", name),
+        )
+        schedules.add(session, store, schedule)
+
+
+def _rules(row: LogRule) -> LogRules:
+    return LogRules(row.keep_days)
