@@ -87,11 +87,12 @@ def test_starting_makes_a_job(drawn: Any, workspace: Workspace, mlruns: Path) ->
     page.multiselect(key="import_experiments").select("exp").run()
     page.button(key="import_go").click().run()
     [job] = workspace.jobs.active()
-    assert job.kind == "import_mlflow"
+    assert job.kind == "import_history"
     assert job.args == {
         "source": str(mlruns),
         "experiments": ["exp"],
         "into": "old",
+        "tracker": "",
         "artifacts": "",
     }
 
@@ -122,7 +123,7 @@ def test_a_store_without_experiments_says_so(
     look = workspace.imports.preview(str(mlruns)).to_json() | {"experiments": []}
     page = drawn(dialog_page)
     page.text_input(key="import_source").set_value(str(mlruns))
-    page.session_state["import_look"] = (str(mlruns), look)
+    page.session_state["import_look"] = (str(mlruns), "", look)
     page.run()
     assert "The source has no experiments" in text_of(page)
 

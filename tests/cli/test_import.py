@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness import event_files
 from pilothouse.workspace import open_workspace
 
 Call = Callable[..., Any]
@@ -75,3 +76,15 @@ def test_a_wrong_source_creates_no_workspace(call: Call, folder: Path, tmp_path:
     assert result.code == 4
     assert "there is nothing at" in result.err
     assert not folder.exists()
+
+
+def test_the_kind_is_recognised_or_said(call: Call, mlruns: Path, tmp_path: Path) -> None:
+    event_files.write(tmp_path / "logs" / "a", [event_files.event(0, event_files.scalar("x", 1.0))])
+    result = call("import", "history", str(tmp_path / "logs"))
+    assert (result.code, result.out) == (0, "Imported: 1 experiment, 1 run, 1 point.\n")
+    both = call("import", "history", str(tmp_path), "--dry-run")
+    assert "Say which tracker: mlflow, tensorboard" in both.err
+    preview = call("import", "history", str(tmp_path), "--dry-run", "--tracker", "tensorboard")
+    assert "(TensorBoard: event files)" in preview.out
+    assert "no reader named" in call("import", "history", "x", "--tracker", "nope").err
+    assert set(json.loads(call("import", "trackers", "--json").out)) >= {"mlflow", "tensorboard"}

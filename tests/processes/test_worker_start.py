@@ -48,7 +48,7 @@ def test_starts_of_a_worker_with_five_waiting_jobs_fail_none(
     outcomes: list[str] = []
     for _ in range(starts):
         args = {"source": str(history)}
-        jobs = [workspace.jobs.submit("import_mlflow", args, title="x") for _ in range(WAITING)]
+        jobs = [workspace.jobs.submit("import_history", args, title="x") for _ in range(WAITING)]
         with worker_alone(folder) as process:
             outcomes += ended(workspace, process, jobs)
     workspace.store.engine.dispose()

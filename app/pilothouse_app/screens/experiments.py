@@ -67,7 +67,7 @@ def render() -> None:
         run_table(state, catalog, run_filter, visible_columns(state, catalog), matching)
 
 
-JOBS = ("train", "retrain", "demo_flights", "import_mlflow")
+JOBS = ("train", "retrain", "demo_flights", "import_history")
 
 
 def _count_note(matching: int, total: int, state: State) -> str:

@@ -1,4 +1,4 @@
-"""`pilothouse import mlflow`: import what MLflow stored; no server or worker is needed."""
+"""`pilothouse import`: import what another tracker stored; no server or worker is needed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Command, Group
-from pilothouse.cli.options import actor_option, json_option, settings_of, workspace_option
+from pilothouse.cli.options import (
+    PluginName,
+    actor_option,
+    json_option,
+    opened,
+    settings_of,
+    workspace_option,
+)
 from pilothouse.cli.output import to_json
 from pilothouse.cli.up import Stop, raise_stop
 from pilothouse.interop.importing.api import Imports
+from pilothouse.interop.importing.readers import readers
 
 if TYPE_CHECKING:
     from pilothouse.interop.importing.preview import ImportPreview
@@ -38,6 +46,75 @@ def imports() -> None:
     """Import experiments and runs from another tracker."""
 
 
+experiment_option = click.option(
+    "--experiment", "experiments", multiple=True, help="Only this one; repeatable."
+)
+prefix_option = click.option(
+    "--prefix", default="", help="Put the experiments below this name, as PREFIX/experiment."
+)
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print what would be imported; write nothing."
+)
+
+
+@imports.command(
+    cls=Command,
+    apis=(Imports.run, Imports.preview, Imports.start, Imports.report),
+    examples=(
+        "pilothouse import history ./runs --dry-run",
+        "pilothouse import history ./project --tracker tensorboard",
+    ),
+)
+@click.argument("source")
+@workspace_option
+@json_option
+@actor_option
+@click.option(
+    "--tracker",
+    type=PluginName(readers),
+    default=None,
+    help="Whose history it is; without it, the source is recognised by what it contains.",
+)
+@experiment_option
+@prefix_option
+@dry_run_option
+def history(
+    source: str,
+    workspace: Path | None,
+    as_json: bool,
+    acting_as: str | None,
+    tracker: str | None,
+    experiments: tuple[str, ...],
+    prefix: str,
+    dry_run: bool,
+) -> None:
+    """Import what a tracker stored in SOURCE: MLflow, TensorBoard, and whatever plugins read.
+
+    Runs imported earlier are skipped; interrupted, it continues when it is called again. Ends with
+    0 when everything was imported, with 1 when something was damaged or in conflict.
+    """
+    options = {"tracker": tracker or "", "experiments": experiments, "prefix": prefix}
+    _run(source, workspace, acting_as, as_json=as_json, dry_run=dry_run, **options)
+
+
+@imports.command(
+    cls=Command,
+    apis=(Imports.trackers,),
+    examples=("pilothouse import trackers",),
+)
+@workspace_option
+@json_option
+def trackers(workspace: Path | None, as_json: bool) -> None:
+    """List the trackers whose histories can be imported, and what to give for each."""
+    with opened(workspace) as opened_workspace:
+        by_name = {name: vars(info) for name, info in opened_workspace.imports.trackers().items()}
+    if as_json:
+        click.echo(to_json(by_name))
+        return
+    for name, tracker in by_name.items():
+        click.echo(f"{name}: {tracker['description']} Give {tracker['accepts']}.")
+
+
 @imports.command(
     cls=Command,
     apis=(Imports.run, Imports.preview, Imports.start, Imports.report),
@@ -50,17 +127,15 @@ def imports() -> None:
 @workspace_option
 @json_option
 @actor_option
-@click.option("--experiment", "experiments", multiple=True, help="Only this one; repeatable.")
-@click.option(
-    "--prefix", default="", help="Put the experiments below this name, as PREFIX/experiment."
-)
+@experiment_option
+@prefix_option
 @click.option(
     "--artifacts",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=None,
     help="Folder with the files of a database, when they are not beside it.",
 )
-@click.option("--dry-run", is_flag=True, help="Print what would be imported; write nothing.")
+@dry_run_option
 def mlflow(
     source: str,
     workspace: Path | None,
@@ -76,23 +151,38 @@ def mlflow(
     Runs imported earlier are skipped; interrupted, it continues when it is called again. Ends with
     0 when everything was imported, with 1 when something was damaged or in conflict.
     """
+    options = {"tracker": "mlflow", "experiments": experiments, "prefix": prefix}
+    options["artifacts"] = str(artifacts) if artifacts else ""
+    _run(source, workspace, acting_as, as_json=as_json, dry_run=dry_run, **options)
+
+
+def _run(
+    source: str,
+    workspace: Path | None,
+    acting_as: str | None,
+    *,
+    as_json: bool,
+    dry_run: bool,
+    **options: Any,
+) -> None:
+    """Preview or import, print the outcome and leave with its exit code."""
     from pilothouse.interop.importing.sources import normalised
     from pilothouse.workspace import open_workspace
 
     normalised(source)  # before a workspace is made for a name typed wrong
-    opened = open_workspace(settings=settings_of(workspace), actor=acting_as)
-    beside = str(artifacts) if artifacts else ""
+    current = open_workspace(settings=settings_of(workspace), actor=acting_as)
     try:
         signal.signal(signal.SIGTERM, raise_stop)
         if dry_run:
-            _print_preview(opened.imports.preview(source, artifacts=beside), as_json)
+            how = {name: options[name] for name in ("tracker", "artifacts") if name in options}
+            _print_preview(current.imports.preview(source, **how), as_json)
             return
-        report = _import(opened, source, experiments=experiments, prefix=prefix, artifacts=beside)
+        report = _import(current, source, **options)
     except (Stop, KeyboardInterrupt):
         click.echo("Stopped. Call it again to continue.", err=True)
         sys.exit(INTERRUPTED)
     finally:
-        opened.store.engine.dispose()
+        current.store.engine.dispose()
     _print_report(report, as_json)
     sys.exit(FAULTY if report.faults else 0)
 
@@ -136,7 +226,7 @@ def _print_preview(preview: ImportPreview, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(preview.to_json()))
         return
-    click.echo(f"{preview.source} ({preview.written_by})")
+    click.echo(f"{preview.source} ({preview.tracker}: {preview.written_by})")
     click.echo(preview.frame().to_string(index=False) if preview.experiments else "No experiments.")
     counts = {"runs": preview.runs or 0, "models": preview.models, "versions": preview.versions}
     click.echo(

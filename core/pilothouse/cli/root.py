@@ -16,7 +16,11 @@ COMMANDS = {
     "worker": ("pilothouse.cli.processes", "worker", "Run the worker alone."),
     "demo": ("pilothouse.cli.demo", "demo", "Run the end-to-end demo on real data."),
     "doctor": ("pilothouse.cli.doctor", "doctor", "Check everything that a workspace holds."),
-    "import": ("pilothouse.cli.imports", "imports", "Import experiments and runs from MLflow."),
+    "import": (
+        "pilothouse.cli.imports",
+        "imports",
+        "Import runs and models from MLflow or TensorBoard.",
+    ),
     "datasets": ("pilothouse.cli.sql_datasets", "datasets", "Dataset versions and contracts."),
     "experiments": ("pilothouse.cli.experiments", "experiments", "Experiments and their metrics."),
     "runs": ("pilothouse.cli.runs", "runs", "Runs of experiments, and their comparison."),

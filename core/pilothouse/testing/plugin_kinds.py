@@ -9,6 +9,7 @@ from typing import Any
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.strategies import strategies
 from pilothouse.governance.maturity.checks import maturity_checks
+from pilothouse.interop.importing.readers import readers
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
 from pilothouse.models.engines import engines
@@ -31,6 +32,7 @@ from pilothouse.testing.gates import check_gate
 from pilothouse.testing.maturity_checks import check_maturity_check
 from pilothouse.testing.measurements import check_measurement
 from pilothouse.testing.quality import check_quality_check
+from pilothouse.testing.readers import check_reader
 from pilothouse.testing.rollout_criteria import check_criterion
 from pilothouse.testing.rules import check_rule_kind
 from pilothouse.testing.step_kinds import check_step_kind
@@ -69,6 +71,7 @@ KINDS = (
     Kind(strategies, check_strategy, "Replaces a deployment's version, in steps of a rollout."),
     Kind(step_kinds, check_step_kind, "What a step of a pipeline can do: inputs and outputs."),
     Kind(exports, check_export, "Writes a pipeline as a file of another program."),
+    Kind(readers, check_reader, "Reads the history of another tracker for an import."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
     Kind(
         maturity_checks,

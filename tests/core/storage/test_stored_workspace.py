@@ -266,11 +266,11 @@ def test_jobs_and_imports_read_right(opened: Opened) -> None:
     jobs = workspace.jobs.jobs().set_index("kind")
     assert jobs["status"].to_dict() == {
         "evaluate_windows": "cancelled",
-        "import_mlflow": "succeeded",
+        "import_history": "succeeded",
         "register_dataset": "failed",
         "train": "succeeded",
     }
-    report = workspace.imports.report(jobs.loc["import_mlflow", "id"])
+    report = workspace.imports.report(jobs.loc["import_history", "id"])
     assert (report.imported["runs"], report.imported["versions"]) == (2, 1)
     assert set(workspace.jobs.schedules()["name"]) == {
         "Evaluate flights-late",

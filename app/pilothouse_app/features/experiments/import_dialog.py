@@ -1,4 +1,4 @@
-"""Importing from MLflow: a dialog with a preview of the source, and the report of the import."""
+"""Importing a history: a dialog with a preview of the source, and the report of the import."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pilothouse.interop.importing.report import ImportReport
     from pilothouse.jobs.api import JobInfo
 
-KIND = "import_mlflow"
+KIND = "import_history"
 PREVIEW = "import_look"
 MAX_EXPERIMENTS = 200
 FEW_LINES, MAX_ITEMS = 6, 5
@@ -64,58 +64,72 @@ def import_button(*, key: str = "import") -> None:
         _import()
 
 
-@st.dialog("Import from MLflow", width="large", icon=":material/move_to_inbox:")
+@st.dialog("Import", width="large", icon=":material/move_to_inbox:")
 def _import() -> None:
     st.markdown(
-        "Imports runs with their full history, files, logged models and the model registry. "
-        "Runs imported earlier are skipped. Nothing is written until you start."
+        "Imports the runs of another tracker with their full history and files, from MLflow also "
+        "logged models and the model registry. Runs imported earlier are skipped. Nothing is "
+        "written until you start."
     )
-    source = _source_input()
-    preview = _current_preview(source)
+    source, tracker = _source_input()
+    preview = _current_preview(source, tracker)
     chosen, into = list[str](), ""
     if preview is not None:
         _draw_preview(preview)
         chosen, into = _choices(preview)
     missing = "" if preview else "Preview the source first"
     if dialog_buttons("Import", "import", missing=missing):
-        run_or_show_error(lambda: _start(source, chosen, into))
+        run_or_show_error(lambda: _start(source, tracker, chosen, into))
 
 
-def _source_input() -> str:
+def _source_input() -> tuple[str, str]:
+    """The path or address, and the tracker when it was chosen."""
+    trackers = workspace().imports.trackers()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input(
             "Folder, database or server",
-            placeholder="/data/mlruns, /data/mlflow.db or https://mlflow.example.org",
-            help="A path on the machine that Pilothouse runs on. For a server, the worker takes "
-            "MLFLOW_TRACKING_USERNAME, _PASSWORD or _TOKEN from its environment.",
+            placeholder="/data/mlruns, /data/runs or https://mlflow.example.org",
+            help="A path on the machine that Pilothouse runs on: "
+            f"{'; '.join(tracker.accepts for tracker in trackers.values())}. For a server, the "
+            "worker takes MLFLOW_TRACKING_USERNAME, _PASSWORD or _TOKEN from its environment.",
             live=True,
             key="import_source",
         )
         source = (typed or "").strip()
+        chosen = st.selectbox(
+            "Tracker",
+            ["", *trackers],
+            format_func=lambda name: trackers[name].title if name else "Recognised",
+            help="By its content, unless you choose. Choose when a folder holds several.",
+            width=170,
+            key="import_tracker",
+        )
         if st.button(
             "Preview", icon=":material/search:", disabled=not source, key="import_look_go"
         ):
             st.session_state.pop(PREVIEW, None)
             with st.spinner("Reading the source"):
-                run_or_show_error(lambda: _read_preview(source))
-    return source
+                run_or_show_error(lambda: _read_preview(source, chosen))
+    return source, chosen
 
 
-def _read_preview(source: str) -> None:
-    st.session_state[PREVIEW] = (source, workspace().imports.preview(source).to_json())
+def _read_preview(source: str, tracker: str) -> None:
+    preview = workspace().imports.preview(source, tracker=tracker)
+    st.session_state[PREVIEW] = (source, tracker, preview.to_json())
 
 
-def _current_preview(source: str) -> Mapping[str, Any] | None:
-    """The preview of this source, if one was read."""
-    previewed, preview = st.session_state.get(PREVIEW, ("", None))
-    return preview if previewed == source else None
+def _current_preview(source: str, tracker: str) -> Mapping[str, Any] | None:
+    """The preview of this source by this reader, if one was read."""
+    *previewed, preview = st.session_state.get(PREVIEW, ("", "", None))
+    return preview if previewed == [source, tracker] else None
 
 
 def _draw_preview(preview: Mapping[str, Any]) -> None:
     experiments = preview["experiments"]
     facts(
         {
-            "Source": f"a {preview['kind']}, {literal(preview['written_by'])}",
+            "Source": f"{preview['tracker']}: a {preview['kind']}, "
+            f"{literal(preview['written_by'])}",
             "": _counts_text({"runs": preview["runs"], "models": preview["models"]}),
             "Files": size(preview["bytes"]) if preview["bytes"] is not None else "",
             "Already imported": plural(preview["known_runs"], "run")
@@ -164,8 +178,8 @@ def _choices(preview: Mapping[str, Any]) -> tuple[list[str], str]:
     return list(chosen), (into or "").strip()
 
 
-def _start(source: str, experiments: list[str], into: str) -> None:
-    job = workspace().imports.start(source, experiments=experiments, prefix=into)
+def _start(source: str, tracker: str, experiments: list[str], into: str) -> None:
+    job = workspace().imports.start(source, experiments=experiments, prefix=into, tracker=tracker)
     toast_next("Import started")
     go(address("job", job))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from sqlmodel import Session, col, select
 from pilothouse.interop.importing import importer as bring
 from pilothouse.interop.importing import preview
 from pilothouse.interop.importing.preview import ImportPreview
+from pilothouse.interop.importing.readers import readers
 from pilothouse.interop.importing.report import ImportReport
 from pilothouse.interop.importing.sources import normalised
 from pilothouse.jobs import submit
@@ -19,18 +21,35 @@ from pilothouse.jobs.tables import ENDED, Job
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.storage.service import Service
 
-KIND = "import_mlflow"
+KIND = "import_history"
+
+
+@dataclass(frozen=True)
+class TrackerInfo:
+    """A tracker that can be imported from; `accepts` says what to give."""
+
+    title: str
+    description: str
+    accepts: str
 
 
 class Imports(Service):
     """Importing experiments, runs and models from another tracker."""
 
-    def preview(self, source: str, *, artifacts: str = "") -> ImportPreview:
+    def preview(self, source: str, *, artifacts: str = "", tracker: str = "") -> ImportPreview:
         """What a folder, a database file or a server contains; nothing is written.
 
+        `tracker` is one of `trackers`; without it, the source is recognised by what it contains.
         Raises NotFound, Invalid or Unavailable when it cannot be read.
         """
-        return preview.preview(self._store, source, artifacts)
+        return preview.preview(self._store, source, artifacts, tracker)
+
+    def trackers(self) -> dict[str, TrackerInfo]:
+        """The trackers whose histories can be imported, by the name that a plugin gave them."""
+        return {
+            name: TrackerInfo(reader.title, reader.description, reader.accepts)
+            for name, reader in readers.items()
+        }
 
     def run(
         self,
@@ -39,10 +58,12 @@ class Imports(Service):
         experiments: Sequence[str] = (),
         prefix: str = "",
         artifacts: str = "",
+        tracker: str = "",
         on_progress: Callable[[float, str], None] = lambda _share, _message: None,
     ) -> ImportReport:
         """Import now, in this process; `on_progress` gets the share done and what comes next.
 
+        `tracker` is one of `trackers`; without it, the source is recognised by what it contains.
         Raises NotFound, Invalid or Unavailable when the source cannot be read.
         """
         return bring.run_import(
@@ -51,6 +72,7 @@ class Imports(Service):
             experiments=experiments,
             prefix=prefix,
             artifacts=artifacts,
+            tracker=tracker,
             on_progress=on_progress,
         )
 
@@ -61,16 +83,20 @@ class Imports(Service):
         experiments: Sequence[str] = (),
         prefix: str = "",
         artifacts: str = "",
+        tracker: str = "",
     ) -> str:
         """Submit the import as a job and return the job's id.
 
         Raises NotFound or Invalid when this is not a source, Conflict while it is being imported.
         """
+        if tracker:
+            readers.get(tracker)
         location = normalised(source)
         args = {
             "source": location,
             "experiments": list(experiments),
             "into": prefix,
+            "tracker": tracker,
             "artifacts": str(Path(artifacts).expanduser().resolve()) if artifacts else "",
         }
         with self._store.write() as session:

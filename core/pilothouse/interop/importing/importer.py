@@ -50,6 +50,7 @@ def import_job(
     experiments: Sequence[str] = (),
     into: str = "",
     artifacts: str = "",
+    tracker: str = "",
 ) -> dict[str, Any]:
     """The job of an import, in a child process; the result is the report as JSON."""
     return run_import(
@@ -58,6 +59,7 @@ def import_job(
         experiments=experiments,
         prefix=into,
         artifacts=artifacts,
+        tracker=tracker,
         on_progress=progress,
     ).to_json()
 
@@ -69,15 +71,17 @@ def run_import(
     experiments: Sequence[str] = (),
     prefix: str = "",
     artifacts: str = "",
+    tracker: str = "",
     on_progress: ProgressCallback = lambda _share, _message: None,
 ) -> ImportReport:
     """Import a folder, a database or a server, and report what was imported and what was not.
 
+    `tracker` names the reader; without it the reader is the one that recognises the source.
     `on_progress` may raise to stop it: what was imported until then stays. Raises NotFound, Invalid
     or Unavailable when the source cannot be read.
     """
     report = ReportBuilder()
-    opened = open_source(source, report, artifacts)
+    opened = open_source(source, report, artifacts, tracker)
     try:
         return import_from(
             store, opened, report, experiments=experiments, prefix=prefix, on_progress=on_progress

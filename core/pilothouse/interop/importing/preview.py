@@ -27,6 +27,7 @@ class ImportPreview:
     """What a source has. `runs` and `bytes` are None where counting means reading everything."""
 
     source: str
+    tracker: str
     kind: str
     written_by: str
     experiments: tuple[Mapping[str, Any], ...]
@@ -52,10 +53,10 @@ class ImportPreview:
         return fields | {"faults": [vars(line) for line in self.faults]}
 
 
-def preview(store: Store, source: str, artifacts: str = "") -> ImportPreview:
+def preview(store: Store, source: str, artifacts: str = "", tracker: str = "") -> ImportPreview:
     """Count what a source has. Raises NotFound, Invalid or Unavailable when it cannot be read."""
     report = ReportBuilder()
-    opened = open_source(source, report, artifacts)
+    opened = open_source(source, report, artifacts, tracker)
     try:
         return _look(store, opened, report)
     finally:
@@ -77,6 +78,7 @@ def _look(store: Store, source: ImportSource, report: ReportBuilder) -> ImportPr
     others = {noun: count for noun, count in source.unsupported().items() if count}
     return ImportPreview(
         source=source.name,
+        tracker=source.tracker,
         kind=source.kind,
         written_by=source.written_by,
         experiments=tuple(experiments),

@@ -1,4 +1,4 @@
-"""Import what MLflow stored: a folder, a database or a server."""
+"""Import what another tracker stored: a folder, a database or a server."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pilothouse.jobs import JobContext, workflows
 from pilothouse.kit.parameters import Parameter
 
 
-@workflows.register("import_mlflow")
-class ImportMlflowWorkflow:
+@workflows.register("import_history")
+class ImportHistoryWorkflow:
     """One import; what was imported before is skipped."""
 
     title = "Import"
@@ -20,6 +20,7 @@ class ImportMlflowWorkflow:
         Parameter("experiments", "list", help="Only these experiments; None imports all."),
         Parameter("into", "text", "", help="A prefix for the names of experiments."),
         Parameter("artifacts", "text", "", help="Where artifacts lie, when they were moved."),
+        Parameter("tracker", "text", "", help="Whose history it is; recognised when empty."),
     )
 
     @staticmethod
@@ -29,6 +30,7 @@ class ImportMlflowWorkflow:
         experiments: list[str] | None = None,
         into: str = "",
         artifacts: str = "",
+        tracker: str = "",
     ) -> dict[str, Any]:
         """One step, which can be repeated."""
         return job.compute(
@@ -38,4 +40,5 @@ class ImportMlflowWorkflow:
             experiments=experiments or [],
             into=into,
             artifacts=artifacts,
+            tracker=tracker,
         )

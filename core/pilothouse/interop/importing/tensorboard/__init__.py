@@ -1,0 +1,1 @@
+"""Reading TensorBoard's event files, without TensorBoard, TensorFlow or protobuf."""

@@ -1,0 +1,238 @@
+"""Reading a log folder: an experiment, with a run for each folder of event files."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pilothouse.experiments.metrics.summary import Points
+from pilothouse.experiments.run_changes import TagColumns
+from pilothouse.experiments.tables import FINISHED
+from pilothouse.interop.importing import coerce
+from pilothouse.interop.importing.records import (
+    ExperimentRecord,
+    FileRecord,
+    LoggedModelRecord,
+    RunRecord,
+)
+from pilothouse.interop.importing.report import ReportBuilder
+from pilothouse.interop.importing.runs_only import RunsOnly
+from pilothouse.interop.importing.sandbox import Entry, Sandbox, reason
+from pilothouse.interop.importing.tensorboard import frames
+from pilothouse.interop.importing.tensorboard.events import EventReader
+from pilothouse.interop.importing.tensorboard.hparams import Session
+from pilothouse.interop.importing.tensorboard.media import MediaFiles
+from pilothouse.interop.importing.tensorboard.run_folders import Part, RunFolder, run_folders
+from pilothouse.kit.clock import EPOCH
+from pilothouse.kit.errors import PilothouseError
+
+NAMESPACE = uuid.UUID("6f0a3c52-6c1e-5d0b-9a55-0d3f5a1f7b10")
+PARENT, FOLDER, GROUP, MODEL = (
+    *("tensorboard.parent", "tensorboard.folder"),
+    *("tensorboard.group", "tensorboard.model"),
+)
+# A log folder with such a name says nothing; the folder above it does.
+COMMON_NAMES = frozenset(
+    {"runs", "logs", "log", "lightning_logs", "tensorboard", "tb_logs", "tb", "events"}
+)
+FORMAT = 1  # of what is read: a higher one reads again what was imported
+FIRST_BYTES = 1 << 16
+MAX_KEPT = 300_000  # points of runs whose record was read and whose points were not asked for yet
+
+
+@dataclass
+class _Contents:
+    """What the event files of a run hold, but for their points."""
+
+    session: Session
+    media: MediaFiles = field(default_factory=MediaFiles)
+    first_us: int | None = None
+    last_us: int | None = None
+    points: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+class TensorBoardSource(RunsOnly):
+    """A log folder, live or copied from another machine."""
+
+    tracker = "TensorBoard"
+    kind = "folder"
+    written_by = "event files"
+    tag_columns = TagColumns({}, PARENT)
+
+    def __init__(self, folder: Path, report: ReportBuilder) -> None:
+        self.root = Sandbox(folder)
+        self.report = report
+        self.name = f"tensorboard:{self.root.folder}"
+        self._folders = run_folders(self.root, report, self._first_tag)
+        self._by_id: dict[str, RunFolder] = {}
+        self._media: dict[str, MediaFiles] = {}
+        self._points_read: dict[str, list[Points]] = {}
+        self._skipped = Counter[str]()
+
+    def experiments(self) -> Iterator[ExperimentRecord]:
+        """One, named after the folder."""
+        name = _experiment_name(self.root.folder)
+        yield ExperimentRecord(id=f"tensorboard:{name}", name=name)
+
+    def count(self, experiment: ExperimentRecord) -> int | None:
+        """How many runs the folder has; those without a value are not imported."""
+        return len(self._folders)
+
+    def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
+        """A run for each folder that has event files with values."""
+        self._skipped.clear()
+        for folder in self._folders:
+            name = folder.path or experiment.name
+            points_read: list[Points] | None = []
+            contents = _Contents(Session())
+            for points in self._read(folder, contents):
+                contents.points += len(points.steps)
+                points_read = self._keep(points_read, points, contents.points)
+            self._skipped.update(contents.skipped)
+            if contents.first_us is None or not (
+                contents.points or contents.media.records or contents.session.params
+            ):
+                self.report.skipped("run", name, "its event files hold nothing that is imported")
+                continue
+            run = self._run(experiment, folder, name, contents)
+            self._by_id[run.id], self._media[run.id] = folder, contents.media
+            if points_read is not None:
+                self._points_read[run.id] = points_read
+            yield run
+
+    def _keep(
+        self, points_read: list[Points] | None, points: Points, count: int
+    ) -> list[Points] | None:
+        """Keep the points of short runs, so that their files are read once; None when too many."""
+        waiting = sum(len(batch.steps) for run in self._points_read.values() for batch in run)
+        too_many = points_read is None or waiting + count > MAX_KEPT
+        return None if too_many else [*(points_read or ()), points]
+
+    def _run(
+        self, experiment: ExperimentRecord, folder: RunFolder, name: str, contents: _Contents
+    ) -> RunRecord:
+        session = contents.session
+        for problem in sorted(session.problems):
+            self.report.broken("run", name, problem)
+        tags = {FOLDER: folder.path or ".", GROUP: session.group, MODEL: session.model_uri}
+        if session.description:
+            tags["tensorboard.description"] = session.description
+        return RunRecord(
+            id=_run_id(folder.path, contents.first_us),
+            experiment=experiment.id,
+            status=session.status or FINISHED,
+            name=name,
+            user=coerce.text(session.user),
+            source="TensorBoard",
+            started_at=_instant(contents.first_us),
+            ended_at=_later(_instant(contents.last_us), session.ended_at),
+            params=coerce.text_mapping(session.params),
+            tags=coerce.text_mapping({key: value for key, value in tags.items() if value}),
+            fingerprint=coerce.fingerprint(
+                FORMAT, [(file.path, file.size) for file in folder.files]
+            ),
+        )
+
+    def points(self, run: RunRecord) -> Iterator[Points]:
+        """Its histories, tag by tag in batches."""
+        points_read = self._points_read.pop(run.id, None)
+        if points_read is not None:
+            yield from points_read
+        else:
+            yield from self._read(self._by_id[run.id], _Contents(Session()))
+
+    def files(self, owner: RunRecord | LoggedModelRecord) -> Iterator[FileRecord]:
+        """Its images and texts, a file each."""
+        yield from self._media[owner.id].records.values()
+
+    def read(self, file: FileRecord) -> Iterator[bytes]:
+        """The bytes of an image or a text, out of its event file."""
+        path, start, end = file.location.rsplit(":", 2)
+        return self.root.part(path, int(start), int(end))
+
+    def unsupported(self) -> Mapping[str, int]:
+        """What the runs that were read hold beyond numbers, hyperparameters, images and texts."""
+        return self._skipped
+
+    def size(self) -> int | None:
+        """The bytes of all event files."""
+        return sum(file.size for folder in self._folders for file in folder.files)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _read(self, folder: RunFolder, contents: _Contents) -> Iterator[Points]:
+        for part in folder.parts:
+            for file in part.files:
+                yield from self._read_file(file, part, contents)
+
+    def _read_file(self, file: Entry, part: Part, contents: _Contents) -> Iterator[Points]:
+        reader = EventReader(contents.session, part.suffix)
+        records = frames.batches(self.root.chunks(file.path))
+        try:
+            while True:
+                yield from reader.read(next(records))
+        except StopIteration as ended:
+            self._report_end(file, ended.value)
+        except PilothouseError as broken:
+            self.report.broken("event file", file.path, reason(broken))
+        yield from reader.rest()
+        self._report_faults(file, reader)
+        contents.skipped.update(reader.skipped)
+        contents.media.add(file.path, reader.contents, self.report)
+        instants = (contents.first_us, contents.last_us, reader.first_us, reader.last_us)
+        if micros := [instant for instant in instants if instant is not None]:
+            contents.first_us, contents.last_us = min(micros), max(micros)
+
+    def _report_end(self, file: Entry, end: frames.FileEnd) -> None:
+        if end.problem:
+            message = f"record {end.records + 1:,}: {end.problem}; nothing after it is read"
+            self.report.broken("event file", file.path, message)
+        elif end.is_torn:
+            message = f"its last record is cut off; the {end.records:,} before it are read"
+            self.report.noted("event file", file.path, message)
+
+    def _report_faults(self, file: Entry, reader: EventReader) -> None:
+        if reader.bad_records:
+            message = f"records that are no events: {reader.bad_records:,}"
+            self.report.broken("event file", file.path, message)
+        if reader.bad_instants:
+            message = f"points whose time is none: {reader.bad_instants:,}"
+            self.report.broken("event file", file.path, message)
+
+    def _first_tag(self, file: Entry) -> str:
+        """The only tag among the first numbers of a file; empty when there are several."""
+        reader = EventReader(Session())
+        try:
+            head, _ = self.root.head(file.path, FIRST_BYTES)
+            for batch in frames.batches([head]):
+                for _ in reader.read(batch):
+                    pass
+        except PilothouseError:
+            return ""
+        keys = {points.key for points in reader.rest()}
+        return keys.pop() if len(keys) == 1 else ""
+
+
+def _experiment_name(folder: Path) -> str:
+    named = folder.parent if folder.name.lower() in COMMON_NAMES else folder
+    return named.name or folder.name or "TensorBoard"
+
+
+def _run_id(path: str, first_us: int | None) -> str:
+    """The same for a folder that was moved or has grown: its place in the log and its beginning."""
+    return uuid.uuid5(NAMESPACE, f"tensorboard\n{path}\n{first_us}").hex
+
+
+def _later(last: datetime | None, ended_s: float) -> datetime | None:
+    ended_at = coerce.instant(ended_s * 1000) if ended_s > 0 else None
+    return max((at for at in (last, ended_at) if at is not None), default=None)
+
+
+def _instant(us: int | None) -> datetime | None:
+    return None if us is None else EPOCH + timedelta(microseconds=us)

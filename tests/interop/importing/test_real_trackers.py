@@ -1,0 +1,60 @@
+"""What the real libraries write is read to the values that they read themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.tracker_writers import run_script
+from pilothouse.workspace import Workspace
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.proof
+def test_tensorboard_reads_the_same_points(workspace: Workspace, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    printed = run_script(HERE / "write_event_files.py", str(logs), cwd=tmp_path)
+    theirs = json.loads(printed.splitlines()[-1])
+    report = workspace.imports.run(str(logs))
+    assert report.faults == 0
+    ids = workspace.experiments.ids()
+    runs = {run.name: run for run in map(workspace.experiments.run, ids)}
+    assert set(runs) == {"torch", "keras/train"}
+    ours = {name: _points(workspace, run) for name, run in runs.items()}
+    assert ours["keras/train"] == _expected(theirs["keras/train"])
+    expected = _expected(theirs["torch"])
+    for folder, tags in theirs.items():
+        line = folder.removeprefix("torch/both/")
+        if line != folder:
+            [points] = tags.values()
+            expected |= _expected({f"both/{line}": points})
+        elif folder.startswith("torch/"):
+            expected |= _expected(tags)
+    assert ours["torch"] == expected
+    assert len(ours["torch"]["loss/train"]) == 300
+    assert runs["torch"].params == {"lr": "0.25", "layers": "3", "act": "relu", "bias": "True"}
+    files = [file.path for file in runs["torch"].artifacts]
+    assert files == ["images/samples/step-5.png", "text/notes/step-3.md"]
+
+
+def _expected(tags: dict[str, list[list[str]]]) -> dict[str, list[Any]]:
+    return {
+        tag: sorted(
+            (int(step), round(float(at) * 1e6), repr(float(value))) for step, at, value in points
+        )
+        for tag, points in tags.items()
+    }
+
+
+def _points(workspace: Workspace, run: Any) -> dict[str, list[Any]]:
+    history = workspace.experiments.history([run.id])
+    return {
+        key: sorted(
+            (int(p.step), int(p.at.value // 1000), repr(float(p.value))) for p in of.itertuples()
+        )
+        for key, of in history.groupby("key")
+    }
