@@ -1,11 +1,10 @@
-"""A real workspace in a temporary folder with a clock that tests move; and one whole voyage."""
+"""A real workspace in a temporary folder with a clock that tests move; and a running demo."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from harness.running_instance import RunningInstance, run_instance, wait_for
+from harness.demo_workspace import Instance, copied_demo, running_demo
 from pilothouse.kit import garbage
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.settings import Settings
@@ -27,7 +26,6 @@ built_in_policy.NEW = BASIC
 # Commands and programs of the tests decide too, and the account that they run as never does.
 os.environ.setdefault("PILOTHOUSE_ACTOR", "ada")
 
-VOYAGE_S = 480.0
 # Files that count as one, since every process would start what they share: by its name.
 TOGETHER = {
     "a workspace without a demo": (
@@ -36,25 +34,23 @@ TOGETHER = {
         "tests/journeys/test_table.py",
         "tests/journeys/test_work.py",
     ),
-    "a short demo": ("tests/journeys/test_screens.py", "tests/journeys/test_working_day.py"),
+    "the voyage": (
+        "tests/processes/test_voyage.py",
+        "tests/journeys/test_loop.py",
+        "tests/journeys/test_why.py",
+        "tests/journeys/test_working_day.py",
+    ),
     "stores that MLflow wrote": ("tests/interop/importing/",),
-    "the voyage": ("tests/journeys/", "tests/processes/test_voyage.py"),
 }
-ALONE = (
-    "tests/journeys/test_decision.py",
-    "tests/journeys/test_frames.py",
-    "tests/journeys/test_model_from_a_client.py",
-)
 # What takes about a minute and has few tests: begun last, it would leave the other cores idle.
+# The first one runs the demo, and the voyage takes a copy of it: it begins when there is one.
 LONG = (
-    "the voyage",
-    "a short demo",
-    "tests/processes/test_ingest_kills.py",
+    "tests/journeys/test_screens.py",
     "a workspace without a demo",
-    "tests/journeys/test_model_from_a_client.py",
-    "tests/processes/test_author_scripts.py",
-    "tests/processes/test_worker_start.py",
-    "tests/interop/test_script.py",
+    "tests/processes/test_recipe_jobs.py",
+    "tests/processes/test_notifications.py",
+    "the voyage",
+    "tests/journeys/test_decision.py",
     "tests/interop/test_live_models.py",
     "tests/core/jobs/test_engine.py",
     "tests/core/pipelines/test_pipeline_runs.py",
@@ -66,10 +62,9 @@ class WholeFiles(LoadFileScheduling):  # type: ignore[misc]
     """Each process runs whole files, the long ones first; some files count as one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if not nodeid.startswith(ALONE):
-            for name, files in TOGETHER.items():
-                if nodeid.startswith(files):
-                    return name
+        for name, files in TOGETHER.items():
+            if nodeid.startswith(files):
+                return name
         return str(super()._split_scope(nodeid))
 
     def _assign_work_unit(self, node: Any) -> None:
@@ -134,34 +129,8 @@ def store(workspace: Workspace) -> Store:
     return workspace.store
 
 
-@dataclass(frozen=True)
-class Voyage:
-    """A running ship whose demo has ended, although its processes were killed on the way."""
-
-    ship: RunningInstance
-    workspace: Workspace
-    result: dict[str, Any]
-
-
 @pytest.fixture(scope="session")
-def voyage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Voyage]:
-    """The whole flights demo; the worker is killed in training and in sending, the server too."""
-    with run_instance(tmp_path_factory.mktemp("voyage") / "workspace") as ship:
-        workspace = ship.open()
-        job = workspace.pipelines.start_demo()
-
-        def begun(name: str) -> bool:
-            return any(step.name.startswith(name) for step in workspace.jobs.steps(job))
-
-        wait_for(lambda: begun("train"), "training has begun")
-        ship.kill("worker")
-        wait_for(lambda: begun("week of 18 Mar"), "March is being sent", VOYAGE_S)
-        ship.kill("worker")
-        wait_for(lambda: begun("week of 03 Jun"), "June is being sent", VOYAGE_S)
-        ship.kill("server")
-        wait_for(lambda: workspace.jobs.job(job).ended, "the demo has ended", VOYAGE_S)
-        info = workspace.jobs.job(job)
-        assert info.status == "succeeded", f"{info.error}\n{workspace.jobs.log(job)}"
-        assert info.result is not None
-        yield Voyage(ship, workspace, info.result)
-        workspace.store.engine.dispose()
+def voyage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An instance whose demo has ended, although its processes were killed on the way."""
+    with running_demo(copied_demo(tmp_path_factory, "voyage")) as instance:
+        yield instance

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))  # pictures.py, run by hand, shar
 from browsing import CHROMIUM, PATIENCE_MS, Visitor, launched, seeing, visiting
 from places import PLACES, Place
 
-from harness.running_instance import RunningInstance, run_instance, wait_for
+from harness.demo_workspace import Instance, copied_demo, running_demo, running_on
+from harness.running_instance import RunningInstance, run_instance
 from pilothouse.workspace import Workspace
 
-SHORT_WEEKS, DEMO_S = 11, 480.0  # the tenth week's alert asks for a retraining
 FAILED = pytest.StashKey[bool]()
 
 
@@ -58,38 +56,17 @@ def profiles(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
         context.close()
 
 
-@dataclass(frozen=True)
-class Instance:
-    """A running instance and its workspace."""
-
-    ship: RunningInstance
-    workspace: Workspace
-
-
-@contextmanager
-def running_instance(folder: Path) -> Iterator[Instance]:
-    """A new instance, for as long as the block lasts."""
-    with run_instance(folder / "workspace") as ship:
-        workspace = ship.open()
-        yield Instance(ship, workspace)
-        workspace.store.engine.dispose()
-
-
 @pytest.fixture(scope="session")
 def without_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance that begins empty, for journeys that bring their own data."""
-    with running_instance(tmp_path_factory.mktemp("without-demo")) as instance:
+    with running_on(tmp_path_factory.mktemp("without-demo") / "workspace") as instance:
         yield instance
 
 
 @pytest.fixture(scope="session")
-def short_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """An instance whose demo has ended after its first retraining: every screen has content."""
-    with running_instance(tmp_path_factory.mktemp("short-demo")) as instance:
-        jobs = instance.workspace.jobs
-        job = instance.workspace.pipelines.start_demo(SHORT_WEEKS)
-        wait_for(lambda: jobs.job(job).ended, "the short demo has ended", DEMO_S)
-        assert jobs.job(job).status == "succeeded", jobs.log(job)
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An instance on another copy of the demo, as it ended: every screen has content."""
+    with running_demo(copied_demo(tmp_path_factory, "demo")) as instance:
         yield instance
 
 
@@ -121,23 +98,25 @@ def origin(voyage: Any) -> str:
 
 
 @pytest.fixture
-def visitor(
-    request: pytest.FixtureRequest,
-    profiles: dict[str, BrowserContext],
-    origin: str,
-    scheme: str,
-    tmp_path: Path,
-) -> Iterator[Visitor]:
-    """Somebody at the app; at the end nothing has asked for anything elsewhere, nor complained."""
+def tab(profiles: dict[str, BrowserContext], origin: str, scheme: str) -> Iterator[Visitor]:
+    """A new tab at the app; a module may keep one for all its tests."""
     with visiting(profiles[scheme], origin) as somebody:
         yield somebody
-        if request.node.stash.get(FAILED, False):
-            somebody.page.screenshot(path=tmp_path / "failed.png")
-            print(f"the page: {tmp_path / 'failed.png'}")  # noqa: T201
-            print("the browser's console:", *somebody.complaints, sep="\n")  # noqa: T201
-        else:
-            assert somebody.strays == [], "requests to elsewhere"
-            assert somebody.complaints == [], "errors in the browser's console"
+
+
+@pytest.fixture
+def visitor(request: pytest.FixtureRequest, tab: Visitor, tmp_path: Path) -> Iterator[Visitor]:
+    """Somebody at the app; at the end nothing has asked for anything elsewhere, nor complained."""
+    tab.strays.clear()
+    tab.complaints.clear()
+    yield tab
+    if request.node.stash.get(FAILED, False):
+        tab.page.screenshot(path=tmp_path / "failed.png")
+        print(f"the page: {tmp_path / 'failed.png'}")  # noqa: T201
+        print("the browser's console:", *tab.complaints, sep="\n")  # noqa: T201
+    else:
+        assert tab.strays == [], "requests to elsewhere"
+        assert tab.complaints == [], "errors in the browser's console"
 
 
 @pytest.fixture(params=list(PLACES))

@@ -77,7 +77,10 @@ def origin(without_demo: Any) -> str:
     return str(without_demo.ship.address("app").url)
 
 
-@pytest.mark.parametrize("case", [NUMBER, CLASS], ids=["number", "classes"])
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(NUMBER, id="number"), pytest.param(CLASS, id="classes", marks=pytest.mark.proof)],
+)
 def test_a_target_of_any_task_becomes_a_monitored_deployment(
     visitor: Any, without_demo: Any, case: Case
 ) -> None:

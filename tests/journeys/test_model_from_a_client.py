@@ -17,7 +17,7 @@ from pilothouse.workspace import Workspace
 
 pytest.importorskip("mlflow")
 xgboost = pytest.importorskip("xgboost")
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.journey, pytest.mark.proof, pytest.mark.timeout(600)]
 SCRIPT = Path(__file__).parents[1] / "processes" / "author_scripts" / "xgboost_multiclass.py"
 MODEL, TARGET, CLASSES = "cultivars", "cultivar", ("0", "1", "2")
 SECONDS = 120_000  # in milliseconds: what starts a process may take long on a busy machine

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from browsing import visiting
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def origin(short_demo: Any) -> str:
-    return str(short_demo.ship.address("app").url)
-
-
 @pytest.fixture(scope="module")
-def workspace(short_demo: Any) -> Any:
+def workspace(demo: Any) -> Any:
     """The demo's workspace, with a report that has been made."""
     from pictures import with_report
 
-    with_report(short_demo.workspace)
-    return short_demo.workspace
+    with_report(demo.workspace)
+    return demo.workspace
 
 
-@pytest.mark.parametrize("scheme", ["dark"])
+@pytest.fixture(scope="module")
+def tab(profiles: Any, demo: Any) -> Iterator[Any]:
+    """One tab for all screens: the first page of a tab takes twice as long as the next ones."""
+    with visiting(profiles["dark"], str(demo.ship.address("app").url)) as somebody:
+        yield somebody
+
+
 def test_a_screen_is_whole_in_both_appearances(visitor: Any, workspace: Any, place: Any) -> None:
+    visitor.page.emulate_media(color_scheme="dark")
     visitor.open(place.address(workspace))
     for words in place.shows:
         expect(visitor.named(words)).to_be_visible()
@@ -72,7 +76,7 @@ def test_what_one_chose_is_in_the_address(visitor: Any) -> None:
     assert visitor.param("runs_q") == "random-forest"
 
 
-def test_ticks_belong_to_runs_and_not_to_rows(visitor: Any, short_demo: Any) -> None:
+def test_ticks_belong_to_runs_and_not_to_rows(visitor: Any, demo: Any) -> None:
     visitor.open("/experiments?runs_q=forest")
     runs = visitor.table("Runs")
     ticked = [runs.rows()[0]["Run"]]
@@ -88,5 +92,5 @@ def test_ticks_belong_to_runs_and_not_to_rows(visitor: Any, short_demo: Any) -> 
     runs.tick(place)
     visitor.page.get_by_role("link", name="Compare (2)").click()
     visitor.titled("Compare")
-    known = short_demo.workspace.experiments.runs(size=200).set_index("id")["name"]
+    known = demo.workspace.experiments.runs(size=200).set_index("id")["name"]
     assert {known[run] for run in visitor.param("runs").split(",")} == {*ticked, other}

@@ -13,11 +13,6 @@ from harness.running_instance import wait_for
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def origin(short_demo: Any) -> str:
-    return str(short_demo.ship.address("app").url)
-
-
 def entries(visitor: Any) -> int:
     """How many entries the history of the tab has."""
     return int(visitor.page.evaluate("history.length"))
@@ -41,14 +36,14 @@ def test_back_needs_one_press(visitor: Any) -> None:
     assert visitor.param("id") == ""
 
 
-def test_a_filter_adds_no_entry_and_another_object_does(visitor: Any, short_demo: Any) -> None:
+def test_a_filter_adds_no_entry_and_another_object_does(visitor: Any, voyage: Any) -> None:
     visitor.open("/experiments")
     before = entries(visitor)
     for words in ("forest", "logistic"):
         visitor.search("Name, id, trainer or note", words)
     assert entries(visitor) == before
-    names = short_demo.workspace.registry.models()["name"]
-    first = short_demo.workspace.registry.versions(names.iloc[0])["version"].min()
+    names = voyage.workspace.registry.models()["name"]
+    first = voyage.workspace.registry.versions(names.iloc[0])["version"].min()
     visitor.open(f"/version?ref={names.iloc[0]}@{first}")
     visitor.idle()
     visitor.page.evaluate("history.pushState({}, '', '/version?ref=another@1')")
@@ -56,7 +51,7 @@ def test_a_filter_adds_no_entry_and_another_object_does(visitor: Any, short_demo
     assert visitor.param("ref") == f"{names.iloc[0]}@{first}"
 
 
-def test_arrows_and_enter_open_a_row(visitor: Any, short_demo: Any) -> None:
+def test_arrows_and_enter_open_a_row(visitor: Any, voyage: Any) -> None:
     visitor.open("/experiments?runs_sort=metrics.roc_auc")
     runs = visitor.table("Runs")
     runs.region.locator("canvas").first.focus()
@@ -85,7 +80,7 @@ def test_the_focus_is_in_sight(visitor: Any) -> None:
     assert width == "2px solid"
 
 
-def test_paper_has_the_page_alone(visitor: Any, short_demo: Any) -> None:
+def test_paper_has_the_page_alone(visitor: Any, voyage: Any) -> None:
     visitor.open("/registry")
     visitor.prefer("dark")
     visitor.page.emulate_media(media="print")
@@ -98,8 +93,8 @@ def test_paper_has_the_page_alone(visitor: Any, short_demo: Any) -> None:
     expect(visitor.page.get_by_test_id("stSidebar")).to_be_visible()
 
 
-def test_a_second_tab_notices_a_decision(visitor: Any, short_demo: Any) -> None:
-    registry, name = short_demo.workspace.registry, "second-tab"
+def test_a_second_tab_notices_a_decision(visitor: Any, voyage: Any) -> None:
+    registry, name = voyage.workspace.registry, "second-tab"
     known = registry.models()["name"].iloc[0]
     newest = registry.version(known, int(registry.versions(known)["version"].max()))
     version = registry.register(name, str(newest.run_id))
@@ -117,8 +112,8 @@ def test_a_second_tab_notices_a_decision(visitor: Any, short_demo: Any) -> None:
     assert box["y"] > visitor.page.viewport_size["height"] / 2
 
 
-def test_what_needs_a_person_is_dismissed_and_put_back(visitor: Any, short_demo: Any) -> None:
-    attention, jobs = short_demo.workspace.attention, short_demo.workspace.jobs
+def test_what_needs_a_person_is_dismissed_and_put_back(visitor: Any, voyage: Any) -> None:
+    attention, jobs = voyage.workspace.attention, voyage.workspace.jobs
     nobody = {"deployment": "nobody", "reason": "to see it fail"}
     job = jobs.submit("retrain", nobody, title="Retrain nobody")
     wait_for(lambda: jobs.job(job).status == "failed", "the job has failed")
