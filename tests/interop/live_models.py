@@ -72,7 +72,8 @@ def main():
         answers["sklearn"] = linear.predict_proba(FRAME).tolist()
 
         pickled = {"sk_model": linear, "serialization_format": "cloudpickle"}
-        log(mlflow.sklearn, "pickled", **pickled, predicted=linear.predict(FRAME))
+        more = {"predicted": linear.predict(FRAME), "pip_requirements": pins("scikit-learn")}
+        log(mlflow.sklearn, "pickled", **pickled, **more)
         answers["pickled"] = linear.predict_proba(FRAME).tolist()
 
         trees = xgboost.XGBRegressor(n_estimators=20).fit(FRAME, AMOUNT)

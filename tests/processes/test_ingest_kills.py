@@ -110,7 +110,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "workspace"
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(20, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.proof)])
 def test_kills_lose_nothing_that_was_acknowledged(folder: Path, kills: int) -> None:
     workspace = open_workspace(settings=Settings(workspace=folder, actor="ada"))
     stop, chance = threading.Event(), random.Random(0)

@@ -39,6 +39,7 @@ with mlflow.start_run(run_name="ridge"):
         model,
         name="model",
         signature=infer_signature(inputs, model.predict(inputs)),
+        pip_requirements=["scikit-learn"],  # what the client infers takes it a process
         registered_model_name="ridge",
     )
 print("trained with alpha", alpha)

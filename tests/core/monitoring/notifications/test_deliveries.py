@@ -299,6 +299,22 @@ def test_a_name_of_a_private_address_is_refused_when_it_is_called(
         assert receiver.waiting == 1
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what Apprise imports
+def test_a_private_address_in_a_variable_is_refused_when_it_is_called(
+    ward: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving() as receiver:
+        monkeypatch.setenv("OPS_URL", receiver.url.replace("http://", "json://"))
+        ward.rule("auc", "performance")
+        ward.channel(address="env:OPS_URL")
+        ward.window(performance="fail")
+        request = delivery.take(ward.store)
+        assert request is not None
+        error = sender.send(ward.store, request)
+        assert error.startswith("Channel URL must not resolve to a non-public IP address.")
+        assert receiver.waiting == 0
+
+
 def test_a_datagram_reaches_no_private_address() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
         with public_addresses_only() as refused, pytest.raises(NotPublic, match=r"127\.0\.0\.1"):
