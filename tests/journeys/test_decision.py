@@ -69,7 +69,7 @@ def ship(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstance]:
         yield started
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def team(browser: Browser, ship: RunningInstance) -> Iterator[dict[str, Visitor]]:
     """Each person of the team at a browser of their own, who has chosen their name there."""
     origin = ship.address("app").url
@@ -101,6 +101,7 @@ def test_a_review_of_ten_items_needs_the_keyboard_alone(
     team: dict[str, Visitor], opened: Workspace
 ) -> None:
     author, voter = team[AUTHOR], team[VOTERS[0]]
+    usual = voter.page.viewport_size
     run = opened.registry.version(MODEL, 1).run_id
     for number in range(1, ITEMS + 1):
         opened.registry.register(f"model-{number:02}", str(run))
@@ -148,6 +149,7 @@ def test_a_review_of_ten_items_needs_the_keyboard_alone(
             assert opened.registry.promotion(ref).model in written
             assert f"item {place} was looked at" in written
     assert author.strays == []
+    voter.page.set_viewport_size(usual)
 
 
 def press_by_keyboard(visitor: Visitor, name: str, *, last: bool = False) -> None:
