@@ -48,11 +48,11 @@ def test_an_address_of_nothing_says_so(visitor: Any) -> None:
 
 def test_a_page_that_an_error_took_away_comes_back(visitor: Any) -> None:
     """React removes the whole page at an error that nothing catches, and it is white then."""
-    visitor.open("/experiments?experiments_q=flights")
+    visitor.open("/experiments?runs_q=flights")
     visitor.page.evaluate("window.before = true; document.getElementById('root').replaceChildren()")
     visitor.page.wait_for_function("!window.before")
     visitor.titled("Experiments")
-    assert visitor.param("experiments_q") == "flights"
+    assert visitor.param("runs_q") == "flights"
     visitor.complaints.clear()  # what the page said while it was taken away
 
 
