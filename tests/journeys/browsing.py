@@ -247,6 +247,14 @@ class Visitor:
         shown = self.page.locator("[data-testid=stException],[data-testid=stAlertContentError]")
         return shown.all_inner_texts()
 
+    def came_back(self) -> bool:
+        """Whether an error took the whole page away since it was asked last, and it came back."""
+        key = "pilothouse_loaded_again"
+        return bool(self.page.evaluate(
+            "key => { const at = sessionStorage.getItem(key); sessionStorage.removeItem(key);"
+            " return at }", key
+        ))  # fmt: skip
+
     def barriers(self) -> list[str]:
         """What axe finds on the page, without what only Streamlit can change."""
         if not self.page.evaluate("'axe' in window"):

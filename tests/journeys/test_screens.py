@@ -53,6 +53,7 @@ def test_a_page_that_an_error_took_away_comes_back(visitor: Any) -> None:
     visitor.page.wait_for_function("!window.before")
     visitor.titled("Experiments")
     assert visitor.param("runs_q") == "flights"
+    assert visitor.came_back()
     visitor.complaints.clear()  # what the page said while it was taken away
 
 
