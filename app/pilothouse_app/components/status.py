@@ -52,6 +52,7 @@ COLOURS: dict[str, Colour] = {
     "paused": "gray",
     "cancelled": "gray",
     "stopped": "gray",
+    "asleep": "gray",
     "archived": "gray",
     "none": "gray",
     "kept": "green",

@@ -1,4 +1,4 @@
-"""`pilothouse deployments export`, `diff` and `apply`: the desired state as a file; and `scale`."""
+"""`pilothouse deployments export`, `diff` and `apply`: deployments as a file; `scale`, `sleep`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,23 @@ deployment_files = Group("deployment files")
 file_argument = click.argument("file", type=FILE)
 
 
+class Minutes(click.ParamType[float]):
+    """A number of minutes; `never` is 0."""
+
+    name = "minutes"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number. Ends the command with a message for what is none."""
+        if value == "never":
+            return 0.0
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number of minutes nor `never`.", param, ctx)
+
+
 def add_deployment_files(group: Group) -> None:
     """Add the commands to the group of deployments."""
     for command in deployment_files.commands.values():
@@ -41,6 +58,28 @@ def _scale(ws: Workspace, name: str, replicas: int, reason: str) -> Output:
     ws.deployments.scale(name, replicas, reason)
     value = {"deployment": name, "replicas": replicas}
     return Output(value, f"{name} has {replicas} processes for each version")
+
+
+@verb(
+    deployment_files,
+    Deployments.set_sleep,
+    Deployments.sleep_after,
+    name="sleep",
+    writes=True,
+    reason=True,
+    example=(
+        "pilothouse deployments sleep churn 30",
+        "pilothouse deployments sleep churn never",
+    ),
+)
+@click.argument("name")
+@click.argument("after_minutes", type=Minutes())
+def _sleep(ws: Workspace, name: str, after_minutes: float, reason: str) -> Output:
+    ws.deployments.set_sleep(name, after_minutes or None, reason)
+    minutes = ws.deployments.sleep_after(name)
+    value = {"deployment": name, "sleep_after_minutes": minutes}
+    when = "never sleeps" if minutes is None else f"sleeps after {minutes:g} minutes unasked"
+    return Output(value, f"{name} {when}")
 
 
 @verb(

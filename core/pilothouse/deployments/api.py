@@ -34,7 +34,7 @@ from pilothouse.deployments.gateway.external_rows import (
     require_some,
 )
 from pilothouse.deployments.gateway.labels import Labels, check_labels, write_labels
-from pilothouse.deployments.info import DeploymentInfo, deployment_info, describe_status
+from pilothouse.deployments.info import ASLEEP, DeploymentInfo, deployment_info, describe_status
 from pilothouse.deployments.log_rules.log_api import LogCommands
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.id_index import unknown_ids
@@ -289,11 +289,14 @@ class Deployments(
             return list(session.exec(query.order_by(col(Deployment.name))))
 
     def wait_until_ready(self, name: str, seconds: float = 120.0) -> DeploymentInfo:
-        """Wait until the desired version is serving. Raises Unavailable after `seconds`."""
+        """Wait until the desired version is serving. Raises Unavailable after `seconds`.
+
+        One that sleeps is serving: its next request starts its processes.
+        """
         end = time.monotonic() + seconds
         if self.deployment(name).external:
             raise Conflict(f"{name!r} is served elsewhere: there is nothing to wait for.")
-        while (info := self.deployment(name)).status != "ready":
+        while (info := self.deployment(name)).status not in ("ready", ASLEEP):
             if time.monotonic() > end:
                 raise Unavailable(f"{name!r} is not ready: {info.message}", hint="See its log.")
             time.sleep(POLL_SECONDS)

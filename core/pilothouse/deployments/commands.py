@@ -70,7 +70,7 @@ def switch_version(
     deployment.previous_version, deployment.version = deployment.version, version.version
     if deployment.external:
         deployment.serving_version = version.version
-    _change(session, store, deployment)
+    mark_changed(session, store, deployment)
     _revise(session, store, deployment, version, "swapped", reason)
     after = {"version": version.ref}
     record(session, store, "swapped", "deployment", name, before=before, after=after, reason=reason)
@@ -114,7 +114,7 @@ def _exchange(
         deployment.serving_version = target
         deployment.warm_until = store.now() + WARM
 
-    _change(session, store, deployment)
+    mark_changed(session, store, deployment)
     _append(session, store, deployment, served, action, reason)
     record(
         session,
@@ -133,7 +133,7 @@ def split_requests(
 ) -> None:
     """Split the requests of a deployment anew; None gives all to its version again."""
     deployment.traffic = None if traffic is None else traffic.to_json()
-    _change(session, store, deployment)
+    mark_changed(session, store, deployment)
 
 
 def stop(session: Session, store: Store, name: str, reason: str) -> None:
@@ -168,7 +168,7 @@ def _set_desired_state(
     if desired == "stopped":
         deployment.warm_until = None
 
-    _change(session, store, deployment)
+    mark_changed(session, store, deployment)
     verb = "stopped" if desired == "stopped" else "resumed"
     served = revisions(session, name, deployment.version)[0]
     _append(session, store, deployment, served, verb, reason)
@@ -274,9 +274,11 @@ def check_replicas(replicas: int) -> None:
         raise Invalid(f"the number of processes must be {allowed}.", fields={"replicas": allowed})
 
 
-def _change(session: Session, store: Store, deployment: Deployment) -> None:
+def mark_changed(session: Session, store: Store, deployment: Deployment) -> None:
+    """Count a change of the desired state, which controller and gateway follow."""
     deployment.generation += 1
     deployment.updated_at = store.now()
+    deployment.asleep_since = None  # what a person changes, a person wants to see
     session.add(deployment)
     increment_generation(session)
 

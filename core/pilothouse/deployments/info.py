@@ -14,6 +14,7 @@ from pilothouse.models.engine_choice import EngineResult
 from pilothouse.models.signature import Signature
 
 EXTERNAL = "external"  # the status of a deployment that is served elsewhere
+ASLEEP = "asleep"  # the status of one without processes, which its next request starts
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def describe_status(deployment: Deployment, replicas: Sequence[Replica]) -> tupl
         return (
             ("stopping", "Completing its last requests.") if remaining else ("stopped", "Stopped.")
         )
+    if deployment.asleep_since is not None:
+        return ASLEEP, "No request came for a while; the next one starts its processes."
     if looping:
         still = f"; version {deployment.serving_version} is still serving" if is_answering else ""
         return "crash_loop", f"Version {version} keeps ending right after its start{still}."

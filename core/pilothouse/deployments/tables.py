@@ -17,11 +17,15 @@ class Deployment(Table, table=True):
     One that is served elsewhere is `external`; it may have no registered version: then its model
     is empty, and its version counts the descriptions of what it answers. `traffic` is the split of
     requests during a rollout (see `traffic_split.py`); without one the serving version gets all.
+    While `asleep_since` is set it has no process, and its next request removes it.
     """
 
     __tablename__ = "deployments_deployment"
     seal: ClassVar[Seal | None] = Seal(
-        excluded=("serving_version", "warm_until", "generation", "updated_at", "traffic"),
+        excluded=(
+            *("serving_version", "warm_until", "generation", "updated_at", "traffic"),
+            "asleep_since",
+        ),
         former_names={
             "version": "number",
             "previous_version": "previous",
@@ -40,6 +44,7 @@ class Deployment(Table, table=True):
     warm_until: datetime | None = Field(default=None, sa_type=Utc)
     external: bool | None = None
     traffic: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    asleep_since: datetime | None = Field(default=None, sa_type=Utc)
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)
@@ -254,3 +259,13 @@ class LogDeletion(Table, table=True):
     at: datetime = Field(sa_type=Utc)
     by: str
     reason: str = ""
+
+
+class SleepRule(Table, table=True):
+    """After how long without a request a deployment sleeps. Without a row it never does."""
+
+    __tablename__ = "deployments_sleep_rule"
+    seal: ClassVar[Seal | None] = Seal()
+
+    deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
+    after_minutes: float | None = None

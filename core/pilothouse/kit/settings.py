@@ -62,6 +62,12 @@ class Settings(BaseSettings):
         description="Memory that a model process may take before it is replaced, in MB; 0: half "
         "of all.",
     )
+    serving_memory_mb: int = Field(
+        default=0,
+        ge=0,
+        description="Memory that all model processes together may take before deployments that "
+        "may sleep do so, in MB, the longest idle first; 0: no limit.",
+    )
     management_key: bool = Field(
         default=False,
         description="Whether the server's management API (/api) needs an API key with the scope "

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pilothouse.deployments.access.call_rules import burst_of
 from pilothouse.deployments.access.key_ring import ADMIN, LABELS, PREDICT, SCOPES, CallLimits
+from pilothouse.deployments.desired_state.sleep_rule import MAX_MINUTES, MIN_MINUTES
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.formats import plural, title
@@ -58,6 +59,7 @@ def access_view(deployment: DeploymentInfo) -> None:
         tiles += [
             Kpi("Requests at once", str(limits.max_concurrent or "No limit"), _beyond(limits)),
             Kpi("Requests a second", _rate(limits), _burst(limits)),
+            Kpi("Without requests", *_sleep_text(deployments.sleep_after(name))),
         ]
     kpi_row(tiles)
     _show_new_key(name)
@@ -71,7 +73,11 @@ def access_view(deployment: DeploymentInfo) -> None:
             "Limits", icon=":material/speed:", key="limits_change"
         ):
             change_limits(name)
-        elif deployment.external and st.button(
+        if not deployment.external and st.button(
+            "Sleep", icon=":material/bedtime:", key="sleep_change"
+        ):
+            change_sleep(name)
+        if deployment.external and st.button(
             "When a key is needed", icon=":material/lock:", key="limits_change_external"
         ):
             change_limits(name, external=True)
@@ -242,3 +248,39 @@ def _burst(limits: CallLimits) -> str:
     if limits.per_second is None:
         return "for predictions"
     return f"{burst_of(limits):,} at once after a pause, then 429"
+
+
+@st.dialog("Sleep", icon=":material/bedtime:")
+def change_sleep(name: str) -> None:
+    """After how many minutes without a request its processes end; empty for never."""
+    deployments = workspace().deployments
+    before = deployments.sleep_after(name)
+    after = st.number_input(
+        "Minutes without a request", MIN_MINUTES, MAX_MINUTES, before, placeholder="Never sleeps",
+        step=5.0, format="%g", key="sleep_minutes",
+    )  # fmt: skip
+    st.markdown(
+        ":gray[Its processes end then, and free their memory. The next request starts them and "
+        "waits until the model is loaded, usually one to three seconds. During a rollout it stays "
+        "awake.]"
+    )
+    reason = reason_input("sleep_reason")
+    missing = "" if reason else "Give a reason first"
+    if after == before:
+        missing = "Change something first"
+    if dialog_buttons("Save", "sleep", missing=missing) and run_or_show_error(
+        lambda: deployments.set_sleep(name, after, reason)
+    ):
+        when = "never sleeps" if after is None else f"sleeps after {_minutes(after)} unasked"
+        toast_next(f"{literal(name)} {when}")
+        st.rerun()
+
+
+def _sleep_text(after: float | None) -> tuple[str, str]:
+    if after is None:
+        return "Keeps running", "its processes stay loaded"
+    return "Sleeps", f"after {_minutes(after)}; the next request wakes it"
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:g} {'minute' if minutes == 1 else 'minutes'}"

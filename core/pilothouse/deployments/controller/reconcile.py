@@ -40,10 +40,10 @@ class ReconcilePlan:
 
 def plan(deployment: Deployment, replicas: Sequence[Replica], now: datetime) -> ReconcilePlan:
     """The next steps of one deployment; a process is (version, ordinal)."""
-    if deployment.desired_state == "stopped":
-        return ReconcilePlan(
-            None, (), tuple((r.version, r.ordinal) for r in replicas if r.state != STOPPING)
-        )
+    if deployment.desired_state == "stopped" or deployment.asleep_since is not None:
+        serving = None if deployment.desired_state == "stopped" else deployment.serving_version
+        running = tuple((r.version, r.ordinal) for r in replicas if r.state != STOPPING)
+        return ReconcilePlan(serving, (), running)
 
     serving = choose_serving(deployment, replicas)
     needed = {

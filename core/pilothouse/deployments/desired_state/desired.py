@@ -13,6 +13,7 @@ from pilothouse.deployments.log_rules.rules import KEPT_FOR_EVER, LogRules
 RUNNING, STOPPED = "running", "stopped"
 ADDED, CHANGED, SAME = "added", "changed", "same"
 UNLIMITED = "no limit"
+NEVER = 0.0  # minutes without a request after which it sleeps, in a file
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class DesiredStrategy:
 class DesiredDeployment:
     """A deployment as a file names it; what is None is not said there and stays as it is.
 
-    The version is a number, or the alias of one.
+    The version is a number, or the alias of one. `sleep_after_minutes` is 0 for never.
     """
 
     name: str
@@ -38,6 +39,7 @@ class DesiredDeployment:
     state: str | None = None
     limits: CallLimits | None = None
     log: LogRules | None = None
+    sleep_after_minutes: float | None = None
     strategy: DesiredStrategy | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -45,6 +47,7 @@ class DesiredDeployment:
         value: dict[str, Any] = {"name": self.name, "model": self.model}
         value |= {"alias": self.alias} if self.alias else {"version": self.version}
         value |= {"replicas": self.replicas, "state": self.state}
+        value |= {"sleep_after_minutes": self.sleep_after_minutes}
         if self.limits is not None:
             value["limits"] = {k: v for k, v in asdict(self.limits).items() if v is not None}
         if self.log is not None:
@@ -61,15 +64,18 @@ class DeploymentState:
     state: str = RUNNING
     limits: CallLimits = key_ring.UNLIMITED
     log: LogRules = KEPT_FOR_EVER
+    sleep_after_minutes: float | None = None
 
     def after(self, desired: DesiredDeployment, version: int) -> DeploymentState:
         """The state once a file is applied; `version` is the number that it names."""
+        sleep = desired.sleep_after_minutes
         return DeploymentState(
             version=version,
             replicas=self.replicas if desired.replicas is None else desired.replicas,
             state=self.state if desired.state is None else desired.state,
             limits=self.limits if desired.limits is None else desired.limits,
             log=self.log if desired.log is None else desired.log,
+            sleep_after_minutes=self.sleep_after_minutes if sleep is None else sleep or None,
         )
 
     def lines(self) -> list[str]:
@@ -77,10 +83,12 @@ class DeploymentState:
         limits = self.limits
         needs_key = "by its keys" if limits.needs_key is None else str(limits.needs_key).lower()
         rate = UNLIMITED if limits.per_second is None else f"{limits.per_second:g}"
+        sleep = self.sleep_after_minutes
         return [
             f"version: {self.version}",
             f"replicas: {self.replicas}",
             f"state: {self.state}",
+            f"sleeps: {'never' if sleep is None else f'after {sleep:g} minutes'}",
             f"needs key: {needs_key}",
             f"requests at once: {limits.max_concurrent or UNLIMITED}",
             f"requests a second: {rate}",

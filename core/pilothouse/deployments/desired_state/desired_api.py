@@ -8,8 +8,9 @@ from sqlmodel import Session, col, select
 
 from pilothouse.deployments import commands
 from pilothouse.deployments.access import call_rules
-from pilothouse.deployments.desired_state import scaling
+from pilothouse.deployments.desired_state import scaling, sleep_rule
 from pilothouse.deployments.desired_state.desired import (
+    NEVER,
     RUNNING,
     STOPPED,
     DeploymentChange,
@@ -38,6 +39,21 @@ class DesiredStateCommands(Service):
         """
         with self._store.write() as session:
             scaling.scale(session, self._store, name, replicas, reason)
+
+    def sleep_after(self, name: str) -> float | None:
+        """After how many minutes without a request it sleeps; None for never. Raises NotFound."""
+        with self._store.read() as session:
+            return sleep_rule.sleep_after(session, name)
+
+    def set_sleep(self, name: str, after_minutes: float | None, reason: str = "") -> None:
+        """Let a deployment sleep while nobody asks it: its processes end, and free their memory.
+
+        The next request starts them and waits for one, as long as the model takes to load. None:
+        it never sleeps. It does not sleep during a rollout. Raises NotFound, Invalid for a time
+        that cannot be, Conflict for one served elsewhere.
+        """
+        with self._store.write() as session:
+            sleep_rule.set_sleep(session, self._store, name, after_minutes, reason)
 
     def export(self, names: Sequence[str] = ()) -> str:
         """The desired state of deployments as YAML, all that are served here without names.
@@ -100,6 +116,7 @@ class DesiredStateCommands(Service):
                 check_settings(session, name, [served], plan)
                 rollout_commands.start(session, store, name, [served], plan, reason)
         scaling.scale(session, store, name, after.replicas, reason)
+        sleep_rule.set_sleep(session, store, name, after.sleep_after_minutes, reason)
         call_rules.set_limits(session, store, name, after.limits, reason)
         rules.set_rules(session, store, name, after.log, reason)
         state = RUNNING if before is None else before.state
@@ -137,6 +154,7 @@ def _state(session: Session, desired: DesiredDeployment, version: int) -> Deploy
         deployment.desired_state,
         call_rules.limits_of(session, desired.name),
         rules.rules_of(session, desired.name),
+        sleep_rule.sleep_after(session, desired.name),
     )
 
 
@@ -151,6 +169,7 @@ def _desired(session: Session, name: str) -> DesiredDeployment:
         state=deployment.desired_state,
         limits=call_rules.limits_of(session, name),
         log=rules.rules_of(session, name),
+        sleep_after_minutes=sleep_rule.sleep_after(session, name) or NEVER,
     )
 
 

@@ -14,13 +14,17 @@ from pilothouse.deployments.desired_state.desired import (
     DesiredDeployment,
     DesiredStrategy,
 )
+from pilothouse.deployments.desired_state.sleep_rule import check_sleep
 from pilothouse.deployments.log_rules.rules import LogRules, check_rules
 from pilothouse.deployments.rollouts.rollout_preview import checked_plan
 from pilothouse.kit import names
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.yaml_file import FaultReader, Path, file_error, read_yaml
 
-FIELDS = ("name", "model", "version", "alias", "replicas", "state", "limits", "log", "strategy")
+FIELDS = (
+    *("name", "model", "version", "alias", "replicas", "state", "limits", "log", "strategy"),
+    "sleep_after_minutes",
+)
 STRATEGY_FIELDS = ("kind", "settings")
 LOG_FIELDS = ("keep_days",)
 LIMIT_FIELDS = ("needs_key", "max_concurrent", "per_second", "burst")
@@ -82,6 +86,7 @@ class _Reader(FaultReader):
             state=state,
             limits=self._limits(value.get("limits"), (*path, "limits")),
             log=self._log(value.get("log"), (*path, "log")),
+            sleep_after_minutes=self._sleep(value, (*path, "sleep_after_minutes")),
             strategy=self._strategy(value.get("strategy"), (*path, "strategy")),
         )
 
@@ -120,6 +125,19 @@ class _Reader(FaultReader):
         except Invalid as wrong:
             self.fault((*path, "replicas"), wrong.message)
         return replicas
+
+    def _sleep(self, value: Mapping[str, Any], path: Path) -> float | None:
+        minutes = value.get("sleep_after_minutes")
+        if minutes is None:
+            return None
+        if isinstance(minutes, bool) or not isinstance(minutes, int | float):
+            self.fault(path, "must be a number of minutes, 0 for never")
+            return None
+        try:
+            check_sleep(float(minutes) or None)
+        except Invalid as wrong:
+            self.fault(path, wrong.message)
+        return float(minutes)
 
     def _limits(self, value: Any, path: Path) -> CallLimits | None:
         if value is None:

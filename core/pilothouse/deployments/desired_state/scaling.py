@@ -6,7 +6,6 @@ from sqlmodel import Session
 
 from pilothouse.activity import record
 from pilothouse.deployments import commands
-from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.kit.errors import Conflict
 from pilothouse.storage import Store
 
@@ -24,10 +23,7 @@ def scale(session: Session, store: Store, name: str, replicas: int, reason: str)
     if replicas == before:
         return
     deployment.replicas = replicas
-    deployment.generation += 1
-    deployment.updated_at = store.now()
-    session.add(deployment)
-    increment_generation(session)
+    commands.mark_changed(session, store, deployment)
     record(
         session,
         store,

@@ -39,6 +39,7 @@ from pilothouse.deployments.gateway.external_rows import (
     require_some,
 )
 from pilothouse.deployments.gateway.feedback_body import read_feedback
+from pilothouse.deployments.gateway.idle_deployments import IdleDeployments
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
 from pilothouse.deployments.gateway.mirrors import Mirrors
 from pilothouse.deployments.gateway.protocols import PROTOCOLS
@@ -104,6 +105,7 @@ class Gateway:
         self.reader = BodyReader(RequestLimits(self.max_rows, self.max_body))
         self.tokens = RouteTokens.of_workspace(self.workspace / "run")
         self.mirrors = Mirrors(self.workspace, self.routes, self.metrics)
+        self.idle = IdleDeployments(self.routes.store, self.routes, self._in_flight)
         self._take = {
             "labels": self._labels,
             "predictions": self._external,
@@ -149,6 +151,7 @@ class Gateway:
         began = time.perf_counter()
         name = endpoint.name or self._only_deployment()
         await self._admit(name, key_ring.PREDICT, scope)
+        self.idle.last_request[name] = began
         version = await pages.named_version(self.routes, name, endpoint.version, endpoint.label)
         head = request_head(scope)
         choice = choice_of(self.tokens, scope, version)

@@ -23,14 +23,16 @@ from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.served_versions import require_served
+from pilothouse.deployments.sleeping import sleep_rules, wake
 from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
 from pilothouse.deployments.traffic_split import PREVIOUS, STABLE, TrafficSplit
-from pilothouse.kit.errors import Conflict, NotFound, Unavailable
+from pilothouse.kit.errors import Conflict, NotFound, PilothouseError, Unavailable
 from pilothouse.models.signature import Signature
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.routes")
 POLL_SECONDS = 0.2
+WAKE_SECONDS = 30.0  # a request that wakes a deployment waits for its model to be loaded
 GENERATION = text("SELECT value FROM deployments_route_generation WHERE id = 1")
 
 
@@ -40,7 +42,8 @@ class DeploymentRoute:
 
     During a rollout `traffic` splits its requests, and `variants` are the routes of the other
     versions, with their `role`. Without one they hold the previous version while it is warm: it
-    answers in the place of the serving version when that has no ready process.
+    answers in the place of the serving version when that has no ready process. One that is
+    `asleep` has no process until it is woken.
     """
 
     name: str
@@ -52,6 +55,8 @@ class DeploymentRoute:
     external: bool = False
     role: str = STABLE
     traffic: TrafficSplit | None = None
+    asleep: bool = False
+    sleep_after_minutes: float | None = None
     variants: tuple[DeploymentRoute, ...] = ()
 
     def variant(self, version: int) -> DeploymentRoute | None:
@@ -95,14 +100,19 @@ def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
         counter = session.get(RouteGeneration, 1)
         deployments = session.exec(select(Deployment)).all()
         ready = session.exec(select(Replica).where(Replica.state == "ready")).all()
-        table = {d.name: _route(session, d, ready) for d in deployments}
+        rules = sleep_rules(session)
+        table = {d.name: _route(session, d, ready, rules.get(d.name)) for d in deployments}
         return (counter.value if counter else 0), table
 
 
-def _route(session: Session, deployment: Deployment, ready: Sequence[Replica]) -> DeploymentRoute:
+def _route(
+    session: Session, deployment: Deployment, ready: Sequence[Replica], sleep: float | None
+) -> DeploymentRoute:
     traffic = None if deployment.traffic is None else TrafficSplit.from_json(deployment.traffic)
     serving = deployment.serving_version or deployment.version
     route = _route_of(session, deployment, serving, ready)
+    asleep = deployment.asleep_since is not None and not route.stopped
+    route = replace(route, asleep=asleep, sleep_after_minutes=sleep)
     if deployment.serving_version is None:
         return route
     if traffic is None:
@@ -153,7 +163,7 @@ class Routes:
     """The table and the open connections to its processes; used in the server's event loop."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self.admission = Admission(store)
         self._table: dict[str, DeploymentRoute] = {}
         self._connections: dict[str, ModelConnection] = {}
@@ -161,6 +171,7 @@ class Routes:
         self._generation = -1
         self._changed = asyncio.Event()
         self._refreshing = asyncio.Lock()
+        self._waking: dict[str, asyncio.Task[None]] = {}
         self.loaded = False
 
     def names(self) -> list[str]:
@@ -189,16 +200,19 @@ class Routes:
         """The aliases of a model with their versions, as the database has them now."""
         from pilothouse.registry.versions import aliases  # few requests need it
 
-        with self._store.read() as session:
+        with self.store.read() as session:
             by_version = aliases(session, model)
         return {name: version for version, names in by_version.items() for name in names}
 
     def is_ready(self, name: str, version: int | None = None) -> bool:
         """Whether a process is ready, so that a request need not wait.
 
-        By default one of the serving version.
+        By default one of the serving version. One that sleeps is ready, since a caller that asks
+        before it sends would never wake it.
         """
         route = self.get(name)
+        if route.asleep and version in (None, route.version):
+            return True
         variant = route if version is None else route.variant(version)
         return variant is not None and self._connection_to(variant) is not None
 
@@ -216,7 +230,7 @@ class Routes:
 
         Raises NotFound for an unknown name, Unavailable when stopped or out of time.
         """
-        loop = asyncio.get_running_loop()
+        loop, woken = asyncio.get_running_loop(), False
         while True:
             route = self.get(name)
             if route.external:
@@ -231,6 +245,10 @@ class Routes:
                 if connection is not None:
                     choice.answered = variant
                     return variant, connection
+            if route.asleep:
+                self._wake(name)
+                deadline = deadline if woken else max(deadline, loop.time() + WAKE_SECONDS)
+                woken = True
             changed = self._changed  # before the wait: a notification replaces the event
             try:
                 await asyncio.wait_for(changed.wait(), max(deadline - loop.time(), 0))
@@ -238,6 +256,30 @@ class Routes:
                 raise Unavailable(
                     f"no process of {name!r} is ready.", hint="Try again in a few seconds."
                 ) from late
+
+    def _wake(self, name: str) -> None:
+        """Have the controller start the processes of a deployment; once for all that wait."""
+        if name in self._waking:
+            return
+
+        async def write() -> None:
+            try:
+                await asyncio.to_thread(self._write_wake, name)
+                await self.refresh()
+            except (SQLAlchemyError, PilothouseError, OSError) as busy:
+                log.warning("%s could not be woken: %s", name, busy)
+            finally:
+                del self._waking[name]
+
+        self._waking[name] = asyncio.create_task(write())
+
+    def _write_wake(self, name: str) -> None:
+        with self.store.write() as session:
+            wake(session, name)
+
+    def routes(self) -> list[DeploymentRoute]:
+        """The route of every deployment."""
+        return list(self._table.values())
 
     def _connection_to(self, route: DeploymentRoute) -> ModelConnection | None:
         if len(route.replicas) == 1:  # PERF: as most have
@@ -262,10 +304,10 @@ class Routes:
         One refresh at a time: two could open two connections to one process.
         """
         async with self._refreshing:
-            counter = await asyncio.to_thread(generation, self._store.engine)
+            counter = await asyncio.to_thread(generation, self.store.engine)
             if counter != self._generation or not self.loaded:
                 await asyncio.to_thread(self.admission.refresh)  # before a new name is routed
-                self._generation, self._table = await asyncio.to_thread(read_routes, self._store)
+                self._generation, self._table = await asyncio.to_thread(read_routes, self.store)
                 self.loaded = True
                 self._notify_waiting()
             await self._connect()

@@ -1,0 +1,45 @@
+"""Deployments that sleep: without a request for a while they have no process (scale to zero).
+
+The server lets them sleep and wakes them, since it knows of every request; the controller ends and
+starts the processes. Neither is a decision of a person, so that the activity log has the rule only.
+"""
+
+from __future__ import annotations
+
+from sqlmodel import Session, select
+
+from pilothouse.deployments.route_generation import increment_generation
+from pilothouse.deployments.tables import Deployment, SleepRule
+from pilothouse.storage import Store
+
+
+def sleep_rules(session: Session) -> dict[str, float]:
+    """After how many minutes each deployment sleeps that has a rule."""
+    rows = session.exec(select(SleepRule))
+    return {r.deployment: r.after_minutes for r in rows if r.after_minutes is not None}
+
+
+def fall_asleep(session: Session, store: Store, name: str) -> bool:
+    """Let a deployment sleep; False when it has no rule, or something is under way with it."""
+    deployment = session.get(Deployment, name)
+    rule = session.get(SleepRule, name)
+    if deployment is None or rule is None or rule.after_minutes is None:
+        return False
+    settled = deployment.desired_state == "running" and deployment.traffic is None
+    if not settled or deployment.serving_version != deployment.version:
+        return False
+    deployment.asleep_since, deployment.warm_until = store.now(), None
+    session.add(deployment)
+    increment_generation(session)
+    return True
+
+
+def wake(session: Session, name: str) -> bool:
+    """Let the controller start its processes again; False when it does not sleep."""
+    deployment = session.get(Deployment, name)
+    if deployment is None or deployment.asleep_since is None:
+        return False
+    deployment.asleep_since = None
+    session.add(deployment)
+    increment_generation(session)
+    return True
