@@ -76,3 +76,29 @@ def test_limits_are_changed_with_a_reason(tour, served, access):
     page.button(key="limits_go").click().run()
     assert served.deployments.limits("late") == CallLimits(per_second=50.0, burst=100)
     assert "Requests a second 50" in shown(access())
+
+    page = AppTest.from_function(limits_script, default_timeout=30).run()
+    assert page.number_input(key="limits_rate").value == 50.0
+    assert page.number_input(key="limits_rate").proto.default == 0.0  # none: it can be emptied
+    page.number_input(key="limits_rate").set_value(None).run()
+    page.text_input(key="limits_reason").set_value("all may call").run()
+    page.button(key="limits_go").click().run()
+    assert served.deployments.limits("late") == CallLimits()
+
+
+def sleep_script() -> None:
+    """The dialog of sleep."""
+    from pilothouse_app.features.deployments.access import change_sleep
+
+    change_sleep("late")
+
+
+def test_a_deployment_sleeps_and_never_sleeps_again(served, access):
+    for minutes, tile in ((30.0, "Sleeps"), (None, "Keeps running")):
+        page = AppTest.from_function(sleep_script, default_timeout=30).run()
+        page.number_input(key="sleep_minutes").set_value(minutes).run()
+        assert page.button(key="sleep_go").disabled
+        page.text_input(key="sleep_reason").set_value("few ask it").run()
+        page.button(key="sleep_go").click().run()
+        assert served.deployments.sleep_after("late") == minutes
+        assert f"Without requests {tile}" in shown(access())

@@ -130,7 +130,7 @@ NAMES_NOTHING = {
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
 VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"}
-VALUES |= {"object_kind": "run"}
+VALUES |= {"object_kind": "run", "after_minutes": "30"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],
     "evidence-pack": ["--model", "nope"],
@@ -204,7 +204,7 @@ def test_a_shell_completes_commands_and_options() -> None:
     complete = ShellComplete(root, {}, "pilothouse", "_PILOTHOUSE_COMPLETE")
     assert [item.value for item in complete.get_completions([], "dep")] == ["deployments"]
     names = [item.value for item in complete.get_completions(["deployments"], "s")]
-    assert names == ["scale", "serving", "show", "signature", "stop", "switch-version"]
+    assert names == ["scale", "serving", "show", "signature", "sleep", "stop", "switch-version"]
     options = [item.value for item in complete.get_completions(["runs", "list"], "--f")]
     assert options == ["--filter"]
 

@@ -22,7 +22,7 @@ deployment_files = Group("deployment files")
 file_argument = click.argument("file", type=FILE)
 
 
-class Minutes(click.ParamType[float]):
+class SleepMinutes(click.ParamType[float]):
     """A number of minutes; `never` is 0."""
 
     name = "minutes"
@@ -73,7 +73,7 @@ def _scale(ws: Workspace, name: str, replicas: int, reason: str) -> Output:
     ),
 )
 @click.argument("name")
-@click.argument("after_minutes", type=Minutes())
+@click.argument("after_minutes", type=SleepMinutes())
 def _sleep(ws: Workspace, name: str, after_minutes: float, reason: str) -> Output:
     ws.deployments.set_sleep(name, after_minutes or None, reason)
     minutes = ws.deployments.sleep_after(name)

@@ -17,6 +17,7 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.links import address, go, screen
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.table import name_column, number_column, table, text_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -114,18 +115,18 @@ def _rule_form(contract: Contract, column: str) -> None:
 def _range(rule: ContractRule, key: str) -> ContractRule:
     left, right = st.columns(2)
     with left:
-        low = st.number_input(
+        low = optional_number(
             "Minimum",
-            value=_float(rule.low),
+            _float(rule.low),
             placeholder="Any",
             format="%g",
             key=f"{key}_low",
         )
 
     with right:
-        high = st.number_input(
+        high = optional_number(
             "Maximum",
-            value=_float(rule.high),
+            _float(rule.high),
             placeholder="Any",
             format="%g",
             key=f"{key}_high",

@@ -17,6 +17,7 @@ from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.table import (
     status_column,
     table,
@@ -197,17 +198,17 @@ def change_limits(name: str, *, external: bool = False) -> None:
 
 def _numbers(limits: CallLimits) -> tuple[int | None, float | None, int | None]:
     with st.container(horizontal=True):
-        at_once = st.number_input(
-            "Requests at once", 1, 512, limits.max_concurrent, placeholder="No limit",
-            key="limits_at_once",
+        at_once = optional_number(
+            "Requests at once", limits.max_concurrent, min_value=1, max_value=512,
+            placeholder="No limit", key="limits_at_once",
         )  # fmt: skip
-        rate = st.number_input(
-            "Requests a second", 0.01, 100_000.0, limits.per_second, placeholder="No limit",
-            step=1.0, key="limits_rate",
+        rate = optional_number(
+            "Requests a second", limits.per_second, min_value=0.01, max_value=100_000.0, step=1.0,
+            placeholder="No limit", key="limits_rate",
         )  # fmt: skip
-        burst = st.number_input(
-            "At once after a pause", 1, 100_000, limits.burst, disabled=rate is None,
-            placeholder="Those of a second", key="limits_burst",
+        burst = optional_number(
+            "At once after a pause", limits.burst, min_value=1, max_value=100_000,
+            disabled=rate is None, placeholder="Those of a second", key="limits_burst",
         )  # fmt: skip
     return at_once, rate, burst if rate is not None else None
 
@@ -255,9 +256,9 @@ def change_sleep(name: str) -> None:
     """After how many minutes without a request its processes end; empty for never."""
     deployments = workspace().deployments
     before = deployments.sleep_after(name)
-    after = st.number_input(
-        "Minutes without a request", MIN_MINUTES, MAX_MINUTES, before, placeholder="Never sleeps",
-        step=5.0, format="%g", key="sleep_minutes",
+    after = optional_number(
+        "Minutes without a request", before, min_value=MIN_MINUTES, max_value=MAX_MINUTES,
+        step=5.0, format="%g", placeholder="Never sleeps", key="sleep_minutes",
     )  # fmt: skip
     st.markdown(
         ":gray[Its processes end then, and free their memory. The next request starts them and "
@@ -279,7 +280,7 @@ def change_sleep(name: str) -> None:
 def _sleep_text(after: float | None) -> tuple[str, str]:
     if after is None:
         return "Keeps running", "its processes stay loaded"
-    return "Sleeps", f"after {_minutes(after)}; the next request wakes it"
+    return "Sleeps", f"after {_minutes(after)}"
 
 
 def _minutes(minutes: float) -> str:

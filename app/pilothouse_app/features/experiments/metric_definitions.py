@@ -9,6 +9,7 @@ import streamlit as st
 
 from pilothouse.experiments.metrics.kinds import Direction
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
+from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -96,16 +97,22 @@ def _definition_form(kind: MetricKind) -> dict[str, Any]:
         key=f"note_format_{key}",
     )
 
-    target = left.number_input(
-        "Target", value=kind.target, format="%g", placeholder="none", key=f"note_target_{key}"
+    target = optional_number(
+        "Target",
+        kind.target,
+        format="%g",
+        placeholder="none",
+        key=f"note_target_{key}",
+        container=left,
     )
-    tolerance = right.number_input(
+    tolerance = optional_number(
         "Tolerance",
-        value=kind.tolerance,
+        kind.tolerance,
         min_value=0.0,
         format="%g",
         placeholder="none",
         key=f"note_tolerance_{key}",
+        container=right,
         help="Differences up to this count as the same",
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pilothouse_app.components.formats import is_missing, number, title
+from pilothouse_app.components.optional_number import optional_number
 
 if TYPE_CHECKING:
     from pilothouse.explanations.input_ranges import InputRange
@@ -63,7 +64,9 @@ def _input(field: SignatureField, limits: InputRange, own: Any, beyond: bool, ke
         return _slider(field, limits, own, beyond, widget)
     if field.type in NUMBERS:
         step: Any = 1 if field.type == "integer" else None
-        return st.number_input(label, value=own, step=step, key=widget, placeholder="Missing")
+        return optional_number(
+            label, None if is_missing(own) else own, step=step, key=widget, placeholder="Missing"
+        )
     if limits.values:
         options = list(dict.fromkeys([*limits.values, *([] if is_missing(own) else [own])]))
         return st.selectbox(

@@ -15,6 +15,7 @@ from pilothouse_app.components.formats import count, share, title
 from pilothouse_app.components.header import facts, section
 from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.parameter_form import parameter_fields
 from pilothouse_app.components.table import status_column, table, text_column, when_column
 from pilothouse_app.components.table_height import limited_height
@@ -213,8 +214,8 @@ def _row_fields(policy: RetrainingPolicy) -> dict[str, Any]:
             help="They are not trained on. 8 days or more give an interval from days.",
         )
     )  # fmt: skip
-    settings["half_life_days"] = st.number_input(
-        "Half-life of a row's weight (days)", 0.1, None, policy.half_life_days,
+    settings["half_life_days"] = optional_number(
+        "Half-life of a row's weight (days)", policy.half_life_days, min_value=0.1,
         placeholder="all rows weigh the same", key="policy_half_life",
         help="A row of that age weighs half as much as the newest one; not for recipes",
     )  # fmt: skip
@@ -229,9 +230,9 @@ def _limit_fields(policy: RetrainingPolicy) -> dict[str, Any]:
             "Cool-down (days)", 0.0, None, float(policy.cooldown_days), key="policy_cooldown",
             help="Days since the last retraining started",
         ),
-        "monthly_budget": right.number_input(
-            "Most retrainings a month", 1, None, policy.monthly_budget, step=1,
-            placeholder="no limit", key="policy_budget",
+        "monthly_budget": optional_number(
+            "Most retrainings a month", policy.monthly_budget, min_value=1, step=1,
+            placeholder="no limit", key="policy_budget", container=right,
         ),
         "min_rows": int(
             left.number_input("Fewest labelled rows", 10, None, policy.min_rows, key="policy_min")
