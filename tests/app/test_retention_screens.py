@@ -33,13 +33,17 @@ def test_rows_are_kept_for_ever_until_a_rule_is_set(tour, served):
     dialog.number_input(key="retention_days").set_value(30)
     dialog.text_input(key="retention_reason").set_value("our policy").run()
     assert "older than 30 days" in shown(dialog)
+    dialog.multiselect(key="retention_dropped").set_value(["temp"]).run()
+    assert "temp" not in dialog.multiselect(key="retention_hashed").options
+    dialog.multiselect(key="retention_hashed").set_value(["carrier"]).run()
+    assert "neither monitored nor there for replays" in shown(dialog)
     dialog.button(key="retention_go").click().run()
-    assert served.deployments.log_rules("late") == LogRules(30)
+    assert served.deployments.log_rules("late") == LogRules(30, ("temp",), ("carrier",))
 
 
 def test_pages_say_which_rows_were_deleted(tour, served, clock):
     clock.advance(timedelta(days=10))
-    served.deployments.set_log_rules("late", LogRules(1))
+    served.deployments.set_log_rules("late", LogRules(1, ("temp",), ("carrier",)))
     served.monitoring.monitor("late", enabled=False)  # nothing waits for an evaluation
     removed = clean_up(served.store, lambda *_: None, deployment="late")
     assert removed["deleted"]["predictions"] > 0
@@ -54,3 +58,4 @@ def test_pages_say_which_rows_were_deleted(tour, served, clock):
     assert not page.exception
     assert "Rows of this window were deleted by retention" in shown(page)
     assert page.button(key="window_report").disabled
+    assert "temp is not logged; carrier is logged as hashes" in shown(page)

@@ -25,6 +25,7 @@ from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.comments.thread import comment_thread
+from pilothouse_app.features.deployments.retention import unmonitored_note
 from pilothouse_app.features.monitoring.drift import (
     output_distributions,
     ranking_and_distributions,
@@ -114,6 +115,7 @@ def render() -> None:
             )
 
     if view == "drift":
+        unmonitored_note(window.deployment)
         window_quality(workspace().monitoring.results(window.id))
         ranking_and_distributions(window.id, key="window")
         output_distributions(window.id, key="window")

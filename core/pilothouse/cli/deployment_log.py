@@ -1,4 +1,4 @@
-"""`pilothouse deployments log`: how long predictions are kept, and what was deleted of them."""
+"""`pilothouse deployments log`: how predictions are logged and kept, and what was deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pilothouse.workspace import Workspace
 
-log = Group("log", help="The prediction log: how long rows are kept, and what was deleted.")
+log = Group("log", help="The prediction log: what is logged, for how long, and what was deleted.")
 name_argument = click.argument("name")
 
 
@@ -40,15 +40,33 @@ def _show(ws: Workspace, name: str) -> Output:
     reason=True,
     example=(
         'pilothouse deployments log set churn --keep-days 90 --reason "our policy on data"',
-        "pilothouse deployments log set churn --keep-days 0",
+        "pilothouse deployments log set churn --drop note --hash customer",
+        "pilothouse deployments log set churn --keep-days 0 --log note",
     ),
     own_help=True,
 )
 @name_argument
 @click.option("--keep-days", type=click.IntRange(0), default=None, help="0 to keep for ever.")
-def _set(ws: Workspace, name: str, keep_days: int | None, reason: str) -> Output:
+@click.option("--drop", multiple=True, help="An input that is not logged; repeatable.")
+@click.option("--hash", "hashed", multiple=True, help="An input of which a hash is logged.")
+@click.option("--log", "logged", multiple=True, help="An input that is logged as it is again.")
+def _set(
+    ws: Workspace,
+    name: str,
+    keep_days: int | None,
+    drop: tuple[str, ...],
+    hashed: tuple[str, ...],
+    logged: tuple[str, ...],
+    reason: str,
+) -> Output:
     """Change the rules of the log of the deployment NAME; what is not given stays."""
     after = ws.deployments.log_rules(name)
+    moved = {*drop, *hashed, *logged}
+    after = replace(
+        after,
+        dropped=(*(column for column in after.dropped if column not in moved), *drop),
+        hashed=(*(column for column in after.hashed if column not in moved), *hashed),
+    )
     if keep_days is not None:
         after = replace(after, keep_days=keep_days or None)
     ws.deployments.set_log_rules(name, after, reason)
@@ -84,6 +102,8 @@ def _output(ws: Workspace, name: str) -> Output:
     keep = state.rules.keep_days
     facts = {
         "rows are kept": "for ever" if keep is None else f"{keep:,} days",
+        "not logged": ", ".join(state.rules.dropped) or None,
+        "hashed": ", ".join(state.rules.hashed) or None,
         "rows deleted of events before": state.deleted_before,
         "last clean-up": state.cleaned_at,
         "older rows are kept because": state.held_by or None,

@@ -36,6 +36,7 @@ from pilothouse.deployments.gateway.external_rows import (
 from pilothouse.deployments.gateway.labels import Labels, check_labels, write_labels
 from pilothouse.deployments.info import ASLEEP, DeploymentInfo, deployment_info, describe_status
 from pilothouse.deployments.log_rules.log_api import LogCommands
+from pilothouse.deployments.log_rules.logged_columns import logged_columns
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.id_index import unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
@@ -165,7 +166,9 @@ class Deployments(
         require_some(rows)
         rows = only_new(rows, unknown_ids(self._store.folder, name, rows.ids))
         journal = Journal(log.journal_folder(self._store.folder, name))
-        append_rows(journal, info.model, info.version, info.signature, rows)
+        with self._store.read() as session:
+            logged = logged_columns(session, name)
+        append_rows(journal, info.model, info.version, info.signature, rows, logged)
         journal.seal()
         result = report(rows)
         after = {key: value for key, value in vars(result).items() if key != "problems"}

@@ -225,7 +225,8 @@ class CallRule(Table, table=True):
 class LogRule(Table, table=True):
     """How a deployment's predictions are logged. Without a row all is logged and kept for ever.
 
-    `cleaned_at` and `held_by` say when old rows were deleted last, and why some are kept longer.
+    `dropped` and `hashed` name inputs. `cleaned_at` and `held_by` say when old rows were deleted
+    last, and why some are kept longer.
     """
 
     __tablename__ = "deployments_log_rule"
@@ -233,6 +234,8 @@ class LogRule(Table, table=True):
 
     deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
     keep_days: int | None = None
+    dropped: list[str] | None = Field(default=None, sa_type=Json)
+    hashed: list[str] | None = Field(default=None, sa_type=Json)
     cleaned_at: datetime | None = Field(default=None, sa_type=Utc)
     held_by: str = ""
 

@@ -34,6 +34,7 @@ from pilothouse.monitoring.digest_text import differing, digest_text
 from pilothouse.monitoring.domain_classifier import domain_check
 from pilothouse.monitoring.evaluated_settings import SETTINGS, SOURCE, settings_json
 from pilothouse.monitoring.group_signals import group_checks
+from pilothouse.monitoring.logged_inputs import only_logged
 from pilothouse.monitoring.metric_history import (
     JudgedMetric,
     deciding_metric,
@@ -143,6 +144,7 @@ def evaluate_window(
         before = sent_before(store, (deployment, model, version), span)
         profile = sent_columns(profile, frame, before)
         rows = with_columns(rows, profile)
+    profile, rows = only_logged(store, deployment, profile, rows)
     own_checks = specs_of(store, deployment)
     decides = _Inputs(frame, rows, digest, config, traffic, tuple(own_checks))
     content = _content(store, (deployment, model, version), span, decides)

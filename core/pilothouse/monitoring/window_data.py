@@ -84,7 +84,8 @@ def unexpected_columns(frame: pd.DataFrame, signature: Signature) -> tuple[str, 
     inputs = {log.feature_column(name) for name in signature.names}
     own = {*log.PREDICTION_COLUMNS, LABEL, LABEL_AT, *inputs}
     others = [str(name) for name in frame if name not in own]
-    features = [name for name in others if not log.is_output_column(name)]
+    of_the_log = (log.is_output_column, log.is_hashed_column)
+    features = [name for name in others if not any(is_own(name) for is_own in of_the_log)]
     return tuple(name for name in features if frame[name].notna().any())
 
 

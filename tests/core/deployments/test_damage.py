@@ -213,14 +213,14 @@ def test_a_segment_that_the_disk_refuses_waits_and_the_others_go_on(
         answered(writer, name)
         writer.seal()
     first = sorted((tmp_path / "journal" / "late").iterdir())[0]
-    whole = compaction._write
+    whole = compaction.write_table
 
     def refuse(table: pa.Table, path: Path) -> None:
         if path.stem == first.stem:
             raise OSError(28, "No space left on device")
         whole(table, path)
 
-    monkeypatch.setattr(compaction, "_write", refuse)
+    monkeypatch.setattr(compaction, "write_table", refuse)
     assert compaction.compact(tmp_path).segments == 1
     assert [path.name for path in compaction.pending(tmp_path)] == [first.name]
     assert ids(tmp_path) == ["a", "b"]

@@ -333,7 +333,7 @@ import os, sys
 from pathlib import Path
 from pilothouse.deployments.prediction_log import compaction, log
 steps = int(sys.argv[2])
-for owner, name in ((compaction, "_write"), (Path, "unlink")):
+for owner, name in ((compaction, "write_table"), (Path, "unlink")):
     real = getattr(owner, name)
     def counted(*args, _real=real, **options):
         global steps

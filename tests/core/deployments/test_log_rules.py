@@ -17,12 +17,14 @@ from pilothouse.deployments import Deployments
 from pilothouse.deployments.log_rules import rules
 from pilothouse.deployments.log_rules.rules import LogRules
 from pilothouse.deployments.prediction_log import compaction, log, row_removal
+from pilothouse.deployments.prediction_log.column_hashes import ensure_key, read_key, value_hash
 from pilothouse.deployments.prediction_log.feedback_log import append_rewards, feedback_folder
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.row_removal import LogCut
 from pilothouse.jobs import schedules
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.storage import Store
 
 DAY = timedelta(days=1)
@@ -180,3 +182,57 @@ def test_what_is_kept_reads_as_before(
         )
     kept = set(expected["prediction_id"]) & set(labels["prediction_id"])
     assert set(log.labels(workspace, "late")["prediction_id"]) == kept
+
+
+def test_columns_are_dropped_and_hashed_in_journal_and_files(tmp_path: Path) -> None:
+    ensure_key(tmp_path)
+    key = read_key(tmp_path / "journal")
+    signature = Signature(
+        inputs=(SignatureField("hashed.x", "number"), SignatureField("customer", "integer")),
+        target="y",
+        task="regression",
+    )
+    writer = Journal(log.journal_folder(tmp_path, "late"))
+    line: dict[str, Any] = {"version": 1, "rows": 2, "ms": 1.0, "status": 200, "model": "late"}
+    line |= {"event": [to_ms(MARCH)] * 2, "out": {"predict": [0.5] * 2}}
+
+    def log_rows(ids: list[str], hashed: tuple[str, ...]) -> None:
+        columns = {"hashed.x": [1.0, 2.0], "customer": [7, None]}
+        stamp = {"at": writer.stamp(), "ids": ids, "columns": columns}
+        writer.predictions(1, signature, stamp | line, hashed)
+
+    log_rows(["a", "b"], ())
+    writer.seal()
+    log_rows(["c", "d"], ("customer",))
+    for _ in range(2):  # from the journal, then from the files
+        frame = log.predictions(tmp_path, "late").set_index("prediction_id")
+        assert frame.loc["a", "customer"] == 7
+        assert pd.isna(frame.loc["c", "customer"])
+        assert frame.loc["c", "hashed.customer"] == value_hash(key, 7.0)
+        assert pd.isna(frame.loc["d", "hashed.customer"])
+        assert list(frame["feature.hashed.x"]) == [1.0, 2.0] * 2
+        writer.seal()
+        compaction.compact(tmp_path)
+    assert b'"customer":[7,null]' not in b"".join(
+        path.read_bytes() for path in (tmp_path / "journal").rglob("*") if path.is_file()
+    )
+    assert value_hash(key, "7") == value_hash(key, 7)
+    assert value_hash(b"another key", 7) != value_hash(key, 7)
+
+
+def test_only_inputs_are_dropped_or_hashed(deployments: Deployments) -> None:
+    deployments.launch("flights", "late", 1)
+    with pytest.raises(Invalid, match="labels and windows find a prediction by it"):
+        deployments.set_log_rules("flights", LogRules(dropped=("prediction_id",)))
+    with pytest.raises(Invalid, match="'nope' is not an input of the version"):
+        deployments.set_log_rules("flights", LogRules(hashed=("nope",)))
+    with pytest.raises(Invalid, match="dropped or hashed, not both"):
+        deployments.set_log_rules("flights", LogRules(None, ("distance",), ("distance",)))
+    first, *_, last = deployments.signature("flights").names
+    rules = deployments.set_log_rules("flights", LogRules(None, (first, first), (last,)))
+    assert rules == LogRules(None, (first,), (last,))
+    text = deployments.export(["flights"])
+    assert f"drop:\n    - {first}" in text
+    assert deployments.diff(text)[0].kind == "same"
+    with pytest.raises(Invalid, match="a list of names"):
+        deployments.diff(text.replace(f"drop:\n    - {first}", "drop: 3"))

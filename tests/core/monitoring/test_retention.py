@@ -147,3 +147,17 @@ def test_rows_that_come_for_an_older_time_are_judged_once(desk: Any) -> None:
     assert lacks_rows(span, deleted, is_judged=False)
     assert not lacks_rows(Span(desk.week(1), desk.week(2)), deleted, is_judged=False)
     assert not lacks_rows(Span(desk.week(2), desk.week(3)), deleted, is_judged=True)
+
+
+def test_columns_that_are_not_logged_are_not_monitored(desk: Any) -> None:
+    desk.monitoring.monitor("late", segment_columns=("carrier",))
+    desk.log(desk.draw(300, seed=1).drop(columns=["temp", "carrier"]), desk.week(0))
+    absent = desk.monitoring.results(desk.evaluate(desk.week(0))["window"])
+    assert {"temp", "carrier"} <= set(absent["column"])
+    rules = LogRules(dropped=("temp",), hashed=("carrier",))
+    Deployments(desk.store).set_log_rules("late", rules, "they name people")
+    desk.log(desk.draw(300, seed=2).drop(columns=["temp", "carrier"]), desk.week(1))
+    results = desk.monitoring.results(desk.evaluate(desk.week(1))["window"])
+    own = results[~results["signal"].isin(["segments", "performance"])]
+    assert not {"temp", "carrier"} & set(own["column"])
+    assert {"hour", "gust"} <= set(results["column"])

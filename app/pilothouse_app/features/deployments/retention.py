@@ -1,12 +1,12 @@
-"""How long the rows of a deployment's log are kept, on its page, and what was deleted of them."""
+"""What a deployment's log has, for how long, on its page, and what was deleted of it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.deployments.log_rules.rules import LogRules
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.formats import ago, plural, title
@@ -33,7 +33,12 @@ COLUMNS = {
     "files": number_column("Files", 0, width=70),
     "by": text_column("By"),
 }
-DEFAULT_DAYS = 90
+MAX_NAMES = 40  # characters
+COLUMNS_TEXT = (
+    ":material/visibility_off: From now on they are neither monitored nor there for replays, "
+    "explanations and retraining; the model still gets the true values. Rows that are logged "
+    "already stay as they are. Values to be hashed are on the disk for about a minute."
+)
 
 
 def deleted_note(name: str) -> None:
@@ -41,6 +46,18 @@ def deleted_note(name: str) -> None:
     deleted = workspace().deployments.log_state(name).deleted_before
     if deleted is not None:
         st.markdown(f":gray[Rows of events before {_day(deleted)} were deleted by retention.]")
+
+
+def unmonitored_note(name: str) -> None:
+    """Say which inputs are not monitored, because the log does not have their values."""
+    rules = workspace().deployments.log_rules(name)
+    parts = [
+        f"{', '.join(map(literal, names))} {'are' if len(names) > 1 else 'is'} {how}"
+        for names, how in ((rules.dropped, "not logged"), (rules.hashed, "logged as hashes"))
+        if names
+    ]
+    if parts:
+        st.markdown(f":gray[Not monitored: {'; '.join(parts)}.]")
 
 
 def retention_view(name: str) -> None:
@@ -64,15 +81,31 @@ def retention_view(name: str) -> None:
     _deletions(name)
 
 
-@st.dialog("How long rows are kept", icon=":material/auto_delete:")
+@st.dialog("Rules of the log", icon=":material/auto_delete:")
 def change_retention(name: str) -> None:
-    """For ever, or for a number of days; what becomes of older rows is said before."""
+    """How long rows are kept, and which inputs are not logged or hashed; with what follows."""
     rules = workspace().deployments.log_rules(name)
+    inputs = [*workspace().deployments.signature(name).names]
+    inputs += [column for column in (*rules.dropped, *rules.hashed) if column not in inputs]
     days = st.number_input(
         "Days", 1, 36_500, rules.keep_days, placeholder="For ever", key="retention_days"
     )
     st.markdown(_consequence(days))
-    after = replace(rules, keep_days=None if days is None else int(days))
+    dropped = st.multiselect(
+        "Inputs that are not logged", inputs, rules.dropped, placeholder="None",
+        key="retention_dropped",
+    )  # fmt: skip
+    hashed = st.multiselect(
+        "Inputs that are hashed", [column for column in inputs if column not in dropped],
+        [column for column in rules.hashed if column not in dropped], placeholder="None",
+        help="Equal values have equal hashes, in every deployment of this workspace",
+        key="retention_hashed",
+    )  # fmt: skip
+    if dropped or hashed:
+        st.markdown(COLUMNS_TEXT)
+    after = LogRules(
+        None if days is None else int(days), tuple(sorted(dropped)), tuple(sorted(hashed))
+    )
     reason = reason_input("retention_reason")
     missing = "" if reason else "Give a reason first"
     if after == rules:
@@ -80,7 +113,7 @@ def change_retention(name: str) -> None:
     if dialog_buttons("Save", "retention", missing=missing) and run_or_show_error(
         lambda: workspace().deployments.set_log_rules(name, after, reason)
     ):
-        toast_next(f"The retention of {literal(name)} is changed")
+        toast_next(f"The rules of the log of {literal(name)} are changed")
         st.rerun()
 
 
@@ -100,11 +133,23 @@ def _tiles(state: LogRetention) -> list[Kpi]:
     length = "For ever" if days is None else plural(days, "day")
     since = "All" if state.deleted_before is None else f"Since {_day(state.deleted_before)}"
     cleaned = "None yet" if state.cleaned_at is None else ago(state.cleaned_at)
+    rules = state.rules
     return [
         Kpi("Rows are kept", length, "by event and receipt"),
         Kpi("Events in the log", since, "older ones were deleted" if state.deleted_before else ""),
         Kpi("Last clean-up", cleaned, "every day at 03:23 UTC" if days is not None else "not due"),
+        Kpi("Inputs not logged", _number(rules.dropped), _list(rules.dropped)),
+        Kpi("Inputs hashed", _number(rules.hashed), _list(rules.hashed)),
     ]
+
+
+def _number(names: tuple[str, ...]) -> str:
+    return str(len(names)) if names else "None"
+
+
+def _list(names: tuple[str, ...]) -> str:
+    text = ", ".join(names)
+    return text if len(text) <= MAX_NAMES else f"{text[:MAX_NAMES]}…"
 
 
 def _delete_now(name: str, days: int) -> None:

@@ -26,7 +26,7 @@ FIELDS = (
     "sleep_after_minutes",
 )
 STRATEGY_FIELDS = ("kind", "settings")
-LOG_FIELDS = ("keep_days",)
+LOG_FIELDS = ("keep_days", "drop", "hash")
 LIMIT_FIELDS = ("needs_key", "max_concurrent", "per_second", "burst")
 STATES = (RUNNING, STOPPED)
 
@@ -170,13 +170,24 @@ class _Reader(FaultReader):
             self.fault(path, "must be an object")
             return None
         self.refuse_unknown(value, path, LOG_FIELDS)
-        log_rules = LogRules(self._whole(value, path, "keep_days", low=1))
+        log_rules = LogRules(
+            self._whole(value, path, "keep_days", low=1),
+            self._names(value, path, "drop"),
+            self._names(value, path, "hash"),
+        )
         try:
             check_rules(log_rules)
         except Invalid as wrong:
             for field, message in wrong.fields.items():
                 self.fault((*path, field), message)
         return log_rules
+
+    def _names(self, value: Mapping[str, Any], path: Path, name: str) -> tuple[str, ...]:
+        names = value.get(name, [])
+        if not isinstance(names, list) or not all(isinstance(part, str) for part in names):
+            self.fault((*path, name), "must be a list of names of inputs")
+            return ()
+        return tuple(sorted(set(names)))
 
     def _whole(self, value: Mapping[str, Any], path: Path, name: str, *, low: int) -> int | None:
         number = value.get(name)

@@ -90,11 +90,14 @@ class CheckedRequest:
             numbers.byteswap()
         return numbers.tobytes()
 
-    def columns(self) -> Any:
-        """The columns by name, as the journal's line holds them."""
+    def columns(self, dropped: frozenset[str] = frozenset()) -> Any:
+        """The columns by name, as the journal's line holds them, without the dropped ones."""
         if self.values is not None:
-            return self.values
-        pairs = zip(map(orjson.dumps, self.names), self.parts, strict=True)
+            if not dropped:
+                return self.values
+            return {name: part for name, part in self.values.items() if name not in dropped}
+        named = zip(self.names, self.parts, strict=True)
+        pairs = ((orjson.dumps(name), part) for name, part in named if name not in dropped)
         return orjson.Fragment(b"{%b}" % b",".join(b"%b:%b" % pair for pair in pairs))
 
 

@@ -27,6 +27,7 @@ from pilothouse.deployments.gateway.request import (
     read_json,
     unit_of,
 )
+from pilothouse.deployments.log_rules.logged_columns import ALL_COLUMNS, LoggedColumns
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.stored_columns import feature_column
 from pilothouse.kit.clock import to_ms
@@ -395,11 +396,17 @@ def from_head(head: Mapping[str, Any], inputs: bytes) -> ExternalRows:
 
 
 def append_rows(
-    journal: Journal, model: str, version: int, signature: Signature, rows: ExternalRows
+    journal: Journal,
+    model: str,
+    version: int,
+    signature: Signature,
+    rows: ExternalRows,
+    logged: LoggedColumns = ALL_COLUMNS,
 ) -> None:
     """Write predictions and their labels to a journal. Raises Unavailable when the disk refuses."""
-    whole = _unparsed(rows)
+    whole = None if logged.dropped else _unparsed(rows)
     inputs = {} if whole else _columns(rows)
+    inputs = {name: values for name, values in inputs.items() if name not in logged.dropped}
     for start in range(0, len(rows.ids), LINE_ROWS):
         part = slice(start, start + LINE_ROWS)
         ids = rows.ids[part]
@@ -418,6 +425,7 @@ def append_rows(
                 "out": {name: values[part] for name, values in rows.outputs.items()},
                 "columns": whole or {name: values[part] for name, values in inputs.items()},
             },
+            logged.hashed,
         )
     append_labels(journal, Labels(rows.label_ids, rows.labels, rows.label_ms))
 

@@ -196,7 +196,8 @@ class Gateway:
             require_some(rows)
             unknown = await asyncio.to_thread(unknown_ids, self.workspace, name, rows.ids)
             rows = only_new(rows, unknown)
-            append_rows(self._journal(name), route.model, route.version, route.signature, rows)
+            journal = self._journal(name)
+            append_rows(journal, route.model, route.version, route.signature, rows, route.logged)
         self.metrics.count_rows(name, route.version, len(rows.ids), len(rows.labels))
         return json_response(asdict(report(rows)))
 
@@ -321,8 +322,9 @@ class Gateway:
                 "model": route.model,
                 "event": request.event_ms or [received_us // 1_000] * request.rows,
                 "out": predicted.logged,
-                "columns": request.columns(),
+                "columns": request.columns(route.logged.dropped),
             },
+            route.logged.hashed,
         )
         self.metrics.count(route.name, route.version, 200, request.rows, latency_ms)
 

@@ -21,6 +21,11 @@ from sqlmodel import Session, col, select
 from pilothouse.deployments.gateway.admission import Admission
 from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.connections import ModelConnection
+from pilothouse.deployments.log_rules.logged_columns import (
+    ALL_COLUMNS,
+    LoggedColumns,
+    logged_columns,
+)
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.sleeping import sleep_rules, wake
@@ -53,6 +58,7 @@ class DeploymentRoute:
     signature: Signature
     replicas: tuple[tuple[str, str], ...]
     external: bool = False
+    logged: LoggedColumns = ALL_COLUMNS
     role: str = STABLE
     traffic: TrafficSplit | None = None
     asleep: bool = False
@@ -148,6 +154,7 @@ def _route_of(
         version=version,
         stopped=deployment.desired_state == "stopped",
         external=bool(deployment.external),
+        logged=logged_columns(session, deployment.name),
         signature=Signature.from_json(served.signature),
         replicas=tuple(
             (r.token, r.socket)

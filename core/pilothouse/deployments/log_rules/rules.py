@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
 
 from pilothouse.activity import record
 from pilothouse.deployments import commands
+from pilothouse.deployments.prediction_log import column_hashes
+from pilothouse.deployments.prediction_log.stored_columns import RESERVED
+from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.deployments.tables import LogRule
 from pilothouse.jobs import schedules
 from pilothouse.kit.errors import Invalid
@@ -22,18 +25,28 @@ CLEAN_UP_TIME = "23 3 * * *"  # every day, in UTC
 
 @dataclass(frozen=True)
 class LogRules:
-    """How a deployment's predictions are logged: `keep_days` is None to keep them for ever."""
+    """How a deployment's predictions are logged: `keep_days` is None to keep them for ever.
+
+    The `dropped` inputs are not logged, of the `hashed` ones hashes are in place of their values.
+    """
 
     keep_days: int | None = None
+    dropped: tuple[str, ...] = ()
+    hashed: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The parts that are set, as a file has them."""
-        return {name: value for name, value in asdict(self).items() if value}
+        value = {"keep_days": self.keep_days, "drop": [*self.dropped], "hash": [*self.hashed]}
+        return {name: part for name, part in value.items() if part}
 
     def lines(self) -> list[str]:
         """Its parts for people, a line each."""
         length = "for ever" if self.keep_days is None else f"{self.keep_days:,} days"
-        return [f"log kept: {length}"]
+        return [
+            f"log kept: {length}",
+            f"not logged: {', '.join(self.dropped) or 'nothing'}",
+            f"hashed: {', '.join(self.hashed) or 'nothing'}",
+        ]
 
 
 KEPT_FOR_EVER = LogRules()
@@ -49,12 +62,18 @@ def rules_of(session: Session, name: str) -> LogRules:
 def set_rules(session: Session, store: Store, name: str, rules: LogRules, reason: str) -> None:
     """Replace the rules of a deployment's log. Raises NotFound, Invalid."""
     check_rules(rules)
+    rules = replace(rules, dropped=_in_order(rules.dropped), hashed=_in_order(rules.hashed))
     before = rules_of(session, name)
     if rules == before:
         return
+    check_columns(session, name, rules, before)
+    if rules.hashed:
+        column_hashes.ensure_key(store.folder)
     row = session.get(LogRule, name) or LogRule(deployment=name)
     row.keep_days = rules.keep_days
+    row.dropped, row.hashed = list(rules.dropped) or None, list(rules.hashed) or None
     session.add(row)
+    increment_generation(session)
     _schedule(session, store, name, needed=rules.keep_days is not None)
     record(
         session,
@@ -73,8 +92,35 @@ def check_rules(rules: LogRules) -> None:
     fields: dict[str, str] = {}
     if rules.keep_days is not None and not 1 <= rules.keep_days <= MAX_KEEP_DAYS:
         fields["keep_days"] = f"between 1 and {MAX_KEEP_DAYS:,}"
+    both = sorted(set(rules.dropped) & set(rules.hashed))
+    if both:
+        fields["hash"] = f"{both[0]!r} is dropped: a column is dropped or hashed, not both"
     if fields:
         raise Invalid.of_fields("these rules of the log cannot be used", fields)
+
+
+def check_columns(session: Session, name: str, rules: LogRules, before: LogRules) -> None:
+    """Raises Invalid for a column that is no input, and for one that the log itself needs.
+
+    What is in force already may stay, also when another version has no such input.
+    """
+    version = commands.require(session, name)
+    signature = commands.signature_of(session, name, version.model, version.version)
+    allowed = {*signature.names, *before.dropped, *before.hashed}
+    fields: dict[str, str] = {}
+    for part, names in (("drop", rules.dropped), ("hash", rules.hashed)):
+        for column in names:
+            if column in allowed:
+                continue
+            fields[part] = f"{column!r} is not an input of the version that serves"
+            if column in RESERVED:
+                fields[part] = f"{column!r} stays: labels and windows find a prediction by it"
+    if fields:
+        raise Invalid.of_fields("these rules of the log cannot be used", fields)
+
+
+def _in_order(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))
 
 
 def note_clean_up(session: Session, store: Store, name: str, held_by: str) -> None:
@@ -116,4 +162,4 @@ def _schedule(session: Session, store: Store, name: str, *, needed: bool) -> Non
 
 
 def _rules(row: LogRule) -> LogRules:
-    return LogRules(row.keep_days)
+    return LogRules(row.keep_days, tuple(row.dropped or ()), tuple(row.hashed or ()))

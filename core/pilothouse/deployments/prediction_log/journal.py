@@ -10,8 +10,9 @@ predictions wait in memory up to a bound, so that callers are answered; a killed
     <workspace>/journal/<deployment>/<uuid7>.sealed
 
 Lines: `{"q":…}` a request and, in it, its predictions: inputs as `columns`, outputs as `out`;
-`{"l":…}` labels; `{"t":…}` the types of a version's inputs and the kinds of its outputs, before its
-first predictions in the segment. Older lines have `score` in the place of `out`.
+`{"l":…}` labels; `{"t":…}` the types of a version's inputs and the kinds of its outputs, and which
+inputs whoever reads the segment hashes, before its first predictions in the segment. Older lines
+have `score` in the place of `out`.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class Journal:
         self._size = 0
         self._opened_at = 0.0
         self._typed_versions: set[int] = set()
+        self._hashed: tuple[str, ...] = ()
         self._last_us = -1
         self._waiting: deque[bytes] = deque()
         self._retry_at = 0.0
@@ -94,15 +96,25 @@ class Journal:
         self._last_us = max(time.time_ns() // 1_000, self._last_us + 1)
         return self._last_us
 
-    def predictions(self, version: int, signature: Signature, line: dict[str, Any]) -> None:
+    def predictions(
+        self,
+        version: int,
+        signature: Signature,
+        line: dict[str, Any],
+        hashed: tuple[str, ...] = (),
+    ) -> None:
         """Append the predictions of a request. Raises Unavailable when the disk refuses.
 
-        While the disk is full they wait in memory, until there is no room there either.
+        While the disk is full they wait in memory, until there is no room there either. Readers
+        hash the `hashed` inputs, and so does compaction: that costs no request anything.
         """
         self._seal_if_due()
+        if hashed != self._hashed:
+            self._typed_versions.clear()  # the segment says it; then it holds for all of its rows
+            self._hashed = hashed
         data = _line({"q": line})
         if version not in self._typed_versions:
-            data = _line({"t": _types(version, signature)}) + data
+            data = _line({"t": _types(version, signature, hashed)}) + data
         self._append_or_keep(data)
         self._typed_versions.add(version)
 
@@ -194,6 +206,7 @@ class Journal:
             return
         os.close(self._file)
         self._file, self._size = -1, 0
+        self._typed_versions.clear()
         with suppress(OSError):  # the sealed segment still has its stamps
             _store_stamp(self._folder, self._last_us)
         with suppress(FileNotFoundError):  # the folder was removed: nothing is left to seal
@@ -204,12 +217,13 @@ def _line(value: dict[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _types(version: int, signature: Signature) -> dict[str, Any]:
-    return {
+def _types(version: int, signature: Signature, hashed: tuple[str, ...]) -> dict[str, Any]:
+    types: dict[str, Any] = {
         "version": version,
         "types": {field.name: field.type for field in signature.inputs},
         "outputs": {c.name: c.kind for c in task_of(signature).columns(signature)},
     }
+    return types | {"hashed": hashed} if hashed else types
 
 
 def _store_stamp(folder: Path, stamp: int) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pilothouse.deployments.prediction_log.column_hashes import with_hashes
 from pilothouse.deployments.prediction_log.journal import KINDS, Segment, kind_of
 from pilothouse.deployments.prediction_log.line_tables import (
     SegmentLine,
@@ -63,6 +64,7 @@ def check_lines(segment: Segment) -> CheckedLines:
     for tree in (PREDICTIONS, LABELS):
         tables[tree], flawed = _build(lines, tree)
         damaged |= flawed
+    tables[PREDICTIONS] = _hashed(tables[PREDICTIONS], lines, segment)
 
     tables[REQUESTS] = _request_tables(segment)
     named = tuple(DamagedLine(number, damaged[number]) for number in sorted(damaged))
@@ -80,7 +82,8 @@ def tables(segment: Segment, tree: str) -> list[pa.Table]:
             line, flaw = _read(number, raw)
             if line is not None and not flaw:
                 lines.append(line)
-    return _build(lines, tree)[0]
+    built = _build(lines, tree)[0]
+    return built if tree == LABELS else _hashed(built, lines, segment)
 
 
 def _read(number: int, raw: bytes) -> tuple[SegmentLine | None, str]:
@@ -156,6 +159,7 @@ def _types_flaw(value: dict[str, Any]) -> str:
     types, outputs = value.get("types"), value.get("outputs", {})
     fine = type(value.get("version")) is int
     fine = fine and isinstance(types, dict) and isinstance(outputs, dict)
+    fine = fine and isinstance(value.get("hashed", []), list)
     return "" if fine else "it names no version and no types"
 
 
@@ -164,6 +168,16 @@ _SHAPES: dict[str, Callable[[dict[str, Any]], str]] = {
     "l": _label_flaw,
     "t": _types_flaw,
 }
+
+
+def _hashed(built: list[pa.Table], lines: list[SegmentLine], segment: Segment) -> list[pa.Table]:
+    """The predictions of a segment with hashes in place of the inputs that it says to hash."""
+    named = (name for line in lines if line.kind == "t" for name in line.value.get("hashed", ()))
+    names = tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
+    if not names:
+        return built
+    journals = segment.path.parent.parent
+    return [with_hashes(table, names, journals) for table in built]
 
 
 def _build(lines: list[SegmentLine], tree: str) -> tuple[list[pa.Table], dict[int, str]]:

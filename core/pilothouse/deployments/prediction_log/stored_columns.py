@@ -4,7 +4,8 @@ Outputs are stored as `out.<name>`, but the score, which older files have, as `s
 stored under their own names, unless that name is one of the others: then as `feature.<name>`. So a
 name in the log always means the same, whatever the model's columns are called. Files that were
 written before there were other outputs than the score carry no `MARK`: what is called `out.…` in
-them is a feature.
+them is a feature. A feature whose values are hashed is stored as `hashed.<name>` in its place, so
+that nothing takes a hash for a value; in files of mark 2 what is called `hashed.…` is a feature.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ PREDICTION_COLUMNS = (
     "latency_ms",
 )
 RESERVED = frozenset((*PREDICTION_COLUMNS, SCORE))
-OUTPUT, FEATURE = "out.", "feature."
-MARK = {b"pilothouse.prediction_log": b"2"}  # in the metadata of a Parquet file
+OUTPUT, FEATURE, HASHED = "out.", "feature.", "hashed."
+MARK_KEY = b"pilothouse.prediction_log"
+MARK = {MARK_KEY: b"3"}  # in the metadata of a Parquet file
 
 
 def output_column(name: str) -> str:
@@ -49,16 +51,29 @@ def feature_column(name: str) -> str:
     return f"{FEATURE}{name}" if _is_taken(name) else name
 
 
+def hashed_column(name: str) -> str:
+    """The column of a feature in the log whose values are hashed."""
+    return f"{HASHED}{name}"
+
+
+def is_hashed_column(name: str) -> bool:
+    """Whether a column of the log has hashes of a feature's values."""
+    return name.startswith(HASHED)
+
+
 def _is_taken(name: str) -> bool:
     """Whether a feature of that name needs the prefix, so that names stay different."""
-    if name in RESERVED or name.startswith(OUTPUT):
+    if name in RESERVED or name.startswith((OUTPUT, HASHED)):
         return True
     return name.startswith(FEATURE) and _is_taken(name.removeprefix(FEATURE))
 
 
 def present_name(name: str, metadata: Mapping[bytes, bytes] | None) -> str:
     """How a column of a Parquet file is called now; `metadata` is that of the file."""
-    if MARK.items() <= (metadata or {}).items() or name in RESERVED:
+    mark = (metadata or {}).get(MARK_KEY)
+    if mark == MARK[MARK_KEY] or name in RESERVED:
         return name
+    if mark is not None:
+        return feature_column(name) if name.startswith(HASHED) else name
     own = name.removeprefix(FEATURE)
     return feature_column(own if own in RESERVED else name)
