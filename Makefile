@@ -93,6 +93,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(call install,.)
 	@touch $@
 
+# Tests load a part of what is installed, and compile that: to compile all of it takes a minute.
 $(BIN)/.ready: pyproject.toml constraints.txt | $(BIN)/python
 	$(call install,.[dev])
 	@touch $@ $(BIN)/.installed
