@@ -16,15 +16,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Where Python is told to keep no compiled files, every process compiles all of Pilothouse again.
 export PYTHONDONTWRITEBYTECODE =
 
-# uv needs a third of pip's time. It does not know an index that only pip was told of: pip installs
-# then, and where uv fails.
-define install
-  @own=$$($(BIN)/python -m pip config list | grep -E '[.](index-url|no-index)='); \
-  { test -z "$$own" && $(BIN)/python -m pip install --quiet -c constraints.txt uv \
-    && $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e '$(1)'; } \
-  || $(BIN)/python -m pip install --quiet -c constraints.txt -e '$(1)'
-endef
-
 .PHONY: help up test check bench proof docs format journeys chromium clean constraints
 
 help: ## List these commands
@@ -90,10 +81,10 @@ $(BIN)/python:
 	  || { echo "python3-venv is missing: install it (apt-get install python3-venv)"; exit 1; }
 
 $(BIN)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(call install,.)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	@touch $@
 
 # Tests load a part of what is installed, and compile that: to compile all of it takes a minute.
 $(BIN)/.ready: pyproject.toml constraints.txt | $(BIN)/python
-	$(call install,.[dev])
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@ $(BIN)/.installed
