@@ -56,7 +56,7 @@ def check(store: Store, clock: Clock, steps: list[tuple[float, dict[str, float]]
 
     async def run() -> None:
         routes = Routes(store)
-        idle = IdleDeployments(store, routes, {}, clock)
+        idle = IdleDeployments(routes, {}, clock)
         for seconds, requests in steps:
             clock.now += seconds
             idle.last_request.update(requests)

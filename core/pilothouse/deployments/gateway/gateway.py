@@ -105,7 +105,7 @@ class Gateway:
         self.reader = BodyReader(RequestLimits(self.max_rows, self.max_body))
         self.tokens = RouteTokens.of_workspace(self.workspace / "run")
         self.mirrors = Mirrors(self.workspace, self.routes, self.metrics)
-        self.idle = IdleDeployments(self.routes.store, self.routes, self._in_flight)
+        self.idle = IdleDeployments(self.routes, self._in_flight)
         self._take = {
             "labels": self._labels,
             "predictions": self._external,

@@ -17,7 +17,6 @@ from sqlmodel import Session, col, func, select
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
 from pilothouse.deployments.sleeping import fall_asleep
 from pilothouse.deployments.tables import Replica
-from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.gateway")
 LEAST_IDLE_SECONDS = 5.0  # one that is asked more often than this is in use, however full it is
@@ -27,7 +26,6 @@ LEAST_IDLE_SECONDS = 5.0  # one that is asked more often than this is in use, ho
 class IdleDeployments:
     """Remembers the last request of each deployment, and lets those sleep whose rule says so."""
 
-    store: Store
     routes: Routes
     in_flight: Mapping[str, int]
     clock: Callable[[], float] = time.perf_counter
@@ -37,7 +35,7 @@ class IdleDeployments:
         """Let every deployment sleep that is due, in one transaction."""
         idle = self._idle_seconds()
         due = [name for name, (route, seconds) in idle.items() if _is_due(route, seconds)]
-        limit = self.store.settings.serving_memory_mb << 20
+        limit = self.routes.store.settings.serving_memory_mb << 20
         if due or limit:
             await asyncio.to_thread(self._let_sleep, due, idle, limit)
 
@@ -60,12 +58,12 @@ class IdleDeployments:
     ) -> None:
         if limit:
             others = [n for n, (_, s) in idle.items() if s >= LEAST_IDLE_SECONDS]
-            with self.store.read() as session:
+            with self.routes.store.read() as session:
                 due = [*due, *_beyond(session, limit, due, others)]
         if not due:
             return
-        with self.store.write() as session:
-            asleep = [name for name in due if fall_asleep(session, self.store, name)]
+        with self.routes.store.write() as session:
+            asleep = [name for name in due if fall_asleep(session, self.routes.store, name)]
         for name in asleep:
             log.info("%s sleeps until its next request", name)
 
