@@ -15,7 +15,8 @@ from typing import Any
 
 WORKS = ("start", "predict", "drift", "ingest", "mlflow", "client", "single", "tracking_start")
 WORKS += ("search", "histories", "table", "environments", "limits", "cbpe")
-WORKS += ("domain", "hours", "trend", "history", "serving", "event_files", "sleeping")
+WORKS += ("domain", "hours", "trend", "history", "serving", "sleeping")
+WORKS += ("event_files", "run_files")
 
 
 def measure(work: str) -> dict[str, Any]:

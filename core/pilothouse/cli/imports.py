@@ -88,7 +88,7 @@ def history(
     prefix: str,
     dry_run: bool,
 ) -> None:
-    """Import what a tracker stored in SOURCE: MLflow, TensorBoard, and whatever plugins read.
+    """Import what a tracker stored in SOURCE: MLflow, TensorBoard or Weights & Biases.
 
     Runs imported earlier are skipped; interrupted, it continues when it is called again. Ends with
     0 when everything was imported, with 1 when something was damaged or in conflict.

@@ -19,7 +19,7 @@ COMMANDS = {
     "import": (
         "pilothouse.cli.imports",
         "imports",
-        "Import runs and models from MLflow or TensorBoard.",
+        "Import runs from MLflow, TensorBoard or W&B.",
     ),
     "datasets": ("pilothouse.cli.sql_datasets", "datasets", "Dataset versions and contracts."),
     "experiments": ("pilothouse.cli.experiments", "experiments", "Experiments and their metrics."),

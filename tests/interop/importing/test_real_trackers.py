@@ -58,3 +58,27 @@ def _points(workspace: Workspace, run: Any) -> dict[str, list[Any]]:
         )
         for key, of in history.groupby("key")
     }
+
+
+@pytest.mark.proof
+def test_wandbs_own_schema_reads_the_same_points(workspace: Workspace, tmp_path: Path) -> None:
+    printed = run_script(HERE / "write_wandb_runs.py", str(tmp_path), cwd=tmp_path)
+    theirs = json.loads(printed.splitlines()[-1])
+    report = workspace.imports.run(str(tmp_path / "wandb"))
+    assert (report.faults, report.imported["runs"]) == (0, 1)
+    [run_id] = workspace.experiments.ids()
+    run = workspace.experiments.run(run_id)
+    ours = _points(workspace, run)
+    system = {key: ours.pop(key) for key in list(ours) if key.startswith("system/")}
+    assert system, "the library measures the machine"
+    assert [value for _, _, value in ours.pop("best")] == ["0.25"]
+    assert ours == _expected(theirs)
+    assert len(ours["loss"]) == 400
+    assert (run.name, run.status, run.note) == ("first", "finished", "a note")
+    expected = {"lr": "0.1", "model.layers": "3", "model.act": "relu", "dims": "[1, 2]"}
+    assert run.params == expected
+    assert run.tags["wandb.tags"] == "a, b"
+    assert run.tags["wandb.summary.verdict"] == "fine"
+    assert [file.path for file in run.artifacts if file.path.startswith("media/images/image_")]
+    again = workspace.imports.run(str(tmp_path / "wandb"))
+    assert (sum(again.imported.values()), again.changed) == (0, {})

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from pilothouse.interop.importing.file_end import FileEnd
 from pilothouse.interop.importing.tensorboard.checksums import masked_checksums
 
 HEADER, FOOTER = 12, 4
 MAX_RECORD = 64 << 20
 _LENGTH, _CHECKSUM = struct.Struct("<QI"), struct.Struct("<I")
-
-
-@dataclass(frozen=True)
-class FileEnd:
-    """How a file ended: whether its last record is cut off, or what is wrong with one."""
-
-    records: int
-    is_torn: bool = False
-    problem: str = ""
 
 
 class Batch(NamedTuple):

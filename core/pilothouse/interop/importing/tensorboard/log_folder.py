@@ -178,7 +178,7 @@ class TensorBoardSource(RunsOnly):
             while True:
                 yield from reader.read(next(records))
         except StopIteration as ended:
-            self._report_end(file, ended.value)
+            ended.value.report(self.report, "event file", file.path)
         except PilothouseError as broken:
             self.report.broken("event file", file.path, reason(broken))
         yield from reader.rest()
@@ -188,14 +188,6 @@ class TensorBoardSource(RunsOnly):
         instants = (contents.first_us, contents.last_us, reader.first_us, reader.last_us)
         if micros := [instant for instant in instants if instant is not None]:
             contents.first_us, contents.last_us = min(micros), max(micros)
-
-    def _report_end(self, file: Entry, end: frames.FileEnd) -> None:
-        if end.problem:
-            message = f"record {end.records + 1:,}: {end.problem}; nothing after it is read"
-            self.report.broken("event file", file.path, message)
-        elif end.is_torn:
-            message = f"its last record is cut off; the {end.records:,} before it are read"
-            self.report.noted("event file", file.path, message)
 
     def _report_faults(self, file: Entry, reader: EventReader) -> None:
         if reader.bad_records:

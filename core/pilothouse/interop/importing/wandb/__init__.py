@@ -1,0 +1,1 @@
+"""Reading the files of Weights & Biases' offline runs, without its library."""
