@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from streamlit.testing.v1 import AppTest
 
+from pilothouse.deployments.log_rules.erasure import erase_rows
 from pilothouse.deployments.log_rules.rules import LogRules
 from pilothouse.pipelines.log_clean_up import clean_up
 
@@ -59,3 +60,29 @@ def test_pages_say_which_rows_were_deleted(tour, served, clock):
     assert "Rows of this window were deleted by retention" in shown(page)
     assert page.button(key="window_report").disabled
     assert "temp is not logged; carrier is logged as hashes" in shown(page)
+
+
+def erasure_script() -> None:
+    """The dialog of an erasure."""
+    from pilothouse_app.features.deployments.erasure import erase_entity
+
+    erase_entity("late")
+
+
+def test_an_entity_is_erased_after_its_rows_were_counted(tour, served):
+    one = served.deployments.predictions("late")["prediction_id"].iloc[0]
+    page = AppTest.from_function(erasure_script, default_timeout=30).run()
+    assert page.button(key="erasure_count").disabled
+    page.text_input(key="erasure_value").set_value(one)
+    page.text_input(key="erasure_reason").set_value("asked for by law").run()
+    assert page.button(key="erasure_go").disabled
+    page.button(key="erasure_count").click().run()
+    assert "**1 prediction**, 1 label and 0 rewards" in shown(page)
+    page.button(key="erasure_go").click().run()
+    job = served.jobs.active()[0]
+    assert one not in str(job.args)
+    erase_rows(served.store, lambda *_: None, **dict(job.args), job=job.id)
+    page = tour("deployment", name="late", deployment_view="Predictions", log_view="Retention")
+    assert not page.exception
+    assert list(page.dataframe[0].value["what"]) == ["Erasure"]
+    assert one not in set(served.deployments.predictions("late")["prediction_id"])

@@ -135,6 +135,7 @@ NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],
     "evidence-pack": ["--model", "nope"],
     "deployments add-external": ["--model", "absent", "--version", "1"],
+    "deployments log erase": ["--id", "a", "--reason", "why"],
     "deployments predict": ["--record", '{"a": 1}'],
     "models decide": ["--reject", "--reason", "no"],
     "pipelines backtest": ["--policies", '{"a": {}}'],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from pilothouse.cli.command import Group, verb
+from pilothouse.cli.options import dry_run_option
 from pilothouse.cli.output import Output, text_of
 from pilothouse.deployments.api import Deployments
 
@@ -95,6 +97,53 @@ def _clean(ws: Workspace, name: str) -> Output:
 @name_argument
 def _deletions(ws: Workspace, name: str) -> pd.DataFrame:
     return ws.deployments.log_deletions(name)
+
+
+@verb(
+    log,
+    Deployments.erase,
+    Deployments.count_erasure,
+    name="erase",
+    writes=True,
+    reason=True,
+    example=(
+        "pilothouse deployments log erase churn --column customer --value 4711 --dry-run",
+        'pilothouse deployments log erase churn --id order-17 --reason "asked for on 2 March"',
+    ),
+    own_help=True,
+)
+@name_argument
+@click.option("--column", default="", help="The input that names the entity.")
+@click.option("--value", default=None, help="Its value.")
+@click.option("--id", "ids", multiple=True, help="A prediction id; repeatable.")
+@dry_run_option
+def _erase(
+    ws: Workspace,
+    name: str,
+    column: str,
+    value: str | None,
+    ids: tuple[str, ...],
+    dry_run: bool,
+    reason: str,
+) -> Output:
+    """Erase an entity's rows from the log of the deployment NAME, with labels and rewards."""
+    if dry_run:
+        count = ws.deployments.count_erasure(name, column=column, value=value, ids=ids)
+        return Output(count, text_of(asdict(count)))
+    job = ws.deployments.erase(name, reason, column=column, value=value, ids=ids)
+    return Output({"job": job}, f"the worker erases the rows in the job {job}")
+
+
+@verb(
+    log,
+    Deployments.erasure_certificate,
+    name="certificate",
+    example="pilothouse deployments log certificate 019ca90e1b807341",
+)
+@click.argument("job")
+def _certificate(ws: Workspace, job: str) -> Output:
+    certificate = ws.deployments.erasure_certificate(job)
+    return Output(certificate, json.dumps(certificate, indent=2, ensure_ascii=False))
 
 
 def _output(ws: Workspace, name: str) -> Output:

@@ -35,6 +35,7 @@ from pilothouse.deployments.gateway.external_rows import (
 )
 from pilothouse.deployments.gateway.labels import Labels, check_labels, write_labels
 from pilothouse.deployments.info import ASLEEP, DeploymentInfo, deployment_info, describe_status
+from pilothouse.deployments.log_rules.erasure_api import ErasureCommands
 from pilothouse.deployments.log_rules.log_api import LogCommands
 from pilothouse.deployments.log_rules.logged_columns import logged_columns
 from pilothouse.deployments.prediction_log import log
@@ -87,6 +88,7 @@ class Deployments(
     ReplayCommands,
     RequestLogCommands,
     LogCommands,
+    ErasureCommands,
 ):
     """Deployments, their rollouts, predictions, labels, logs, traffic, API keys and limits."""
 

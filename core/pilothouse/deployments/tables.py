@@ -243,7 +243,8 @@ class LogRule(Table, table=True):
 class LogDeletion(Table, table=True):
     """Rows of a deployment's log that were deleted.
 
-    By retention: those of events before `before` that were received before `received_before`.
+    By retention: those of events before `before` that were received before `received_before`. By
+    erasure: those of an entity, by the job whose id it has; the certificate says the rest.
     """
 
     __tablename__ = "deployments_log_deletion"
@@ -262,6 +263,7 @@ class LogDeletion(Table, table=True):
     at: datetime = Field(sa_type=Utc)
     by: str
     reason: str = ""
+    certificate: dict[str, Any] | None = Field(default=None, sa_type=Json)
 
 
 class SleepRule(Table, table=True):

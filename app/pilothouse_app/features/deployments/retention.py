@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.deployments.log_rules.erasure import ERASURE
 from pilothouse.deployments.log_rules.rules import LogRules
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
@@ -14,9 +15,11 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, go_next
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, table, text_column, when_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.erasure import certificate_button, erase_entity
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,6 +81,8 @@ def retention_view(name: str) -> None:
             key="retention_now",
         ):
             _delete_now(name, state.rules.keep_days or 0)
+        if st.button("Erase an entity", icon=":material/person_remove:", key="retention_erase"):
+            erase_entity(name)
     _deletions(name)
 
 
@@ -172,7 +177,11 @@ def _deletions(name: str) -> None:
     section("Deleted rows", plural(len(frame), "deletion") if len(frame) else "none were deleted")
     if len(frame):
         rows = frame.assign(what=frame["kind"].map(title))
-        table(rows, COLUMNS, key="log_deletions", alt="Deleted rows")
+        chosen = table(
+            rows, COLUMNS, key="log_deletions", alt="Deleted rows", ids="id", select="one"
+        )
+        for row in records(rows[rows["id"].isin(chosen) & (rows["kind"] == ERASURE)]):
+            certificate_button(name, row["id"])
 
 
 def _day(at: datetime) -> str:

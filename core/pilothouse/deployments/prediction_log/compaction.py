@@ -65,14 +65,19 @@ def compact(workspace: Path) -> CompactionResult:
     """
     try:
         with FileLock(lock_file(workspace), timeout=0):
-            paths = pending(workspace)
-            for folder in _journals(workspace):
-                _try_index(workspace, folder.name)
-            rows = [_try_segment(workspace, path) for path in paths]
-            done = [count for count in rows if count is not None]
-            return CompactionResult(len(done), sum(done), _merge_crowded(workspace))
+            return compact_locked(workspace)
     except Timeout:
         return CompactionResult(0, 0, 0)
+
+
+def compact_locked(workspace: Path) -> CompactionResult:
+    """The same for a caller that holds the lock."""
+    paths = pending(workspace)
+    for folder in _journals(workspace):
+        _try_index(workspace, folder.name)
+    rows = [_try_segment(workspace, path) for path in paths]
+    done = [count for count in rows if count is not None]
+    return CompactionResult(len(done), sum(done), _merge_crowded(workspace))
 
 
 def _try_index(workspace: Path, deployment: str) -> None:

@@ -42,6 +42,21 @@ def add(workspace: Path, deployment: str, ids: Iterable[str]) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove(workspace: Path, deployment: str, ids: Iterable[str]) -> None:
+    """Remove the ids of rows that are erased; one that is sent again is logged again."""
+    path = index_file(workspace, deployment)
+    if not path.exists():
+        return
+    keys = [(key_of(word),) for word in ids]
+    try:
+        with opened(path) as connection, connection:
+            for table in ("predicted", "repeated"):
+                connection.executemany(f"DELETE FROM {table} WHERE id = ?", keys)
+    except sqlite3.DatabaseError as broken:
+        logger.warning("the index %s is damaged and will be rebuilt: %s", path, broken)
+        path.unlink(missing_ok=True)
+
+
 def rebuild_missing(workspace: Path, deployment: str) -> None:
     """Build the index from the Parquet files, unless it exists and is of the present version."""
     path = index_file(workspace, deployment)
