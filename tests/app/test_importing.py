@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from harness import event_files
 from pilothouse.interop.importing.importer import import_job
 from pilothouse.jobs import Progress
 from pilothouse.jobs.tables import Job
@@ -77,6 +78,22 @@ def test_it_looks_before_it_starts(drawn: Any, workspace: Workspace, mlruns: Pat
     assert not page.button(key="import_go").disabled
     page.text_input(key="import_source").set_value("/elsewhere").run()
     assert page.button(key="import_go").disabled, "another source was not looked at"
+
+
+def test_another_tracker_is_recognised_or_chosen(
+    drawn: Any, workspace: Workspace, tmp_path: Path, mlruns: Path
+) -> None:
+    event_files.write(tmp_path / "logs", [event_files.event(0, event_files.scalar("x", 1.0))])
+    page = drawn(dialog_page)
+    page.text_input(key="import_source").set_value(str(tmp_path)).run()
+    page.button(key="import_look_go").click().run()
+    assert "holds what MLflow and TensorBoard wrote" in text_of(page)
+    page.selectbox(key="import_tracker").set_value("tensorboard").run()
+    page.button(key="import_look_go").click().run()
+    assert "TensorBoard: a folder, event files" in text_of(page)
+    page.button(key="import_go").click().run()
+    [job] = workspace.jobs.active()
+    assert (job.args["source"], job.args["tracker"]) == (str(tmp_path), "tensorboard")
 
 
 def test_starting_makes_a_job(drawn: Any, workspace: Workspace, mlruns: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pilothouse.experiments.metrics.name_rules import SYSTEM
 from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import search
@@ -52,6 +53,7 @@ def draw(run: RunInfo) -> None:
 def metric_tiles(run: RunInfo, kinds: MetricKinds) -> None:
     """The most important metrics as a row of tiles."""
     keys = [k for k, s in run.metrics.items() if not k.endswith("_std") and not math.isnan(s.last)]
+    keys = [key for key in keys if not SYSTEM.match(key)] or keys  # load of the machine comes last
     singles = [key for key in keys if run.metrics[key].count == 1]
     kpi_row(
         [_kpi(run, kinds.of(key)) for key in order_metrics(singles or keys)[:MAX_KPIS]],
