@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
+import joblib
+import pandas as pd
 import pytest
 
-from harness.serving import ServerProcess, Worker, register, running_models, wait_for
+from harness.serving import (
+    ServerProcess,
+    Worker,
+    register,
+    running_models,
+    serving,
+    wait_for,
+    workspace_of,
+)
 from harness.working_threads import WorkingThreads
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.gateway.gateway import Gateway
@@ -63,21 +76,45 @@ def launched(deployments: Deployments, worker: Worker) -> Deployments:
     return deployments
 
 
+@pytest.fixture(scope="module")
+def standing(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path, artifacts: tuple[bytes, bytes]
+) -> Iterator[tuple[Store, ServerProcess]]:
+    """A server and the deployment `flights`, for tests that end no process and change nothing."""
+    folder = tmp_path_factory.mktemp("standing") / "workspace"
+    folder.mkdir(mode=0o700)
+    shutil.copy(empty_database, folder)
+    with workspace_of(folder, *artifacts) as store, serving(store, 1) as server:
+        yield store, server
+
+
+@pytest.fixture
+def served(standing: tuple[Store, ServerProcess]) -> Deployments:
+    return Deployments(standing[0])
+
+
+@pytest.fixture
+def client(standing: tuple[Store, ServerProcess]) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=standing[1].url, timeout=30, trust_env=False) as client:
+        yield client
+
+
+def logged(deployments: Deployments, ids: list[str]) -> pd.DataFrame:
+    """The predictions with these ids."""
+    frame = deployments.predictions("flights")
+    return frame[frame["prediction_id"].isin(ids)]
+
+
 def outputs(answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     return {part["name"]: part["data"] for part in answer.json()["outputs"]}
 
 
 def test_an_answer_equals_the_model_and_is_logged(
-    launched: Deployments, caller: httpx.Client, artifacts: tuple[bytes, bytes]
+    served: Deployments, client: httpx.Client, artifacts: tuple[bytes, bytes]
 ) -> None:
-    import io
-
-    import joblib
-    import pandas as pd
-
     ids = uuid7s(2)
-    answer = caller.post("/v2/models/flights/infer", json=body(ids, [1_362_000_000_000] * 2))
+    answer = client.post("/v2/models/flights/infer", json=body(ids, [1_362_000_000_000] * 2))
     parts = outputs(answer)
     model = joblib.load(io.BytesIO(artifacts[0]))
     expected = model.predict_proba(pd.DataFrame(ROWS).astype({"wind": float}))
@@ -85,7 +122,7 @@ def test_an_answer_equals_the_model_and_is_logged(
     assert parts["predict"] == [int(p > 0.5) for p in expected[:, 1]]
     assert parts["prediction_id"] == ids
     assert answer.headers["x-model-version"] == "1"
-    frame = launched.predictions("flights")
+    frame = logged(served, ids)
     assert list(frame["prediction_id"]) == ids
     assert list(frame["carrier"]) == ["AA", "ZZ"]
     assert frame["wind"].isna().tolist() == [True, False]
@@ -93,29 +130,27 @@ def test_an_answer_equals_the_model_and_is_logged(
     assert frame["event_at"].astype("int64").tolist() == [1_362_000_000_000] * 2
 
 
-def test_a_replayed_request_counts_once(launched: Deployments, caller: httpx.Client) -> None:
+def test_a_replayed_request_counts_once(served: Deployments, client: httpx.Client) -> None:
     ids = uuid7s(2)
-    first = outputs(caller.post("/v2/models/flights/infer", json=body(ids)))
-    assert outputs(caller.post("/v2/models/flights/infer", json=body(ids))) == first
-    assert len(launched.predictions("flights")) == 2
+    first = outputs(client.post("/v2/models/flights/infer", json=body(ids)))
+    assert outputs(client.post("/v2/models/flights/infer", json=body(ids))) == first
+    assert len(logged(served, ids)) == 2
 
 
-def test_a_verb_predicts_over_http(launched: Deployments, server: ServerProcess) -> None:
-    [one] = launched.predict("flights", [{"distance": 500.0, "carrier": "AA"}])
+def test_a_verb_predicts_over_http(served: Deployments) -> None:
+    before = set(served.predictions("flights")["prediction_id"])
+    [one] = served.predict("flights", [{"distance": 500.0, "carrier": "AA"}])
     assert one["score"] == one["probabilities"]["1"]
     assert one["version"] == 1
     with pytest.raises(Invalid, match="missing columns: carrier"):
-        launched.predict("flights", [{"distance": 500.0}])
-    assert list(launched.predictions("flights")["prediction_id"]) == [one["prediction_id"]]
+        served.predict("flights", [{"distance": 500.0}])
+    after = set(served.predictions("flights")["prediction_id"])
+    assert after - before == {one["prediction_id"]}
 
 
 def test_a_model_of_three_classes_is_served_labelled_and_logged(
-    registered: Store, deployments: Deployments, worker: Worker, server: ServerProcess
+    standing: tuple[Store, ServerProcess], served: Deployments
 ) -> None:
-    import io
-
-    import joblib
-    import pandas as pd
     from sklearn.datasets import load_iris
     from sklearn.linear_model import LogisticRegression
 
@@ -132,11 +167,11 @@ def test_a_model_of_three_classes_is_served_labelled_and_logged(
         task="multiclass",
     )
     rows = frame.iloc[::30].to_dict("records")
-    register(registered, "iris", file.getvalue(), signature=signature, example=rows[:1])
-    deployments.launch("iris", "iris", 1)
-    deployments.wait_until_ready("iris")
+    register(standing[0], "iris", file.getvalue(), signature=signature, example=rows[:1])
+    served.launch("iris", "iris", 1)
+    served.wait_until_ready("iris")
 
-    answers = deployments.predict("iris", rows)
+    answers = served.predict("iris", rows)
     expected = model.predict_proba(pd.DataFrame(rows))
     assert [answer["prediction"] for answer in answers] == list(model.predict(pd.DataFrame(rows)))
     for answer, chances in zip(answers, expected, strict=True):
@@ -145,21 +180,21 @@ def test_a_model_of_three_classes_is_served_labelled_and_logged(
         assert answer["outputs"]["confidence"] == pytest.approx(max(chances))
 
     ids = [answer["prediction_id"] for answer in answers]
-    assert deployments.label("iris", ids, list(kinds.iloc[::30])) == len(ids)
+    assert served.label("iris", ids, list(kinds.iloc[::30])) == len(ids)
     with pytest.raises(Invalid, match="is not a label of the model"):
-        deployments.label("iris", ids[:1], ["rose"])
-    logged = deployments.predictions("iris").set_index("prediction_id").loc[ids]
-    assert list(logged["out.predict"]) == [answer["prediction"] for answer in answers]
-    assert logged["out.p.setosa"].tolist() == pytest.approx(expected[:, 0].tolist())
-    assert set(deployments.labels("iris")["label"]) <= set(signature.classes)
+        served.label("iris", ids[:1], ["rose"])
+    rows_logged = served.predictions("iris").set_index("prediction_id").loc[ids]
+    assert list(rows_logged["out.predict"]) == [answer["prediction"] for answer in answers]
+    assert rows_logged["out.p.setosa"].tolist() == pytest.approx(expected[:, 0].tolist())
+    assert set(served.labels("iris")["label"]) <= set(signature.classes)
 
 
-def test_many_callers_share_batches(launched: Deployments, caller: httpx.Client) -> None:
-    expected = outputs(caller.post("/v2/models/flights/infer", json=body()))["predict_proba"]
+def test_many_callers_share_batches(client: httpx.Client) -> None:
+    expected = outputs(client.post("/v2/models/flights/infer", json=body()))["predict_proba"]
 
     def call() -> None:
         for _ in range(10):
-            got = outputs(caller.post("/v2/models/flights/infer", json=body()))
+            got = outputs(client.post("/v2/models/flights/infer", json=body()))
             assert got["predict_proba"] == pytest.approx(expected, abs=1e-12)
             done.append(1)
 
@@ -284,19 +319,17 @@ def test_a_request_waits_for_a_process_and_then_is_told_to_come_back(
         deployments.predict("flights", [{"distance": 1.0, "carrier": "AA"}])
 
 
-def test_labels_come_later_and_may_be_corrected(
-    launched: Deployments, caller: httpx.Client
-) -> None:
-    ids = outputs(caller.post("/v2/models/flights/infer", json=body()))["prediction_id"]
+def test_labels_come_later_and_may_be_corrected(served: Deployments, client: httpx.Client) -> None:
+    ids = outputs(client.post("/v2/models/flights/infer", json=body()))["prediction_id"]
     labels = {"ids": ids, "labels": [0, 1], "at": [1_362_000_000_000, 1_362_000_060_000]}
-    assert caller.post("/deployments/flights/labels", json=labels).json() == {
+    assert client.post("/deployments/flights/labels", json=labels).json() == {
         "accepted": 2,
         "unknown": 0,
     }
-    caller.post("/deployments/flights/labels", json={"ids": ids[:1], "labels": [1]})
-    frame = launched.labels("flights").set_index("prediction_id")
+    client.post("/deployments/flights/labels", json={"ids": ids[:1], "labels": [1]})
+    frame = served.labels("flights").set_index("prediction_id")
     assert frame.loc[ids, "label"].tolist() == [1, 1]
-    wrong = caller.post("/deployments/flights/labels", json={"ids": ids, "labels": [0]})
+    wrong = client.post("/deployments/flights/labels", json={"ids": ids, "labels": [0]})
     assert (wrong.status_code, "one label an id" in wrong.text) == (422, True)
 
 
