@@ -47,14 +47,17 @@ TOGETHER = {
 LONG = (
     "tests/journeys/test_screens.py",
     "a workspace without a demo",
-    "tests/processes/test_recipe_jobs.py",
     "tests/processes/test_notifications.py",
-    "the voyage",
     "tests/journeys/test_decision.py",
+    "the voyage",
     "tests/interop/test_live_models.py",
+    "tests/core/deployments/test_serving.py",
+    "tests/core/deployments/test_controller.py",
     "tests/core/jobs/test_engine.py",
-    "tests/core/pipelines/test_pipeline_runs.py",
     "tests/core/pipelines/test_version_evaluation.py",
+    "tests/interop/test_differential.py",
+    "tests/core/pipelines/test_batch_prediction.py",
+    "tests/core/pipelines/test_retraining_tasks.py",
 )
 
 

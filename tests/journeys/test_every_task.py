@@ -17,7 +17,7 @@ from sklearn.metrics import f1_score, mean_absolute_error
 
 from pilothouse.experiments.metrics.kinds import metric_kind
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.journey, pytest.mark.proof, pytest.mark.timeout(600)]
 CLASSES = ("A", "B", "C")
 
 
@@ -77,10 +77,7 @@ def origin(without_demo: Any) -> str:
     return str(without_demo.ship.address("app").url)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(NUMBER, id="number"), pytest.param(CLASS, id="classes", marks=pytest.mark.proof)],
-)
+@pytest.mark.parametrize("case", [NUMBER, CLASS], ids=["number", "classes"])
 def test_a_target_of_any_task_becomes_a_monitored_deployment(
     visitor: Any, without_demo: Any, case: Case
 ) -> None:

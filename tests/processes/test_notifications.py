@@ -84,6 +84,7 @@ def test_from_pending_to_resolved_through_a_receiver_that_fails_twice_first(ward
     assert verbs == ["resolved", "acknowledged", "fired", "opened"]
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(300)
 def test_a_worker_that_is_killed_between_attempts_loses_nothing(ward: Ward) -> None:
     ward.rule("auc", "performance")

@@ -94,6 +94,7 @@ def test_a_script_of_an_mlflow_client_makes_a_version_of_its_model(served: Works
     assert "trained with alpha 0.5" in served.jobs.log(job)
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(400)
 def test_code_whose_worker_is_killed_ends_with_it_and_starts_anew(
     served: Workspace, tmp_path: Path

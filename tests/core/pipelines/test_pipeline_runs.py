@@ -137,6 +137,7 @@ def test_a_failed_run_is_retried_from_its_step_and_forked_from_another(
     assert states == ["succeeded", "succeeded", "failed"]
 
 
+@pytest.mark.proof
 def test_a_run_goes_on_after_its_worker_was_killed(tmp_path: Path) -> None:
     folder = tmp_path / "workspace"
     workspace = open_workspace(settings=Settings(workspace=folder, actor="ada"))

@@ -92,6 +92,7 @@ def test_two_imports_at_once_make_an_experiment_once(
         assert session.execute(text("SELECT count(*) FROM experiments_run")).scalar_one() == RUNS
 
 
+@pytest.mark.proof
 def test_killed_in_the_middle_it_goes_on(
     workspace: Workspace, many: Path, whole: dict[str, Any]
 ) -> None:
