@@ -19,7 +19,7 @@ from pilothouse.deployments.sleeping import fall_asleep
 from pilothouse.deployments.tables import Replica
 
 log = logging.getLogger("pilothouse.gateway")
-LEAST_IDLE_SECONDS = 5.0  # one that is asked more often than this is in use, however full it is
+LEAST_IDLE_SECONDS = 2.0  # one that is asked more often than this is in use, however full it is
 
 
 @dataclass
