@@ -73,8 +73,12 @@ def test_an_entity_is_erased_after_its_rows_were_counted(tour, served):
     one = served.deployments.predictions("late")["prediction_id"].iloc[0]
     page = AppTest.from_function(erasure_script, default_timeout=30).run()
     assert page.button(key="erasure_count").disabled
-    page.text_input(key="erasure_value").set_value(one)
+    page.text_input(key="erasure_value").set_value("nobody")
     page.text_input(key="erasure_reason").set_value("asked for by law").run()
+    page.button(key="erasure_count").click().run()
+    assert "no prediction, label or reward" in shown(page)
+    assert page.button(key="erasure_go").disabled
+    page.text_input(key="erasure_value").set_value(one).run()
     assert page.button(key="erasure_go").disabled
     page.button(key="erasure_count").click().run()
     assert "**1 prediction**, 1 label and 0 rewards" in shown(page)

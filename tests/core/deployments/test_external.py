@@ -19,6 +19,7 @@ from harness.gateway_calls import Gate
 from pilothouse.deployments.api import Deployments
 from pilothouse.deployments.controller.controller import Controller
 from pilothouse.deployments.gateway.external_columns import PredictionColumns
+from pilothouse.deployments.log_rules.rules import LogRules
 from pilothouse.deployments.prediction_log import log
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.models.tasks import tasks
@@ -352,3 +353,19 @@ def test_rows_of_a_registered_version_may_leave_inputs_out(registered: Store) ->
     later = frame.assign(prediction_id=[f"b{row}" for row in range(rows)])
     assert deployments.record_predictions("late", later).accepted == rows
     assert deployments.predictions("late")["version"].value_counts().to_dict() == {1: rows, 2: rows}
+
+
+def test_inputs_are_dropped_and_hashed_however_they_come(workspace: Workspace, gate: Gate) -> None:
+    workspace.deployments.add_external("prices", description=NUMBER)
+    workspace.deployments.set_log_rules("prices", LogRules(None, ("area",), ("town",)), "people")
+    row = {"id": "sent", "predict": 1.0, "area": 120.0, "town": "Bern"}
+    answer = gate.post("/deployments/prices/predictions", json={"predictions": [row]})
+    assert answer.status_code == 200
+    frame = prices(1, rows=3).assign(town="Bern")
+    workspace.deployments.record_predictions("prices", frame, columns=COLUMNS)
+    logged = log.predictions(workspace.folder, "prices")
+    assert len(logged) == 4
+    assert not {"area", "town"} & set(logged.columns)
+    assert logged["hashed.town"].nunique() == 1
+    assert logged["hashed.town"].notna().all()
+    assert workspace.deployments.count_erasure("prices", column="town", value="Bern").waiting == 4

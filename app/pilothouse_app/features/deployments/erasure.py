@@ -41,6 +41,8 @@ def erase_entity(name: str) -> None:
     missing = "" if reason else "Give a reason first"
     if rows is None:
         missing = "Count the rows first"
+    elif _is_empty(rows):
+        missing = "The log has no row of it"
     if dialog_buttons("Erase", "erasure", missing=missing):
         _erase(name, named, reason)
 
@@ -82,14 +84,24 @@ def _erase(name: str, named: dict[str, object], reason: str) -> None:
         go(address("job", jobs[0]))
 
 
+def _is_empty(rows: ErasureCount) -> bool:
+    return not (rows.predictions or rows.waiting or rows.labels or rows.rewards)
+
+
 def _consequence(rows: ErasureCount) -> str:
-    text = (
+    text = "The log has no prediction, label or reward of it."
+    if not _is_empty(rows):
+        text = _amount(rows)
+    if rows.unsearched:
+        files = plural(len(rows.unsearched), "damaged file")
+        text += f"\n\n:material/warning: {files} cannot be searched: the certificate names them."
+    return text
+
+
+def _amount(rows: ErasureCount) -> str:
+    return (
         f":material/person_remove: **{plural(rows.predictions + rows.waiting, 'prediction')}**, "
         f"{plural(rows.labels, 'label')} and {plural(rows.rewards, 'reward')} are erased, in "
         f"{plural(rows.files, 'file')}. They do not come back. Windows that were judged keep "
         "their figures."
     )
-    if rows.unsearched:
-        files = plural(len(rows.unsearched), "damaged file")
-        text += f"\n\n:material/warning: {files} cannot be searched: the certificate names them."
-    return text
