@@ -483,3 +483,11 @@ def test_whatever_was_answered_reads_back(
     tables = log.union(folder, "late", log.PREDICTIONS, log.LogQuery())
     read = tables.select(["prediction_id", "distance", "carrier", "stops"]).to_pylist()
     assert sorted(tuple(row.values()) for row in read) == sorted(sent)
+
+
+def test_every_segment_says_the_types_of_its_columns(tmp_path: Path, writer: Journal) -> None:
+    for name in ("a", "b"):
+        answered(writer, [name])
+        writer.seal()
+    segments = journal.segments(log.journal_folder(tmp_path, "late"))
+    assert [[journal.kind_of(line) for line in s.lines] for s in segments] == [["t", "q"]] * 2

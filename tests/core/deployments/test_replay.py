@@ -81,8 +81,9 @@ def test_rows_of_a_wrong_type_are_counted_and_the_others_are_answered(
             "ids": [f"odd-{number}"], "model": "late", "event": [AT_MS], "out": {"score": [0.5]},
             "columns": {"distance": [distance], "carrier": ["AA"], "wind": [5.0]},
         }  # fmt: skip
-        untyped = replace(SIGNATURE, inputs=(SignatureField("distance", "string"),))
-        journal.predictions(1, untyped, line)
+        kind = "string" if isinstance(distance, str) else "number"
+        other = replace(SIGNATURE, inputs=(SignatureField("distance", kind),))
+        journal.predictions(1, other, line)
         journal.seal()
     found = replayed(registered)
     assert (found.rows, found.answered, found.of_wrong_type) == (8, 7, 1)
