@@ -110,6 +110,21 @@ def test_what_is_caught_broadly_is_raised_again_but_at_the_edges() -> None:
     assert found <= EDGES, "catch what you can name; a new edge is added to EDGES with its reason"
 
 
+def test_a_number_that_may_be_empty_can_be_emptied() -> None:
+    """An input with a placeholder that begins with a number goes back to it when it is emptied."""
+    kept = []
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            options = {word.arg: word.value for word in node.keywords}
+            if node.func.attr == "number_input" and "placeholder" in options:
+                value = options.get("value")
+                if not (isinstance(value, ast.Constant) and value.value is None):
+                    kept.append(f"{path.name}:{node.lineno}")
+    assert kept == [], "use `optional_number`"
+
+
 def _swallows_anything(handler: ast.ExceptHandler) -> bool:
     caught = handler.type
     names = caught.elts if isinstance(caught, ast.Tuple) else [caught]

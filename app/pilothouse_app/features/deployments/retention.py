@@ -15,6 +15,7 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, go_next
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, table, text_column, when_column
 from pilothouse_app.components.toasts import toast_next
@@ -92,8 +93,13 @@ def change_retention(name: str) -> None:
     rules = workspace().deployments.log_rules(name)
     inputs = [*workspace().deployments.signature(name).names]
     inputs += [column for column in (*rules.dropped, *rules.hashed) if column not in inputs]
-    days = st.number_input(
-        "Days", 1, 36_500, rules.keep_days, placeholder="For ever", key="retention_days"
+    days = optional_number(
+        "Days",
+        rules.keep_days,
+        min_value=1,
+        max_value=36_500,
+        placeholder="For ever",
+        key="retention_days",
     )
     st.markdown(_consequence(days))
     dropped = st.multiselect(

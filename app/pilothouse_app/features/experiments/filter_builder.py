@@ -17,6 +17,7 @@ from pilothouse.experiments import query
 from pilothouse.kit.errors import Invalid
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.columns import (
     AGGREGATE_TITLES,
@@ -279,13 +280,8 @@ def _value(index: int, initial: Mapping[str, Any], field: QueryField, operator: 
 
     if field.kind == "number" and operator in ORDERS:
         start = float(first) if isinstance(first, int | float) else None
-        return st.number_input(
-            "Value",
-            value=start,
-            format="%g",
-            placeholder="Number",
-            **_widget_options(key),
-            step=None,
+        return optional_number(
+            "Value", start, format="%g", placeholder="Number", **_widget_options(key)
         )
     if field.choices:
         return _choice_input(key, first, field)

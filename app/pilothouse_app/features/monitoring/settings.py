@@ -20,6 +20,7 @@ from pilothouse.monitoring.windows import DEFAULT_ZONE, PREDICTION, Period, sche
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import count, sentence, share, title
 from pilothouse_app.components.header import facts, section
+from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.table import table, text_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -202,11 +203,11 @@ def _windows(config: MonitorConfig) -> dict[str, Any]:
             key="settings_evaluate_after",
         )
     )
-    changes["give_up_after"] = right.number_input(
+    changes["give_up_after"] = optional_number(
         "Give up after (hours)",
-        0.0,
-        None,
         config.give_up_after,
+        min_value=0.0,
+        container=right,
         placeholder="never",
         help="Rows and labels received later do not make a window due again",
         key="settings_give_up_after",

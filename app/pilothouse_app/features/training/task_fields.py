@@ -20,6 +20,7 @@ from pilothouse.training.spec import (
     SPLITS,
 )
 from pilothouse_app.components.formats import plural, title
+from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.workspace import workspace
 
@@ -159,11 +160,11 @@ def _positive(info: TargetInfo, before: Mapping[str, Any], key: str) -> Any:
 
 
 def _threshold(before: Mapping[str, Any], key: str) -> float | None:
-    return st.number_input(
+    return optional_number(
         "Threshold",
-        0.01,
-        0.99,
         before.get("threshold"),
+        min_value=0.01,
+        max_value=0.99,
         step=0.05,
         placeholder="Best on the folds",
         help="From this probability on, the positive class is predicted. Empty: where Youden's "
