@@ -87,5 +87,7 @@ def _ours(folder: Path) -> float:
 
 
 def _reference(folder: Path) -> float:
-    printed = run_script(folder / "reference.py", str(folder / "logs"), str(POINTS), cwd=folder)
+    printed = run_script(
+        "tensorboard", folder / "reference.py", str(folder / "logs"), str(POINTS), cwd=folder
+    )
     return POINTS / float(printed.splitlines()[-1])

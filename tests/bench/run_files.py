@@ -70,5 +70,5 @@ def _ours(folder: Path) -> float:
 
 def _reference(folder: Path, file: Path) -> float:
     arguments = (str(READER), str(file), str(POINTS))
-    printed = run_script(folder / "reference.py", *arguments, cwd=folder)
+    printed = run_script("wandb-0.31", folder / "reference.py", *arguments, cwd=folder)
     return POINTS / float(printed.splitlines()[-1])

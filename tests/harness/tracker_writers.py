@@ -1,4 +1,4 @@
-"""The real libraries of other trackers, in one environment of their own that is built once."""
+"""The real libraries of other trackers, in environments of their own that are built once."""
 
 from __future__ import annotations
 
@@ -7,37 +7,43 @@ import subprocess
 import sys
 from pathlib import Path
 
-REQUIREMENTS = (
-    *("tensorboard==2.21.0", "tensorboardX==2.6.5", "setuptools<81"),
-    "wandb==0.31.0",
-)
+TIMEOUT_S = 120
+REQUIREMENTS = {
+    "tensorboard": ("tensorboard==2.21.0", "tensorboardX==2.6.5", "setuptools<81"),
+    "wandb-0.31": ("wandb==0.31.0", "numpy", "pillow"),
+    "wandb-0.19": ("wandb==0.19.11", "numpy", "pillow", "setuptools<81"),
+    "wandb-0.16": ("wandb==0.16.6", "numpy<2", "pillow", "setuptools<81"),
+}
 
 
-def interpreter() -> Path:
-    """The interpreter of that environment, built at first. Raises CalledProcessError."""
+def interpreter(name: str) -> Path:
+    """The interpreter of an environment, built at first. Raises CalledProcessError."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = Path(os.environ.get("PROOFS") or cache / "pilothouse-proofs") / "trackers"
+    folder = Path(os.environ.get("PROOFS") or cache / "pilothouse-proofs") / f"tracker-{name}"
     python = folder / "bin" / "python"
     if not (folder / "built").exists():
         uv = [sys.executable, "-m", "uv"]
         subprocess.run(
             [*uv, "venv", "-q", "--clear", "--python", sys.executable, folder], check=True
         )
-        subprocess.run([*uv, "pip", "install", "-q", "--python", python, *REQUIREMENTS], check=True)
+        subprocess.run(
+            [*uv, "pip", "install", "-q", "--python", python, *REQUIREMENTS[name]], check=True
+        )
         (folder / "built").touch()
     return python
 
 
-def run_script(script: Path, *arguments: str, cwd: Path) -> str:
-    """What a script prints in that environment. Raises CalledProcessError."""
+def run_script(name: str, script: Path, *arguments: str, cwd: Path) -> str:
+    """What a script prints in an environment. Raises CalledProcessError."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(cwd), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [str(interpreter()), str(script), *arguments],
+        [str(interpreter(name)), str(script), *arguments],
         cwd=cwd,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
+        timeout=TIMEOUT_S,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout

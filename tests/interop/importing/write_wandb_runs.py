@@ -1,4 +1,4 @@
-"""Run where wandb is installed: an offline run in FOLDER, and what its own schema says of it."""
+"""Run where wandb is installed: write an offline run in FOLDER, or read one by its own schema."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def read(path: Path) -> dict[str, list[list[str]]]:
     """The numbers of each history by the library's own schema: step, time and value as texts."""
     points: dict[str, list[list[str]]] = {}
     for record in records(path.read_bytes()):
-        items = {
-            item.key or ".".join(item.nested_key): json.loads(item.value_json)
-            for item in record.history.item
-        }
+        items: dict[str, Any] = {}
+        for item in record.history.item:
+            name = item.key or ".".join(item.nested_key)
+            items |= flat(name, json.loads(item.value_json))
         media = [key[: -len("_type")] for key in items if key.endswith("._type")]
         for key, value in items.items():
             is_number = isinstance(value, bool | int | float)
@@ -63,6 +63,16 @@ def read(path: Path) -> dict[str, list[list[str]]]:
                     [str(record.history.step.num), time, repr(float(value))]
                 )
     return points
+
+
+def flat(name: str, value: Any) -> dict[str, Any]:
+    """The parts of a structure, which clients before 0.19 wrote as one value, by their paths."""
+    if not isinstance(value, dict):
+        return {name: value}
+    parts = {}
+    for key, part in value.items():
+        parts |= flat(f"{name}.{key}", part)
+    return parts
 
 
 def records(data: bytes) -> Any:
@@ -84,6 +94,8 @@ def records(data: bytes) -> Any:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
-    [run_file] = Path(sys.argv[1]).rglob("*.wandb")
-    sys.stdout.write("\n" + json.dumps(read(run_file)))
+    if sys.argv[1] == "write":
+        write(Path(sys.argv[2]))
+    else:
+        [run_file] = Path(sys.argv[2]).rglob("*.wandb")
+        sys.stdout.write(json.dumps(read(run_file)))
