@@ -20,14 +20,14 @@ class EraseRowsWorkflow:
     )
     parameters = (
         Parameter("deployment", "text", required=True, help="The deployment's name."),
-        Parameter("column", "text", default="", help="An input; without one, prediction ids."),
         Parameter("hashes", "list", required=True, help="Keyed hashes of its values, or of ids."),
         Parameter("reason", "text", required=True, help="Why."),
+        Parameter("column", "text", default="", help="An input; without one, prediction ids."),
     )
 
     @staticmethod
     def run(
-        job: JobContext, deployment: str, column: str, hashes: list[str], reason: str
+        job: JobContext, deployment: str, hashes: list[str], reason: str, column: str = ""
     ) -> dict[str, Any]:
         """One step; repeated after a kill, it erases what is left."""
         return job.compute(
