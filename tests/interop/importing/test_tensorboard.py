@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness import event_files as tb
 from harness.protobuf_bytes import double, message, number, text
+from pilothouse.interop.importing import importer
 from pilothouse.interop.importing.report import ImportReport
 from pilothouse.interop.importing.tensorboard import frames
 from pilothouse.interop.importing.tensorboard.checksums import masked_checksums
@@ -132,15 +133,20 @@ def test_a_second_import_finds_nothing_and_a_grown_file_is_continued(
     assert [step for step, _, _ in loss] == [0, 1, 2, 3, 4, 9, 10, 300]
 
 
-def test_an_import_that_is_stopped_continues(workspace: Workspace, logs: Path) -> None:
+def test_an_import_that_is_stopped_continues(
+    workspace: Workspace, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "PROGRESS_INTERVAL_S", 0.0)
+
     def stop(_share: float, message: str) -> None:
-        if "run" in message:
+        if "run 20" in message:
             raise Cancelled("stopped")
 
     for number_of_run in range(40):
         tb.write(logs / f"more-{number_of_run}", [tb.event(0, tb.scalar("x", 1.0))])
     with pytest.raises(Cancelled):
         workspace.imports.run(str(logs), on_progress=stop)
+    assert 0 < len(workspace.experiments.ids()) < 42
     report = workspace.imports.run(str(logs))
     assert report.faults == 0
     assert len(workspace.experiments.ids()) == 42
