@@ -39,6 +39,7 @@ def test_a_killed_worker_loses_no_prediction_and_counts_none_twice(voyage: Any) 
 
 
 @pytest.mark.proof
+@pytest.mark.long
 def test_the_demo_of_a_whole_year(tmp_path: Path) -> None:
     folder = tmp_path / "workspace"
     result = run_demo(folder, None, "week of 03 Jun")

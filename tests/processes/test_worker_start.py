@@ -39,7 +39,9 @@ def ended(workspace: Workspace, process: subprocess.Popen[bytes], jobs: list[str
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("starts", [2, pytest.param(20, marks=pytest.mark.proof)])
+@pytest.mark.parametrize(
+    "starts", [2, pytest.param(20, marks=(pytest.mark.proof, pytest.mark.long))]
+)
 def test_starts_of_a_worker_with_five_waiting_jobs_fail_none(
     tmp_path: Path, history: Path, starts: int
 ) -> None:
