@@ -94,7 +94,7 @@ def change_retention(name: str) -> None:
     inputs = [*workspace().deployments.signature(name).names]
     inputs += [column for column in (*rules.dropped, *rules.hashed) if column not in inputs]
     days = optional_number(
-        "Days",
+        "Rows are kept for (days)",
         rules.keep_days,
         min_value=1,
         max_value=36_500,
