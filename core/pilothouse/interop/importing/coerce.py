@@ -6,12 +6,15 @@ import hashlib
 import json
 import math
 import re
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pilothouse.kit.clock import EPOCH
 
 INT64 = 1 << 63
+MAX_EXACT = 1 << 53  # whole numbers below it are exact as floats
+NAMESPACE = uuid.UUID("6f0a3c52-6c1e-5d0b-9a55-0d3f5a1f7b10")  # of ids that are derived here
 EARLIEST_US = (datetime(1, 1, 2, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 LATEST_US = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 # What SQL stores write for an infinity.
@@ -66,8 +69,24 @@ def micros(ms: Any) -> int | None:
 
 def instant(ms: Any) -> datetime | None:
     """The instant of milliseconds since the epoch, or None."""
-    number = micros(ms)
-    return None if number is None else EPOCH + timedelta(microseconds=number)
+    return instant_of_micros(micros(ms))
+
+
+def instant_of_micros(us: int | None) -> datetime | None:
+    """The instant of microseconds since the epoch, which lie in the years 1 to 9999; or None."""
+    return None if us is None else EPOCH + timedelta(microseconds=us)
+
+
+def number_text(value: float) -> str:
+    """A number as it was given to a format that has only floats: 32 was written as 32.0."""
+    if math.isfinite(value) and value.is_integer() and abs(value) < MAX_EXACT:
+        return str(int(value))
+    return repr(value)
+
+
+def derived_id(*parts: object) -> str:
+    """The id of a run that its tracker gives none of 32 digits: equal parts give an equal one."""
+    return uuid.uuid5(NAMESPACE, "\n".join(map(str, parts))).hex
 
 
 def text_mapping(value: Any) -> dict[str, str]:

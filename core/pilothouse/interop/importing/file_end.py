@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pilothouse.interop.importing.report import ReportBuilder
+from pilothouse.interop.importing.sandbox import reason
+from pilothouse.kit.errors import PilothouseError
+
+Record = TypeVar("Record")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -23,3 +30,20 @@ class FileEnd:
         elif self.is_torn:
             message = f"its last record is cut off; the {self.records:,} before it are read"
             report.noted(kind, path, message)
+
+
+def read_records(
+    records: Generator[Record, None, FileEnd],
+    read: Callable[[Record], Iterable[Value]],
+    report: ReportBuilder,
+    kind: str,
+    path: str,
+) -> Iterator[Value]:
+    """What `read` makes of each record of a file; how the file ended is reported."""
+    try:
+        while True:
+            yield from read(next(records))
+    except StopIteration as ended:
+        ended.value.report(report, kind, path)
+    except PilothouseError as broken:
+        report.broken(kind, path, reason(broken))

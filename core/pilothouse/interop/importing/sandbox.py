@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,14 +127,7 @@ class Sandbox:
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """The bytes of a file. Raises Unavailable when it cannot be read."""
-        try:
-            with self._open(path, FILE) as file:
-                if not stat.S_ISREG(os.fstat(file).st_mode):
-                    raise Unavailable("it is no file.")
-                while piece := os.read(file, CHUNK_SIZE):
-                    yield piece
-        except OSError as broken:
-            raise Unavailable(f"it cannot be read: {reason(broken)}.") from broken
+        return self.part(path, 0, sys.maxsize)
 
     def part(self, path: str, start: int, end: int) -> Iterator[bytes]:
         """The bytes of a part of a file. Raises Unavailable when it cannot be read."""

@@ -44,4 +44,5 @@ class Reader(Protocol):
         ...
 
 
+MAX_LOOKED_AT = 20_000  # files of a folder, to recognise whose it is
 readers: Plugins[Reader] = Plugins(__name__, "reader")

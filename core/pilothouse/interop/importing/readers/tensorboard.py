@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pilothouse.interop.importing.readers import readers
+from pilothouse.interop.importing.readers import MAX_LOOKED_AT, readers
 from pilothouse.interop.importing.records import ImportSource
 from pilothouse.interop.importing.report import ReportBuilder
 from pilothouse.interop.importing.sandbox import Sandbox
 from pilothouse.interop.importing.tensorboard.log_folder import TensorBoardSource
 from pilothouse.interop.importing.tensorboard.run_folders import is_log_folder
 from pilothouse.kit.errors import Invalid
-
-MAX_LOOKED_AT = 20_000
 
 
 @readers.register("tensorboard")

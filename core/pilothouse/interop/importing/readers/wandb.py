@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pilothouse.interop.importing.readers import readers
+from pilothouse.interop.importing.readers import MAX_LOOKED_AT, readers
 from pilothouse.interop.importing.records import ImportSource
 from pilothouse.interop.importing.report import ReportBuilder
 from pilothouse.interop.importing.sandbox import Sandbox
 from pilothouse.interop.importing.wandb.offline_runs import WandbSource, is_wandb_folder
 from pilothouse.kit.errors import Invalid
-
-MAX_LOOKED_AT = 20_000
 
 
 @readers.register("wandb")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from pilothouse.experiments.tables import FAILED
+from pilothouse.interop.importing.coerce import number_text
 from pilothouse.interop.importing.protobuf import (
     BYTES,
     FIXED64,
@@ -19,7 +19,6 @@ from pilothouse.interop.importing.protobuf import (
 
 EXPERIMENT, SESSION_START, SESSION_END = 2, 3, 4
 MAX_PARAMS = 10_000
-MAX_EXACT = 1 << 53
 STATUS_FAILED = 2
 
 
@@ -90,7 +89,7 @@ def _value(body: bytes, message: Field) -> str | None:
     value: str | None = ""
     for part in fields(body, message.start, message.end):
         if part.number == 2 and part.kind == FIXED64:
-            value = _number(double(body, part))
+            value = number_text(double(body, part))
         elif part.number == 3:
             value = text(body, part)
         elif part.number == 4 and part.kind == VARINT:
@@ -98,10 +97,3 @@ def _value(body: bytes, message: Field) -> str | None:
         elif part.number in (5, 6):
             value = None
     return value
-
-
-def _number(value: float) -> str:
-    """A number as it was given: the format has only floats, so 32 was written as 32.0."""
-    if math.isfinite(value) and value.is_integer() and abs(value) < MAX_EXACT:
-        return str(int(value))
-    return repr(value)

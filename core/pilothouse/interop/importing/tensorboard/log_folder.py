@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.experiments.run_changes import TagColumns
 from pilothouse.experiments.tables import FINISHED
 from pilothouse.interop.importing import coerce
+from pilothouse.interop.importing.file_end import read_records
+from pilothouse.interop.importing.kept_points import KeptPoints
 from pilothouse.interop.importing.records import (
     ExperimentRecord,
     FileRecord,
@@ -21,16 +22,14 @@ from pilothouse.interop.importing.records import (
 )
 from pilothouse.interop.importing.report import ReportBuilder
 from pilothouse.interop.importing.runs_only import RunsOnly
-from pilothouse.interop.importing.sandbox import Entry, Sandbox, reason
+from pilothouse.interop.importing.sandbox import Entry, Sandbox
 from pilothouse.interop.importing.tensorboard import frames
 from pilothouse.interop.importing.tensorboard.events import EventReader
 from pilothouse.interop.importing.tensorboard.hparams import Session
 from pilothouse.interop.importing.tensorboard.media import MediaFiles
 from pilothouse.interop.importing.tensorboard.run_folders import Part, RunFolder, run_folders
-from pilothouse.kit.clock import EPOCH
 from pilothouse.kit.errors import PilothouseError
 
-NAMESPACE = uuid.UUID("6f0a3c52-6c1e-5d0b-9a55-0d3f5a1f7b10")
 PARENT, FOLDER, GROUP, MODEL = (
     *("tensorboard.parent", "tensorboard.folder"),
     *("tensorboard.group", "tensorboard.model"),
@@ -41,7 +40,6 @@ COMMON_NAMES = frozenset(
 )
 FORMAT = 1  # of what is read: a higher one reads again what was imported
 FIRST_BYTES = 1 << 16
-MAX_KEPT = 300_000  # points of runs whose record was read and whose points were not asked for yet
 
 
 @dataclass
@@ -52,7 +50,6 @@ class _Contents:
     media: MediaFiles = field(default_factory=MediaFiles)
     first_us: int | None = None
     last_us: int | None = None
-    points: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
 
 
@@ -71,7 +68,7 @@ class TensorBoardSource(RunsOnly):
         self._folders = run_folders(self.root, report, self._first_tag)
         self._by_id: dict[str, RunFolder] = {}
         self._media: dict[str, MediaFiles] = {}
-        self._points_read: dict[str, list[Points]] = {}
+        self._short_runs = KeptPoints()
         self._skipped = Counter[str]()
 
     def experiments(self) -> Iterator[ExperimentRecord]:
@@ -88,30 +85,18 @@ class TensorBoardSource(RunsOnly):
         self._skipped.clear()
         for folder in self._folders:
             name = folder.path or experiment.name
-            points_read: list[Points] | None = []
             contents = _Contents(Session())
-            for points in self._read(folder, contents):
-                contents.points += len(points.steps)
-                points_read = self._keep(points_read, points, contents.points)
+            count, points_read = self._short_runs.collect(self._read(folder, contents))
             self._skipped.update(contents.skipped)
             if contents.first_us is None or not (
-                contents.points or contents.media.records or contents.session.params
+                count or contents.media.records or contents.session.params
             ):
                 self.report.skipped("run", name, "its event files hold nothing that is imported")
                 continue
             run = self._run(experiment, folder, name, contents)
             self._by_id[run.id], self._media[run.id] = folder, contents.media
-            if points_read is not None:
-                self._points_read[run.id] = points_read
+            self._short_runs.keep(run.id, points_read)
             yield run
-
-    def _keep(
-        self, points_read: list[Points] | None, points: Points, count: int
-    ) -> list[Points] | None:
-        """Keep the points of short runs, so that their files are read once; None when too many."""
-        waiting = sum(len(batch.steps) for run in self._points_read.values() for batch in run)
-        too_many = points_read is None or waiting + count > MAX_KEPT
-        return None if too_many else [*(points_read or ()), points]
 
     def _run(
         self, experiment: ExperimentRecord, folder: RunFolder, name: str, contents: _Contents
@@ -129,8 +114,8 @@ class TensorBoardSource(RunsOnly):
             name=name,
             user=coerce.text(session.user),
             source="TensorBoard",
-            started_at=_instant(contents.first_us),
-            ended_at=_later(_instant(contents.last_us), session.ended_at),
+            started_at=coerce.instant_of_micros(contents.first_us),
+            ended_at=_later(coerce.instant_of_micros(contents.last_us), session.ended_at),
             params=coerce.text_mapping(session.params),
             tags=coerce.text_mapping({key: value for key, value in tags.items() if value}),
             fingerprint=coerce.fingerprint(
@@ -140,7 +125,7 @@ class TensorBoardSource(RunsOnly):
 
     def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories, tag by tag in batches."""
-        points_read = self._points_read.pop(run.id, None)
+        points_read = self._short_runs.take(run.id)
         if points_read is not None:
             yield from points_read
         else:
@@ -174,13 +159,7 @@ class TensorBoardSource(RunsOnly):
     def _read_file(self, file: Entry, part: Part, contents: _Contents) -> Iterator[Points]:
         reader = EventReader(contents.session, part.suffix)
         records = frames.batches(self.root.chunks(file.path))
-        try:
-            while True:
-                yield from reader.read(next(records))
-        except StopIteration as ended:
-            ended.value.report(self.report, "event file", file.path)
-        except PilothouseError as broken:
-            self.report.broken("event file", file.path, reason(broken))
+        yield from read_records(records, reader.read, self.report, "event file", file.path)
         yield from reader.rest()
         self._report_faults(file, reader)
         contents.skipped.update(reader.skipped)
@@ -218,13 +197,9 @@ def _experiment_name(folder: Path) -> str:
 
 def _run_id(path: str, first_us: int | None) -> str:
     """The same for a folder that was moved or has grown: its place in the log and its beginning."""
-    return uuid.uuid5(NAMESPACE, f"tensorboard\n{path}\n{first_us}").hex
+    return coerce.derived_id("tensorboard", path, first_us)
 
 
 def _later(last: datetime | None, ended_s: float) -> datetime | None:
     ended_at = coerce.instant(ended_s * 1000) if ended_s > 0 else None
     return max((at for at in (last, ended_at) if at is not None), default=None)
-
-
-def _instant(us: int | None) -> datetime | None:
-    return None if us is None else EPOCH + timedelta(microseconds=us)

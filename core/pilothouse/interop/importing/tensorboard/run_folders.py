@@ -49,11 +49,11 @@ class RunFolder:
 
 def event_files(root: Sandbox, tell: Callable[[str, str], None]) -> Iterable[Entry]:
     """The event files of a folder, but for those in folders of other trackers."""
-    return (
-        entry
-        for entry in root.files("", tell)
-        if MARK in entry.name and not OTHERS.intersection(entry.path.split("/")[:-1])
-    )
+    return (entry for entry in root.files("", tell) if _is_event_file(entry))
+
+
+def _is_event_file(entry: Entry) -> bool:
+    return MARK in entry.name and not OTHERS.intersection(entry.path.split("/")[:-1])
 
 
 def run_folders(root: Sandbox, report: ReportBuilder, first_tag: FirstTag) -> list[RunFolder]:
@@ -122,9 +122,6 @@ def is_log_folder(root: Sandbox, most: int) -> bool:
         return False
     try:
         entries = islice(root.files("", lambda _path, _why: None), most)
-        return any(
-            MARK in entry.name and not OTHERS.intersection(entry.path.split("/")[:-1])
-            for entry in entries
-        )
+        return any(map(_is_event_file, entries))
     except PilothouseError:
         return False

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,8 @@ from pilothouse.experiments.metrics.summary import Points
 from pilothouse.experiments.run_changes import TagColumns
 from pilothouse.experiments.tables import FAILED, FINISHED
 from pilothouse.interop.importing import coerce
+from pilothouse.interop.importing.file_end import read_records
+from pilothouse.interop.importing.kept_points import KeptPoints
 from pilothouse.interop.importing.protobuf import Malformed
 from pilothouse.interop.importing.records import (
     ExperimentRecord,
@@ -34,16 +34,13 @@ from pilothouse.interop.importing.wandb.run_records import (
     output_lines,
     without_media,
 )
-from pilothouse.kit.clock import EPOCH
 from pilothouse.kit.errors import PilothouseError
 
-NAMESPACE = uuid.UUID("6f0a3c52-6c1e-5d0b-9a55-0d3f5a1f7b10")
 TAG_COLUMNS = TagColumns({"wandb.notes": "note"}, "wandb.parent")
 ENDING, FILES, CONSOLE = ".wandb", "files", "output.log"
 NO_PROJECT = "uncategorized"  # as W&B names the project of runs without one
 FORMAT = 1  # of what is read: a higher one reads again what was imported
 FIRST_RECORDS, MAX_ENTRIES = 1_000, 200_000
-MAX_KEPT = 300_000  # points of runs whose record was read and whose points were not asked for yet
 NO_END = "it has no end: its process was killed, or it is still running"
 
 
@@ -71,7 +68,7 @@ class WandbSource(RunsOnly):
         self._runs = self._found()
         self._by_id: dict[str, OfflineRun] = {}
         self._facts: dict[str, RunFacts] = {}
-        self._points_read: dict[str, list[Points]] = {}
+        self._short_runs = KeptPoints()
         self._skipped = Counter[str]()
 
     def _found(self) -> list[OfflineRun]:
@@ -122,21 +119,14 @@ class WandbSource(RunsOnly):
     def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
         """The runs of the project."""
         for run in self._of(experiment):
-            facts, points_read = RunFacts(), list[Points]()
-            is_short = True
-            for points in self._read(run, facts):
-                is_short = is_short and self._waiting() + facts.points <= MAX_KEPT
-                points_read = [*points_read, points] if is_short else []
+            facts = RunFacts()
+            _, points_read = self._short_runs.collect(self._read(run, facts))
             record = self._run(experiment, run, facts)
             self._by_id[record.id], self._facts[record.id] = run, facts
-            if is_short:
-                self._points_read[record.id] = points_read
+            self._short_runs.keep(record.id, points_read)
             self._skipped.update(facts.skipped)
             self._report_artifacts(run, facts)
             yield record
-
-    def _waiting(self) -> int:
-        return sum(len(batch.steps) for run in self._points_read.values() for batch in run)
 
     def _run(self, experiment: ExperimentRecord, run: OfflineRun, facts: RunFacts) -> RunRecord:
         if facts.exit_code is None:
@@ -150,7 +140,7 @@ class WandbSource(RunsOnly):
             user=coerce.text(facts.user),
             source=coerce.text(facts.program),
             commit=coerce.text(facts.git_commit),
-            started_at=_instant(started_us),
+            started_at=coerce.instant_of_micros(started_us),
             ended_at=_ended_at(facts, started_us),
             params={
                 coerce.text(key): _text(value)
@@ -172,7 +162,7 @@ class WandbSource(RunsOnly):
 
     def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories, and the numbers of its summary that no history has."""
-        points_read = self._points_read.pop(run.id, None)
+        points_read = self._short_runs.take(run.id)
         if points_read is not None:
             yield from points_read
         else:
@@ -236,13 +226,7 @@ class WandbSource(RunsOnly):
             reader = RunReader(facts)
             facts.exit_code = None  # a resumed run has ended when its last file says so
             records = log_blocks.records(self.root.chunks(file.path))
-            try:
-                while True:
-                    yield from reader.read(next(records))
-            except StopIteration as ended:
-                ended.value.report(self.report, "run file", file.path)
-            except PilothouseError as broken:
-                self.report.broken("run file", file.path, reason(broken))
+            yield from read_records(records, reader.read, self.report, "run file", file.path)
             yield from reader.rest()
         facts.summary = without_media(facts.summary)
         if facts.bad_records:
@@ -252,7 +236,7 @@ class WandbSource(RunsOnly):
 
 def _run_id(run: OfflineRun) -> str:
     """W&B's ids are unique in a project only."""
-    return uuid.uuid5(NAMESPACE, f"wandb\n{run.project}\n{run.id}").hex
+    return coerce.derived_id("wandb", run.project, run.id)
 
 
 def _tags(run: OfflineRun, facts: RunFacts) -> dict[str, str]:
@@ -274,8 +258,8 @@ def _text(value: Any) -> str:
     """A value of the config as text: a list as JSON, a number without a needless fraction."""
     if isinstance(value, Media):
         return value.noun
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        return str(int(value)) if abs(value) < 1 << 53 else repr(value)
+    if isinstance(value, float):
+        return coerce.number_text(value)
     if value is None or isinstance(value, bool | list | dict):
         return "None" if value is None else coerce.text(str(value))
     return coerce.text(value)
@@ -287,11 +271,7 @@ def _ended_at(facts: RunFacts, started_us: int | None) -> datetime | None:
         ends.append(started_us)
         if 0 < facts.runtime_s < 1 << 32:
             ends.append(min(started_us + facts.runtime_s * 1_000_000, coerce.LATEST_US))
-    return _instant(max((end for end in ends if end is not None), default=None))
-
-
-def _instant(us: int | None) -> datetime | None:
-    return None if us is None else EPOCH + timedelta(microseconds=us)
+    return coerce.instant_of_micros(max((end for end in ends if end is not None), default=None))
 
 
 def is_wandb_folder(root: Sandbox, most: int) -> bool:

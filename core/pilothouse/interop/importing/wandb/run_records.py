@@ -72,7 +72,6 @@ class RunFacts:
     artifacts: dict[str, str] = field(default_factory=dict)
     has_output: bool = False
     metrics: set[str] = field(default_factory=set)
-    points: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     bad_records: int = 0
 
@@ -214,7 +213,6 @@ class RunReader:
         series.values.append(value)
         series.instants.append(at_us)
         self._waiting += 1
-        self._facts.points += 1
 
 
 def _read_run(record: bytes, message: Field, facts: RunFacts) -> None:
