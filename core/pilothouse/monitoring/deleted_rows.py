@@ -25,11 +25,11 @@ def lacks_rows(span: Span, deleted: datetime | None, *, is_judged: bool) -> bool
 def refuse_deleted_rows(session: Session, deployment: str, span: Span) -> None:
     """Raise Conflict for a window of which retention has deleted rows."""
     deleted = deleted_before(session, deployment)
+    if deleted is None:
+        return
     judged = select(Window.id).where(
         Window.deployment == deployment, Window.start == span.start, Window.end == span.end
     )
-    if deleted is None:
-        return
     if lacks_rows(span, deleted, is_judged=session.exec(judged).first() is not None):
         raise Conflict(
             f"rows of this window were deleted: the log of {deployment!r} has none of events "

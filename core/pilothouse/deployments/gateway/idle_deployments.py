@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlmodel import Session, col, func, select
 
@@ -20,6 +21,12 @@ from pilothouse.deployments.tables import Replica
 
 log = logging.getLogger("pilothouse.gateway")
 LEAST_IDLE_SECONDS = 2.0  # one that is asked more often than this is in use, however full it is
+
+
+class _Idle(NamedTuple):
+    name: str
+    seconds: float
+    is_due: bool
 
 
 @dataclass
@@ -33,33 +40,33 @@ class IdleDeployments:
 
     async def check(self) -> None:
         """Let every deployment sleep that is due, in one transaction."""
-        idle = self._idle_seconds()
-        due = [name for name, (route, seconds) in idle.items() if _is_due(route, seconds)]
+        idle = self._idle()
         limit = self.routes.store.settings.serving_memory_mb << 20
-        if due or limit:
-            await asyncio.to_thread(self._let_sleep, due, idle, limit)
+        if limit or any(deployment.is_due for deployment in idle):
+            await asyncio.to_thread(self._let_sleep, idle, limit)
 
-    def _idle_seconds(self) -> dict[str, tuple[DeploymentRoute, float]]:
-        """For how long each deployment that may sleep was not asked, the longest first."""
-        now = self.clock()
-        idle = {}
+    def _idle(self) -> list[_Idle]:
+        """The deployments that may sleep and answer nothing now, the longest idle first."""
+        now, idle = self.clock(), []
         for route in self.routes.routes():
-            if route.replicas and _may_sleep(route):
-                # A deployment that was woken or launched a moment ago has not been idle before.
-                since = self.last_request.setdefault(route.name, now)
-                if not self.in_flight.get(route.name):
-                    idle[route.name] = (route, now - since)
-            else:
+            after = _sleeps_after(route)
+            if after is None:
                 self.last_request.pop(route.name, None)
-        return dict(sorted(idle.items(), key=lambda item: -item[1][1]))
+                continue
+            # A deployment that was woken or launched a moment ago has not been idle before.
+            seconds = now - self.last_request.setdefault(route.name, now)
+            if not self.in_flight.get(route.name):
+                idle.append(_Idle(route.name, seconds, seconds >= after))
+        return sorted(idle, key=lambda deployment: -deployment.seconds)
 
-    def _let_sleep(
-        self, due: list[str], idle: Mapping[str, tuple[DeploymentRoute, float]], limit: int
-    ) -> None:
+    def _let_sleep(self, idle: list[_Idle], limit: int) -> None:
+        due = [deployment.name for deployment in idle if deployment.is_due]
         if limit:
-            others = [n for n, (_, s) in idle.items() if s >= LEAST_IDLE_SECONDS]
+            others = [
+                deployment.name for deployment in idle if deployment.seconds >= LEAST_IDLE_SECONDS
+            ]
             with self.routes.store.read() as session:
-                due = [*due, *_beyond(session, limit, due, others)]
+                due += _beyond(session, limit, due, others)
         if not due:
             return
         with self.routes.store.write() as session:
@@ -68,13 +75,12 @@ class IdleDeployments:
             log.info("%s sleeps until its next request", name)
 
 
-def _may_sleep(route: DeploymentRoute) -> bool:
+def _sleeps_after(route: DeploymentRoute) -> float | None:
+    """After how many seconds without a request it sleeps; None for one that may not, or does."""
     settled = not (route.stopped or route.external or route.asleep) and route.traffic is None
-    return settled and route.sleep_after_minutes is not None
-
-
-def _is_due(route: DeploymentRoute, idle_seconds: float) -> bool:
-    return route.sleep_after_minutes is not None and idle_seconds >= 60 * route.sleep_after_minutes
+    if not settled or not route.replicas or route.sleep_after_minutes is None:
+        return None
+    return 60 * route.sleep_after_minutes
 
 
 def _beyond(session: Session, limit: int, due: Iterable[str], others: Iterable[str]) -> list[str]:

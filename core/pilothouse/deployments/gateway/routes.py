@@ -24,7 +24,7 @@ from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.log_rules.logged_columns import (
     ALL_COLUMNS,
     LoggedColumns,
-    logged_columns,
+    logged_columns_by_name,
 )
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.served_versions import require_served
@@ -106,32 +106,34 @@ def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
         counter = session.get(RouteGeneration, 1)
         deployments = session.exec(select(Deployment)).all()
         ready = session.exec(select(Replica).where(Replica.state == "ready")).all()
-        rules = sleep_rules(session)
-        table = {d.name: _route(session, d, ready, rules.get(d.name)) for d in deployments}
+        sleep, logged = sleep_rules(session), logged_columns_by_name(session)
+        table = {}
+        for deployment in deployments:
+            name = deployment.name
+            route = _route(session, deployment, ready, logged.get(name, ALL_COLUMNS))
+            table[name] = replace(route, sleep_after_minutes=sleep.get(name))
         return (counter.value if counter else 0), table
 
 
 def _route(
-    session: Session, deployment: Deployment, ready: Sequence[Replica], sleep: float | None
+    session: Session, deployment: Deployment, ready: Sequence[Replica], logged: LoggedColumns
 ) -> DeploymentRoute:
     traffic = None if deployment.traffic is None else TrafficSplit.from_json(deployment.traffic)
     serving = deployment.serving_version or deployment.version
-    route = _route_of(session, deployment, serving, ready)
-    asleep = deployment.asleep_since is not None and not route.stopped
-    route = replace(route, asleep=asleep, sleep_after_minutes=sleep)
+    route = _route_of(session, deployment, serving, ready, logged)
     if deployment.serving_version is None:
         return route
     if traffic is None:
-        return replace(route, variants=_warm_version(session, deployment, ready))
+        return replace(route, variants=_warm_version(session, deployment, ready, logged))
     others = [
-        replace(_route_of(session, deployment, version, ready), role=traffic.role(version))
+        replace(_route_of(session, deployment, version, ready, logged), role=traffic.role(version))
         for version in sorted(traffic.versions - {serving})
     ]
     return replace(route, role=traffic.role(serving), traffic=traffic, variants=tuple(others))
 
 
 def _warm_version(
-    session: Session, deployment: Deployment, ready: Sequence[Replica]
+    session: Session, deployment: Deployment, ready: Sequence[Replica], logged: LoggedColumns
 ) -> tuple[DeploymentRoute, ...]:
     """The previous version while it has ready processes, unless it was left by a rollback."""
     previous = deployment.previous_version
@@ -139,12 +141,16 @@ def _warm_version(
         return ()
     newest = select(Revision.action).where(Revision.deployment == deployment.name)
     action = session.exec(newest.order_by(col(Revision.seq).desc()).limit(1)).first()
-    route = replace(_route_of(session, deployment, previous, ready), role=PREVIOUS)
+    route = replace(_route_of(session, deployment, previous, ready, logged), role=PREVIOUS)
     return (route,) if route.replicas and action != "rolled back" else ()
 
 
 def _route_of(
-    session: Session, deployment: Deployment, version: int, ready: Sequence[Replica]
+    session: Session,
+    deployment: Deployment,
+    version: int,
+    ready: Sequence[Replica],
+    logged: LoggedColumns,
 ) -> DeploymentRoute:
     """The route of one version; its processes are those that are ready."""
     served = require_served(session, deployment.name, version)
@@ -154,7 +160,8 @@ def _route_of(
         version=version,
         stopped=deployment.desired_state == "stopped",
         external=bool(deployment.external),
-        logged=logged_columns(session, deployment.name),
+        logged=logged,
+        asleep=deployment.asleep_since is not None and deployment.desired_state != "stopped",
         signature=Signature.from_json(served.signature),
         replicas=tuple(
             (r.token, r.socket)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from pilothouse.deployments.tables import LogRule
 
@@ -23,6 +23,13 @@ ALL_COLUMNS = LoggedColumns()
 def logged_columns(session: Session, deployment: str) -> LoggedColumns:
     """How the inputs of a deployment are logged now."""
     row = session.get(LogRule, deployment)
-    if row is None:
-        return ALL_COLUMNS
+    return ALL_COLUMNS if row is None else _columns(row)
+
+
+def logged_columns_by_name(session: Session) -> dict[str, LoggedColumns]:
+    """The same of each deployment that has rules of its log."""
+    return {row.deployment: _columns(row) for row in session.exec(select(LogRule))}
+
+
+def _columns(row: LogRule) -> LoggedColumns:
     return LoggedColumns(frozenset(row.dropped or ()), tuple(row.hashed or ()))

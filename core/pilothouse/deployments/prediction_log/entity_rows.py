@@ -70,7 +70,10 @@ def find_rows(workspace: Path, deployment: str, selection: EntitySelection) -> E
     """
     ids: set[str] = set()
     unsearched = [part.path for part in damage.listing(workspace, deployment)]
-    for _, table in _files(workspace, deployment, log.PREDICTIONS, selection, unsearched):
+    columns = ["prediction_id"]
+    if selection.column:
+        columns += [feature_column(selection.column), hashed_column(selection.column)]
+    for _, table in _files(workspace, deployment, log.PREDICTIONS, columns, unsearched):
         ids |= _ids(table, selection)
     waiting = _waiting(workspace, deployment, selection)
     removals = [
@@ -114,12 +117,9 @@ def _files(
     workspace: Path,
     deployment: str,
     tree: str,
-    selection: EntitySelection,
+    columns: list[str],
     unsearched: list[str],
 ) -> Iterator[tuple[Path, pa.Table]]:
-    columns = ["prediction_id"]
-    if selection.column and tree == log.PREDICTIONS:
-        columns += [feature_column(selection.column), hashed_column(selection.column)]
     for path in log.parquet_files(log.tree_folder(workspace, tree, deployment)):
         try:
             yield path, log.checked_parquet(path, tree, columns)
@@ -160,7 +160,7 @@ def _removals(
     import pyarrow.compute as pc
 
     of_entity = pa.array(sorted(ids), pa.string())
-    for path, table in _files(workspace, deployment, tree, selection, []):
+    for path, table in _files(workspace, deployment, tree, ["prediction_id"], []):
         column = table["prediction_id"].cast(pa.string())
         is_removed = pc.is_in(column, of_entity)
         if not selection.column and tree == log.LABELS:  # also of ids that nobody predicted

@@ -79,11 +79,7 @@ def older_rows(workspace: Path, deployment: str, cut: LogCut) -> list[FileRemova
 
     Damaged files are left as they are.
     """
-    return [
-        *_older(workspace, deployment, log.PREDICTIONS, cut),
-        *_older(workspace, deployment, log.LABELS, cut),
-        *_older(workspace, deployment, log.REQUESTS, cut),
-    ]
+    return [removal for tree in log.TREES for removal in _older(workspace, deployment, tree, cut)]
 
 
 def totals(removals: Iterable[FileRemoval]) -> RemovedRows:
