@@ -43,6 +43,20 @@ def dialog_buttons(verb: str, key: str, *, missing: str = "") -> bool:
     return pressed and chosen_name() != ""
 
 
+def save_change(key: str, command: Callable[[str], object], *, changed: bool, done: str) -> None:
+    """The end of a dialog that changes settings: the reason, and *Save* once something changed.
+
+    `command` gets the reason; afterwards the dialog closes and `done` is said.
+    """
+    reason = reason_input(f"{key}_reason")
+    missing = "" if reason else "Give a reason first"
+    if not changed:
+        missing = "Change something first"
+    if dialog_buttons("Save", key, missing=missing) and run_or_show_error(lambda: command(reason)):
+        toast_next(done)
+        st.rerun()
+
+
 def run_or_show_error(command: Callable[[], object]) -> bool:
     """Run a command; show its error in place and return False when it is refused."""
     try:

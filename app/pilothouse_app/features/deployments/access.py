@@ -12,7 +12,12 @@ from pilothouse.deployments.access.call_rules import burst_of
 from pilothouse.deployments.access.key_ring import ADMIN, LABELS, PREDICT, SCOPES, CallLimits
 from pilothouse.deployments.desired_state.sleep_rule import MAX_MINUTES, MIN_MINUTES
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
+from pilothouse_app.components.dialogs import (
+    dialog_buttons,
+    reason_input,
+    run_or_show_error,
+    save_change,
+)
 from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
@@ -24,7 +29,6 @@ from pilothouse_app.components.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
@@ -185,15 +189,12 @@ def change_limits(name: str, *, external: bool = False) -> None:
     after = CallLimits(NEEDS_KEY[needs_key])
     if not external:
         after = CallLimits(NEEDS_KEY[needs_key], *_numbers(limits))
-    reason = reason_input("limits_reason")
-    missing = "" if reason else "Give a reason first"
-    if after == limits:
-        missing = "Change something first"
-    if dialog_buttons("Save", "limits", missing=missing) and run_or_show_error(
-        lambda: workspace().deployments.set_limits(name, after, reason)
-    ):
-        toast_next(f"The limits of {literal(name)} are changed")
-        st.rerun()
+    save_change(
+        "limits",
+        lambda reason: workspace().deployments.set_limits(name, after, reason),
+        changed=after != limits,
+        done=f"The limits of {literal(name)} are changed",
+    )
 
 
 def _numbers(limits: CallLimits) -> tuple[int | None, float | None, int | None]:
@@ -265,16 +266,13 @@ def change_sleep(name: str) -> None:
         "waits until the model is loaded, usually one to three seconds. During a rollout it stays "
         "awake.]"
     )
-    reason = reason_input("sleep_reason")
-    missing = "" if reason else "Give a reason first"
-    if after == before:
-        missing = "Change something first"
-    if dialog_buttons("Save", "sleep", missing=missing) and run_or_show_error(
-        lambda: deployments.set_sleep(name, after, reason)
-    ):
-        when = "never sleeps" if after is None else f"sleeps after {_minutes(after)} unasked"
-        toast_next(f"{literal(name)} {when}")
-        st.rerun()
+    when = "never sleeps" if after is None else f"sleeps after {_minutes(after)} unasked"
+    save_change(
+        "sleep",
+        lambda reason: deployments.set_sleep(name, after, reason),
+        changed=after != before,
+        done=f"{literal(name)} {when}",
+    )
 
 
 def _sleep_text(after: float | None) -> tuple[str, str]:

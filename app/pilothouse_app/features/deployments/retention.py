@@ -9,8 +9,8 @@ import streamlit as st
 from pilothouse.deployments.log_rules.erasure import ERASURE
 from pilothouse.deployments.log_rules.rules import LogRules
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
-from pilothouse_app.components.formats import ago, plural, title
+from pilothouse_app.components.dialogs import save_change
+from pilothouse_app.components.formats import ago, day, plural, title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, go_next
@@ -18,13 +18,10 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, table, text_column, when_column
-from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.erasure import certificate_button, erase_entity
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pilothouse.deployments.log_rules.log_api import LogRetention
 
 COLUMNS = {
@@ -49,7 +46,7 @@ def deleted_note(name: str) -> None:
     """Say from when on there are rows, where older ones were deleted."""
     deleted = workspace().deployments.log_state(name).deleted_before
     if deleted is not None:
-        st.markdown(f":gray[Rows of events before {_day(deleted)} were deleted by retention.]")
+        st.markdown(f":gray[Rows of events before {day(deleted)} were deleted by retention.]")
 
 
 def unmonitored_note(name: str) -> None:
@@ -117,15 +114,12 @@ def change_retention(name: str) -> None:
     after = LogRules(
         None if days is None else int(days), tuple(sorted(dropped)), tuple(sorted(hashed))
     )
-    reason = reason_input("retention_reason")
-    missing = "" if reason else "Give a reason first"
-    if after == rules:
-        missing = "Change something first"
-    if dialog_buttons("Save", "retention", missing=missing) and run_or_show_error(
-        lambda: workspace().deployments.set_log_rules(name, after, reason)
-    ):
-        toast_next(f"The rules of the log of {literal(name)} are changed")
-        st.rerun()
+    save_change(
+        "retention",
+        lambda reason: workspace().deployments.set_log_rules(name, after, reason),
+        changed=after != rules,
+        done=f"The rules of the log of {literal(name)} are changed",
+    )
 
 
 def _consequence(days: float | None) -> str:
@@ -142,7 +136,7 @@ def _consequence(days: float | None) -> str:
 def _tiles(state: LogRetention) -> list[Kpi]:
     days = state.rules.keep_days
     length = "For ever" if days is None else plural(days, "day")
-    since = "All" if state.deleted_before is None else f"Since {_day(state.deleted_before)}"
+    since = "All" if state.deleted_before is None else f"Since {day(state.deleted_before)}"
     cleaned = "None yet" if state.cleaned_at is None else ago(state.cleaned_at)
     rules = state.rules
     return [
@@ -188,7 +182,3 @@ def _deletions(name: str) -> None:
         )
         for row in records(rows[rows["id"].isin(chosen) & (rows["kind"] == ERASURE)]):
             certificate_button(name, row["id"])
-
-
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y}"
