@@ -10,16 +10,14 @@ from __future__ import annotations
 import random
 import struct
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from harness import event_files
+from harness.history_reading import points_rate
 from harness.paired_benchmark import in_turn
 from harness.protobuf_bytes import double, message, number
 from harness.tracker_writers import run_script
-from pilothouse.interop.importing.readers import readers
-from pilothouse.interop.importing.report import ReportBuilder
 from pilothouse.interop.importing.tensorboard.checksums import masked_checksums
 
 TAGS, STEPS, ROUNDS = 5, 20_000, 5
@@ -44,7 +42,11 @@ def measure() -> dict[str, Any]:
         folder = Path(place)
         _write(folder / "logs")
         (folder / "reference.py").write_text(REFERENCE, encoding="utf-8")
-        result = in_turn(lambda: _ours(folder), lambda: _reference(folder), ROUNDS)
+        result = in_turn(
+            lambda: points_rate("tensorboard", folder / "logs", POINTS),
+            lambda: _reference(folder),
+            ROUNDS,
+        )
     return {
         "work": "event_files",
         **result,
@@ -73,17 +75,6 @@ def _write(logs: Path) -> None:
             for size, record, (of_size, of_record) in zip(sizes, records, checksums, strict=True)
         ),
     )
-
-
-def _ours(folder: Path) -> float:
-    began = time.perf_counter()
-    source = readers.get("tensorboard").open(str(folder / "logs"), ReportBuilder(), None)
-    [experiment] = source.experiments()
-    points = [len(batch.steps) for run in source.runs(experiment) for batch in source.points(run)]
-    seconds = time.perf_counter() - began
-    if sum(points) != POINTS:
-        raise SystemExit(f"{sum(points)} of {POINTS} points were read")
-    return POINTS / seconds
 
 
 def _reference(folder: Path) -> float:

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import random
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from harness import wandb_files
+from harness.history_reading import points_rate
 from harness.paired_benchmark import in_turn
 from harness.tracker_writers import run_script
-from pilothouse.interop.importing.readers import readers
-from pilothouse.interop.importing.report import ReportBuilder
 
 METRICS, STEPS, ROUNDS = 10, 26_000, 3
 POINTS = METRICS * STEPS
@@ -46,7 +44,11 @@ def measure() -> dict[str, Any]:
         records = [wandb_files.run("bench001"), *steps, wandb_files.exit_code(0)]
         file = wandb_files.write(folder / "wandb", "bench001", records)
         (folder / "reference.py").write_text(REFERENCE, encoding="utf-8")
-        result = in_turn(lambda: _ours(folder), lambda: _reference(folder, file), ROUNDS)
+        result = in_turn(
+            lambda: points_rate("wandb", folder / "wandb", POINTS),
+            lambda: _reference(folder, file),
+            ROUNDS,
+        )
     return {
         "work": "run_files",
         **result,
@@ -55,17 +57,6 @@ def measure() -> dict[str, Any]:
         "points": POINTS,
         "ours_s": round(POINTS / result["ours"], 2),
     }
-
-
-def _ours(folder: Path) -> float:
-    began = time.perf_counter()
-    source = readers.get("wandb").open(str(folder / "wandb"), ReportBuilder(), None)
-    [experiment] = source.experiments()
-    points = [len(batch.steps) for run in source.runs(experiment) for batch in source.points(run)]
-    seconds = time.perf_counter() - began
-    if sum(points) != POINTS:
-        raise SystemExit(f"{sum(points)} of {POINTS} points were read")
-    return POINTS / seconds
 
 
 def _reference(folder: Path, file: Path) -> float:
