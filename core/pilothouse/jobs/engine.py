@@ -203,8 +203,9 @@ def _run_workflow(
         result = workflow.run(
             run, **read_params(f"a job of kind {kind}", workflow.parameters, args)
         )
-        _end(store, job_id, SUCCEEDED, result=result, progress=1.0, message="")
+        # Logged first: whoever sees that a job has ended can read its whole log.
         log.info("%s ended well", kind)
+        _end(store, job_id, SUCCEEDED, result=result, progress=1.0, message="")
     except Cancelled:
         _end(store, job_id, CANCELLED, message="cancelled")
     except PilothouseError as refused:
