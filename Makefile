@@ -27,8 +27,8 @@ up: $(BIN)/.installed ## Install what is missing and open the app; on first star
 # Beside one another, several threads each would spend most of their time waiting.
 test: export OMP_NUM_THREADS = 1
 test: $(BIN)/.ready chromium ## Install what is missing and run every test
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(WHOLE:%=--ignore=%)
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(WHOLE)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(WHOLE:%=--ignore=%) || $(BIN)/python tests/rerun_failed.py $$?
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(WHOLE) || $(BIN)/python tests/rerun_failed.py $$?
 
 check: $(BIN)/.ready ## Check lint, format, types and layers
 	$(BIN)/ruff check .
