@@ -150,7 +150,7 @@ def _ours(folder: Path, artifact: bytes) -> Iterator[Served]:
     store = open_workspace(settings=Settings(workspace=folder)).store
     register(store, "bench", artifact, signature=SIGNATURE, example=[dict.fromkeys(NAMES, 0.5)])
     deployments = Deployments(store)
-    with Worker(store, every=0.5) as _, ServerProcess(store) as server:
+    with Worker(store) as _, ServerProcess(store) as server:
         deployments.launch("bench", "bench", 1)
         [replica] = deployments.wait_until_ready("bench").replicas
         processes = psutil.Process(server.pid), psutil.Process(replica.pid)

@@ -32,7 +32,7 @@ def measure() -> dict[str, Any]:
         settings = Settings(workspace=Path(folder), serving_memory_mb=LIMIT_MB)
         store = open_workspace(settings=settings).store
         register(store, "late", trained())
-        with Worker(store, every=0.5), ServerProcess(store) as server:
+        with Worker(store), ServerProcess(store) as server:
             result = _measured(store, server)
         store.engine.dispose()
     return {"work": "sleeping", **result}

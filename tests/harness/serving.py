@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import psutil
 
 from harness.working_threads import WorkingThreads
+from pilothouse.cli.worker import DEPLOYMENT_TICK_S
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.controller.controller import Controller, stop_all
 from pilothouse.deployments.model_server.child_environment import environment
@@ -116,11 +117,10 @@ class Worker(WorkingThreads):
     Rollouts are moved on too, in a thread of their own.
     """
 
-    def __init__(self, store: Store, every: float = 0.1) -> None:
+    def __init__(self, store: Store) -> None:
         self._controller = Controller(store)
         self._rollouts = RolloutController(store)
-        self._every = every
-        ticks = (self._controller.tick, self._rollouts.tick)
+        ticks = (self._controller.tick_when_due, self._rollouts.tick)
         super().__init__(*(partial(self._work, tick) for tick in ticks))
 
     def __exit__(self, *_: object) -> None:
@@ -129,7 +129,7 @@ class Worker(WorkingThreads):
         self._controller.stop_all()
 
     def _work(self, tick: Callable[[], None]) -> None:
-        while not self.stop.wait(self._every):
+        while not self.stop.wait(DEPLOYMENT_TICK_S):
             tick()
 
 

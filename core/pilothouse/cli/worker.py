@@ -21,7 +21,7 @@ from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
 
 JOB_TICK_S = 0.2
-DEPLOYMENT_TICK_S = 0.5
+DEPLOYMENT_TICK_S = 0.1  # whether something is due, see the controller
 ROLLOUT_TICK_S = 0.5
 COMPACTION_TICK_S = 10.0
 HISTORIES_TICK_S = 10.0
@@ -61,12 +61,12 @@ def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.monitoring.notifications.sender import NotificationWorker
     from pilothouse.pipelines.auto_monitor import monitor_new
 
-    controller = Controller(store)
+    reconcile = Controller(store).tick_when_due
     rollouts = RolloutController(store)
     heart = Heartbeat(store.run_folder, "worker")
     threads = [
         heart.start(stop),
-        _every(DEPLOYMENT_TICK_S, _beating(heart, controller.tick, "tick"), stop, "deployments"),
+        _every(DEPLOYMENT_TICK_S, _beating(heart, reconcile, "tick"), stop, "deployments"),
         _every(ROLLOUT_TICK_S, rollouts.tick, stop, "rollouts"),
         _every(WATCH_TICK_S, lambda: monitor_new(store), stop, "watching"),
         _every(NOTIFICATIONS_TICK_S, NotificationWorker(store).tick, stop, "notifications"),

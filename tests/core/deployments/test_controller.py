@@ -92,6 +92,27 @@ def test_a_process_starts_sees_no_secrets_and_stops(
     assert tick_until(controller, lambda: ready(deployments))
 
 
+def test_a_change_is_acted_on_at_once_and_a_start_observed_often(
+    deployments: Deployments, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.TICK_SECONDS", 3600.0)
+    controller.tick_when_due()
+    deployments.launch("flights", "late", 1)
+    controller.tick_when_due()
+    assert deployments.deployment("flights").replicas[0].pid
+
+    def look() -> DeploymentInfo | None:
+        controller.tick_when_due()
+        return ready(deployments)
+
+    pid = only_pid(wait_for(look, 60.0))
+    for _ in range(3):  # what the controller itself changed is looked at once more
+        controller.tick_when_due()
+    os.kill(pid, signal.SIGKILL)
+    controller.tick_when_due()
+    assert only_pid(deployments.deployment("flights")) == pid  # not due: nothing changed
+
+
 def test_a_killed_process_is_started_again(
     deployments: Deployments, controller: Controller
 ) -> None:

@@ -1,7 +1,7 @@
 """The controller: reconciles the running model processes with the desired state.
 
-The worker calls `tick()` about twice a second. All state is in the database and in the processes
-themselves, so a new controller continues where a killed one stopped.
+The worker calls `tick_when_due()` ten times a second. All state is in the database and in the
+processes themselves, so a new controller continues where a killed one stopped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.model_launch import launch_of, memory_limit, start_seconds
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
-from pilothouse.deployments.route_generation import increment_generation
+from pilothouse.deployments.route_generation import generation, increment_generation
 from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.kit.errors import PilothouseError
@@ -32,6 +32,8 @@ from pilothouse.registry import versions
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.controller")
+TICK_SECONDS = 0.5
+QUICK_START_SECONDS = 10.0  # as long a process that starts is observed more often
 START_SECONDS = 120.0
 START_MARGIN_SECONDS = 10.0  # its own deadline ends it first, and says so in the log
 HEALTHY_SECONDS = 300.0
@@ -61,6 +63,13 @@ class _Watch:
     start_seconds: float | None = None
     entered: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def is_starting(self) -> bool:
+        """Whether its process was started by this controller just now and is not ready."""
+        if self.started_at is None or self.entered.keys() - {STARTING}:
+            return False
+        return time.monotonic() - self.started_at < QUICK_START_SECONDS
+
     def seconds_in(self, state: str) -> float:
         """How long this controller has observed the process in a state.
 
@@ -79,6 +88,23 @@ class Controller:
     store: Store
     _watches: dict[str, _Watch] = field(default_factory=dict)
     _adopted: bool = False
+    _ticked_at: float = float("-inf")
+    _generation: int = -1
+
+    def tick_when_due(self) -> None:
+        """Tick every half second, and at once after a change of routes or while a process starts.
+
+        Callers of a deployment that was woken, and whoever launched one, wait for it.
+        """
+        counter = generation(self.store.engine)  # before the tick: a later change is due again
+        waited = time.monotonic() - self._ticked_at
+        if waited < TICK_SECONDS and counter == self._generation and not self._is_starting():
+            return
+        self._generation, self._ticked_at = counter, time.monotonic()
+        self.tick()
+
+    def _is_starting(self) -> bool:
+        return any(watch.is_starting for watch in self._watches.values())
 
     def tick(self) -> None:
         """Observe every process once and take the steps that follow."""

@@ -14,7 +14,6 @@ from functools import cached_property
 from itertools import chain
 from typing import Protocol
 
-from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
@@ -27,6 +26,7 @@ from pilothouse.deployments.log_rules.logged_columns import (
     logged_columns_by_name,
 )
 from pilothouse.deployments.model_server.framing import FrameClient
+from pilothouse.deployments.route_generation import generation
 from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.sleeping import sleep_rules, wake
 from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
@@ -38,7 +38,6 @@ from pilothouse.storage import Store
 log = logging.getLogger("pilothouse.routes")
 POLL_SECONDS = 0.2
 WAKE_SECONDS = 30.0  # a request that wakes a deployment waits for its model to be loaded
-GENERATION = text("SELECT value FROM deployments_route_generation WHERE id = 1")
 
 
 @dataclass(frozen=True)
@@ -89,12 +88,6 @@ class RouteChoice(Protocol):
     def routes(self, route: DeploymentRoute) -> tuple[DeploymentRoute, ...]:
         """The version that should answer first, then those that may answer in its place."""
         ...
-
-
-def generation(engine: Engine) -> int:
-    """The counter of route changes."""
-    with engine.connect() as connection:
-        return int(connection.execute(GENERATION).scalar() or 0)
 
 
 def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
