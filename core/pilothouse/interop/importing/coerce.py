@@ -7,6 +7,7 @@ import json
 import math
 import re
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,6 +83,20 @@ def number_text(value: float) -> str:
     if math.isfinite(value) and value.is_integer() and abs(value) < MAX_EXACT:
         return str(int(value))
     return repr(value)
+
+
+def value_text(value: Any) -> str:
+    """A value of a configuration as text: a number without a needless fraction, a list as it is."""
+    if isinstance(value, float):
+        return number_text(value)
+    if value is None or isinstance(value, bool | list | dict):
+        return "None" if value is None else text(str(value))
+    return text(value)
+
+
+def filled_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Those of the values that say something, as texts."""
+    return text_mapping({key: value for key, value in values.items() if value not in ("", None)})
 
 
 def derived_id(*parts: object) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote
 
 from pilothouse.kit.errors import Invalid, Unavailable
@@ -131,14 +131,21 @@ class Sandbox:
 
     def part(self, path: str, start: int, end: int) -> Iterator[bytes]:
         """The bytes of a part of a file. Raises Unavailable when it cannot be read."""
+        with self.file(path) as file:
+            file.seek(start)
+            while start < end and (piece := file.read(min(CHUNK_SIZE, end - start))):
+                start += len(piece)
+                yield piece
+
+    @contextmanager
+    def file(self, path: str) -> Iterator[IO[bytes]]:
+        """A file that can be read anywhere. Raises Unavailable when it cannot be read."""
         try:
-            with self._open(path, FILE) as file:
-                if not stat.S_ISREG(os.fstat(file).st_mode):
+            with self._open(path, FILE) as number:
+                if not stat.S_ISREG(os.fstat(number).st_mode):
                     raise Unavailable("it is no file.")
-                os.lseek(file, start, os.SEEK_SET)
-                while start < end and (piece := os.read(file, min(CHUNK_SIZE, end - start))):
-                    start += len(piece)
-                    yield piece
+                with open(number, "rb", buffering=0, closefd=False) as file:
+                    yield file
         except OSError as broken:
             raise Unavailable(f"it cannot be read: {reason(broken)}.") from broken
 

@@ -117,7 +117,7 @@ class TensorBoardSource(RunsOnly):
             started_at=coerce.instant_of_micros(contents.first_us),
             ended_at=_later(coerce.instant_of_micros(contents.last_us), session.ended_at),
             params=coerce.text_mapping(session.params),
-            tags=coerce.text_mapping({key: value for key, value in tags.items() if value}),
+            tags=coerce.filled_texts(tags),
             fingerprint=coerce.fingerprint(
                 FORMAT, [(file.path, file.size) for file in folder.files]
             ),

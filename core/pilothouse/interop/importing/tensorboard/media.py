@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from pilothouse.interop.importing.file_names import safe_path
 from pilothouse.interop.importing.records import FileRecord
 from pilothouse.interop.importing.report import ReportBuilder
 from pilothouse.interop.importing.tensorboard.events import IMAGES, EventContent
 
 TEXT_SUFFIX = "/text_summary"  # which PyTorch and tensorboardX put after a tag
-UNFIT = re.compile(r"[^\w.\- ]+")
-MAX_NAME = 100
 FOLDERS = {IMAGES: ("images", "png"), "text": ("text", "md")}
 
 
@@ -34,8 +32,7 @@ class MediaFiles:
                 self.records[path] = FileRecord(path, end - start, f"{source}:{start}:{end}")
 
     def _folder(self, kind: str, tag: str, report: ReportBuilder) -> str:
-        parts = [UNFIT.sub("_", part).strip()[:MAX_NAME] for part in _shortened(tag).split("/")]
-        named = "/".join(part for part in parts if part.strip(".")) or "untitled"
+        named = safe_path(_shortened(tag))
         path = f"{kind}/{named}"
         while self._owners.setdefault(path, tag) != tag:
             path += "_"

@@ -251,18 +251,12 @@ def _tags(run: OfflineRun, facts: RunFacts) -> dict[str, str]:
     for key, value in facts.summary.items():
         if isinstance(value, str) and not key.startswith("_"):
             tags[f"wandb.summary.{key}"] = value
-    return coerce.text_mapping({key: value for key, value in tags.items() if value})
+    return coerce.filled_texts(tags)
 
 
 def _text(value: Any) -> str:
-    """A value of the config as text: a list as JSON, a number without a needless fraction."""
-    if isinstance(value, Media):
-        return value.noun
-    if isinstance(value, float):
-        return coerce.number_text(value)
-    if value is None or isinstance(value, bool | list | dict):
-        return "None" if value is None else coerce.text(str(value))
-    return coerce.text(value)
+    """A value of the config as text."""
+    return value.noun if isinstance(value, Media) else coerce.value_text(value)
 
 
 def _ended_at(facts: RunFacts, started_us: int | None) -> datetime | None:

@@ -22,7 +22,7 @@ from pilothouse.interop.importing.protobuf import (
     signed,
     text,
 )
-from pilothouse.interop.importing.records import BATCH
+from pilothouse.interop.importing.waiting_points import TOO_MANY, WaitingPoints
 
 # Numbers of records, as in wandb_internal.proto.
 HISTORY, SUMMARY, CONFIG, STATS, ARTIFACT = 2, 3, 5, 7, 8
@@ -34,8 +34,7 @@ SYSTEM = "system/"
 TYPE = "_type"  # of a medium, such as an image
 FILE_NOUN, OTHER_NOUN = "files", "values of other kinds"
 MEDIA_NOUNS: Mapping[str, str] = {"histogram": "histograms"}
-MAX_METRICS, MAX_VALUES, MAX_DEPTH = 10_000, 20_000, 8
-MAX_WAITING = 300_000
+MAX_VALUES, MAX_DEPTH = 20_000, 8
 RUN_TEXTS = {
     1: "id",
     2: "entity",
@@ -76,20 +75,12 @@ class RunFacts:
     bad_records: int = 0
 
 
-@dataclass
-class _Series:
-    steps: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    instants: list[int] = field(default_factory=list)
-
-
 class RunReader:
     """Takes records, fills the facts and gives points."""
 
     def __init__(self, facts: RunFacts) -> None:
         self._facts = facts
-        self._series: dict[str, _Series] = {}
-        self._waiting = 0
+        self._waiting = WaitingPoints()
         self._stats = 0
 
     def read(self, record: bytes) -> Iterator[Points]:
@@ -100,19 +91,12 @@ class RunReader:
                     self._take(record, part)
         except Malformed:
             self._facts.bad_records += 1
-        if self._waiting >= MAX_WAITING:
+        if self._waiting.is_full:
             yield from self.rest()
 
     def rest(self) -> Iterator[Points]:
         """The points that wait, in batches of one metric."""
-        for key, series in self._series.items():
-            for start in range(0, len(series.steps), BATCH):
-                part = slice(start, start + BATCH)
-                yield Points(
-                    key, series.steps[part], series.values[part], at_us=series.instants[part]
-                )
-            self._series[key] = _Series()
-        self._waiting = 0
+        return self._waiting.rest()
 
     def _take(self, record: bytes, part: Field) -> None:
         if part.number == HISTORY:
@@ -202,17 +186,10 @@ class RunReader:
             facts.last_us = at_us if facts.last_us is None else max(facts.last_us, at_us)
 
     def _add(self, key: str, step: int, value: float, at_us: int) -> None:
-        series = self._series.get(key)
-        if series is None:
-            if len(self._series) >= MAX_METRICS:
-                self._facts.skipped[f"points of more than {MAX_METRICS:,} metrics"] += 1
-                return
-            series = self._series[key] = _Series()
+        if self._waiting.add(key, step, value, at_us):
             self._facts.metrics.add(key)
-        series.steps.append(step)
-        series.values.append(value)
-        series.instants.append(at_us)
-        self._waiting += 1
+        else:
+            self._facts.skipped[TOO_MANY] += 1
 
 
 def _read_run(record: bytes, message: Field, facts: RunFacts) -> None:
