@@ -10,6 +10,7 @@ from pathlib import Path
 TIMEOUT_S = 120
 REQUIREMENTS = {
     "tensorboard": ("tensorboard==2.21.0", "tensorboardX==2.6.5", "setuptools<81"),
+    "comet": ("comet-ml==3.58.8", "numpy"),
     "wandb-0.31": ("wandb==0.31.0", "numpy", "pillow"),
     "wandb-0.19": ("wandb==0.19.11", "numpy", "pillow", "setuptools<81"),
     "wandb-0.16": ("wandb==0.16.6", "numpy<2", "pillow", "setuptools<81"),

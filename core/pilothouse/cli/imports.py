@@ -88,7 +88,7 @@ def history(
     prefix: str,
     dry_run: bool,
 ) -> None:
-    """Import what a tracker stored in SOURCE: MLflow, TensorBoard or Weights & Biases.
+    """Import what another tracker stored in SOURCE; `pilothouse import trackers` lists them.
 
     Runs imported earlier are skipped; interrupted, it continues when it is called again. Ends with
     0 when everything was imported, with 1 when something was damaged or in conflict.

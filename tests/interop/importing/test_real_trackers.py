@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from imported_runs import files_of, is_unchanged
 
 from harness.tracker_writers import run_script
+from pilothouse.interop.importing.comet.messages import metric_value
 from pilothouse.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -91,3 +93,37 @@ def test_wandbs_own_schema_reads_the_same_points(
     assert [file.path for file in run.artifacts if file.path.startswith("media/images/image_")]
     again = workspace.imports.run(str(copy))
     assert (sum(again.imported.values()), again.changed) == (0, {})
+
+
+@pytest.mark.proof
+@pytest.mark.long
+def test_comets_own_command_reads_the_same_points(workspace: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "archives"
+    folder.mkdir()
+    printed = run_script("comet", HERE / "write_comet_archives.py", str(folder), cwd=tmp_path)
+    rows = json.loads(printed.splitlines()[-1])
+    report = workspace.imports.run(str(folder))
+    assert (report.faults, report.imported["runs"]) == (0, 1)
+    [run_id] = workspace.experiments.ids()
+    run = workspace.experiments.run(run_id)
+    assert (run.name, run.status) == ("first", "finished")
+    theirs: dict[str, list[str]] = {}
+    for section, name, value in rows:
+        if section == "metric":
+            key = f"system/{name.removeprefix('sys.')}" if name.startswith("sys.") else name
+            theirs.setdefault(key, []).append(repr(metric_value(value)))
+    ours = _points(workspace, run)
+    assert {key: [value for _, _, value in points] for key, points in ours.items()} == theirs
+    assert [step for step, _, _ in ours["loss"]] == list(range(300))
+    assert [step for step, _, _ in ours["unnumbered"]] == list(range(5))
+    params = {name: value for section, name, value in rows if section == "param"}
+    counters = {name: params.pop(name) for name in ("curr_step", "curr_epoch")}
+    assert counters["curr_step"] != "0"
+    assert run.params == {name.replace("|", "."): value for name, value in params.items()}
+    files = files_of(workspace, run)
+    assert files["docs/note.txt"] == files["models/clf/model.bin"] == b"note"
+    expected = {"curve/roc.json", "histogram3d/weights/step-2.json", "text-sample/step-1.txt"}
+    assert expected | {"confusion-matrix/confusion-matrix.json"} < set(files)
+    assert b"a console line" in files["output.log"]
+    assert (run.tags["comet.tags"], run.tags["comet.other.verdict"]) == ("a, b", "fine")
+    assert is_unchanged(workspace.imports.run(str(folder)))
