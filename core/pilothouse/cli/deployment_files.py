@@ -48,16 +48,22 @@ def add_deployment_files(group: Group) -> None:
 @verb(
     deployment_files,
     Deployments.scale,
+    Deployments.process_limits,
     writes=True,
     reason=True,
-    example='pilothouse deployments scale churn 3 --reason "the sale begins"',
+    example=(
+        'pilothouse deployments scale churn 3 --reason "the sale begins"',
+        "pilothouse deployments scale churn 1 --most 4",
+    ),
 )
 @click.argument("name")
 @click.argument("replicas", type=int)
-def _scale(ws: Workspace, name: str, replicas: int, reason: str) -> Output:
-    ws.deployments.scale(name, replicas, reason)
-    value = {"deployment": name, "replicas": replicas}
-    return Output(value, f"{name} has {replicas} processes for each version")
+@click.option("--most", type=int, default=None, help="As many as its load needs, up to that.")
+def _scale(ws: Workspace, name: str, replicas: int, most: int | None, reason: str) -> Output:
+    ws.deployments.scale(name, replicas, reason, most=most)
+    limits = ws.deployments.process_limits(name)
+    value = {"deployment": name, "replicas": limits.least, "most": limits.most}
+    return Output(value, f"{name} has {limits.text} processes for each version")
 
 
 @verb(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlmodel import Session, select
 
 from pilothouse.deployments.route_generation import increment_generation
-from pilothouse.deployments.tables import Deployment, SleepRule
+from pilothouse.deployments.tables import Deployment, ScaleRule, SleepRule
 from pilothouse.storage import Store
 
 
@@ -29,6 +29,9 @@ def fall_asleep(session: Session, store: Store, name: str) -> bool:
     if not settled or deployment.serving_version != deployment.version:
         return False
     deployment.asleep_since, deployment.warm_until = store.now(), None
+    scaled = session.get(ScaleRule, name)
+    if scaled is not None and scaled.most is not None:
+        deployment.replicas = scaled.least  # the load that set it has passed
     session.add(deployment)
     increment_generation(session)
     return True

@@ -266,6 +266,20 @@ class LogDeletion(Table, table=True):
     certificate: dict[str, Any] | None = Field(default=None, sa_type=Json)
 
 
+class ScaleRule(Table, table=True):
+    """Between which numbers the load of a deployment sets that of its processes.
+
+    Without a row, or without `most`, `Deployment.replicas` is fixed.
+    """
+
+    __tablename__ = "deployments_scale_rule"
+    seal: ClassVar[Seal | None] = Seal()
+
+    deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
+    least: int = 1
+    most: int | None = None
+
+
 class SleepRule(Table, table=True):
     """After how long without a request a deployment sleeps. Without a row it never does."""
 

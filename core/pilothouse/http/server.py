@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pilothouse.server")
 HOST = "127.0.0.1"
 SEAL_CHECK_SECONDS = 1.0
-IDLE_CHECK_SECONDS = 1.0
+LOAD_CHECK_SECONDS = 1.0
 KEY_USE_SECONDS = 10.0
 DELIVERY_CHECK_SECONDS = 1.0
 LOCK_SECONDS = 3.0
@@ -184,7 +184,7 @@ class Server:
         self._background_tasks = [
             asyncio.create_task(self.routes.poll()),
             asyncio.create_task(self._seal_journals()),
-            asyncio.create_task(self._let_idle_sleep()),
+            asyncio.create_task(self._follow_load()),
             asyncio.create_task(self._deliver()),
             asyncio.create_task(self._close_slow()),
             asyncio.create_task(self._write_key_uses()),
@@ -205,14 +205,15 @@ class Server:
             await asyncio.sleep(SEAL_CHECK_SECONDS)
             self.gateway.seal_old()
 
-    async def _let_idle_sleep(self) -> None:
-        """Let deployments sleep that nobody asks, until cancelled."""
+    async def _follow_load(self) -> None:
+        """Give deployments more or fewer processes, none while nobody asks, until cancelled."""
         while True:
-            await asyncio.sleep(IDLE_CHECK_SECONDS)
+            await asyncio.sleep(LOAD_CHECK_SECONDS)
             try:
                 await self.gateway.idle.check()
+                await self.gateway.load_scaling.check()
             except (SQLAlchemyError, PilothouseError, OSError) as busy:
-                log.warning("no deployment could be put to sleep: %s", busy)
+                log.warning("no deployment could follow its load: %s", busy)
 
     async def _write_key_uses(self) -> None:
         """Note when API keys were used, until cancelled."""

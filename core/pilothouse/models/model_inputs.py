@@ -52,7 +52,7 @@ def to_matrix(columns: Columns, dtype: str = "float64") -> Any:
     """Numbers as one matrix, a row per row; None becomes NaN. Raises ValueError for texts."""
     import numpy as np
 
-    return np.array(columns, dtype=dtype).T if columns else np.empty((0, 0), dtype=dtype)
+    return np.array(columns, dtype=dtype).T if len(columns) else np.empty((0, 0), dtype=dtype)
 
 
 def guessed_type(values: Sequence[Any]) -> str:

@@ -31,6 +31,7 @@ TABLE_NOUNS = {
     "deployments_log_deletion": "deletion of rows",
     "deployments_log_rule": "rules of the log of",
     "deployments_revision": "revision",
+    "deployments_scale_rule": "number of processes of",
     "deployments_sleep_rule": "sleep of",
     "experiments_hold": "hold on",
     "experiments_metric_note": "note on the metric",

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -203,6 +204,25 @@ def test_a_model_fitted_on_a_frame_of_numbers_is_asked_on_arrays() -> None:
     served, result = choose_engine(library, [])
     assert (result.engine, result.difference) == ("arrays", 0.0)
     assert served.predict([[0.5], [0.1]]) == library.predict([[0.5], [0.1]])
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["frame", "array"])
+def test_the_library_takes_an_array_of_numbers_as_it_takes_lists(named: bool) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    draw = np.random.default_rng(3)
+    rows = draw.normal(size=(200, 3))
+    names = ["a", "b", "c"]
+    fitted: Any = pd.DataFrame(rows, columns=names) if named else rows
+    estimator = HistGradientBoostingClassifier(max_iter=5).fit(fitted, rows[:, 0] > 0)
+    fields = tuple(SignatureField(name, "number", required=False) for name in names)
+    signature = Signature(inputs=fields, target="y", classes=(False, True), positive=True)
+    model = PipelineModel(estimator, signature)
+    assert model.takes_numbers
+    numbers = rows[:20].T.copy()
+    numbers[1, 3] = np.nan
+    lists = [[None if value != value else value for value in column] for column in numbers.tolist()]
+    assert model.predict(numbers) == model.predict(lists)
 
 
 def test_what_the_library_refuses_is_refused_in_its_words() -> None:

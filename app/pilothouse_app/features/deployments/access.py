@@ -10,6 +10,8 @@ import streamlit as st
 
 from pilothouse.deployments.access.call_rules import burst_of
 from pilothouse.deployments.access.key_ring import ADMIN, LABELS, PREDICT, SCOPES, CallLimits
+from pilothouse.deployments.autoscaling import ProcessLimits
+from pilothouse.deployments.commands import MAX_REPLICAS
 from pilothouse.deployments.desired_state.sleep_rule import MAX_MINUTES, MIN_MINUTES
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import (
@@ -61,7 +63,9 @@ def access_view(deployment: DeploymentInfo) -> None:
     limits, closed = deployments.limits(name), deployments.needs_key(name)
     tiles = [Kpi("API key", _closed_text(closed), _why(limits, closed))]
     if not deployment.external:
+        processes = deployments.process_limits(name)
         tiles += [
+            Kpi("Processes", *_process_text(processes, deployment.replica_count)),
             Kpi("Requests at once", str(limits.max_concurrent or "No limit"), _beyond(limits)),
             Kpi("Requests a second", _rate(limits), _burst(limits)),
             Kpi("Without requests", *_sleep_text(deployments.sleep_after(name))),
@@ -78,6 +82,10 @@ def access_view(deployment: DeploymentInfo) -> None:
             "Limits", icon=":material/speed:", key="limits_change"
         ):
             change_limits(name)
+        if not deployment.external and st.button(
+            "Processes", icon=":material/memory:", key="processes_change"
+        ):
+            change_processes(name)
         if not deployment.external and st.button(
             "Sleep", icon=":material/bedtime:", key="sleep_change"
         ):
@@ -250,6 +258,49 @@ def _burst(limits: CallLimits) -> str:
     if limits.per_second is None:
         return "for predictions"
     return f"{burst_of(limits):,} at once after a pause, then 429"
+
+
+@st.dialog("Processes", icon=":material/memory:")
+def change_processes(name: str) -> None:
+    """How many processes each version has: a number, or two limits for its load."""
+    deployments = workspace().deployments
+    before = deployments.process_limits(name)
+    with st.container(horizontal=True):
+        least = int(
+            st.number_input(
+                "Processes at least", 1, MAX_REPLICAS, before.least, key="processes_least"
+            )
+        )
+        most = int(
+            st.number_input(
+                "At most", least, MAX_REPLICAS, max(before.most, least), key="processes_most"
+            )
+        )
+    after = ProcessLimits(least, most)
+    st.markdown(f":gray[{_scaling_text(after)}]")
+    save_change(
+        "processes",
+        lambda reason: deployments.scale(name, after.least, reason, most=after.most),
+        changed=after != before,
+        done=f"{literal(name)} has {after.text} processes",
+    )
+
+
+def _scaling_text(limits: ProcessLimits) -> str:
+    if limits.is_fixed:
+        return (
+            f"Each version has {plural(limits.least, 'process', 'processes')}, whatever its load."
+        )
+    return (
+        "More start within seconds when those that run take 70 % of a core each or requests wait, "
+        "and end after a minute that did not need them. During a rollout the number stays."
+    )
+
+
+def _process_text(limits: ProcessLimits, now: int) -> tuple[str, str]:
+    if limits.is_fixed:
+        return str(now), "for each version"
+    return f"{limits.least} to {limits.most}", f"by load, {now} now"
 
 
 @st.dialog("Sleep", icon=":material/bedtime:")

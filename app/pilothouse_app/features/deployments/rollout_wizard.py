@@ -17,6 +17,7 @@ from pilothouse.deployments.strategies import GUARDS, strategies
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.errors import error_box
+from pilothouse_app.components.formats import plural
 from pilothouse_app.components.links import show_next
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.parameter_form import parameter_fields, parameter_label
@@ -150,6 +151,13 @@ def _how(deployment: DeploymentInfo, draft: RolloutDraft) -> None:
     with st.expander("Rolled back at once", icon=":material/shield:"):
         at_once = [p for p in parameters if p.name in guards]
         draft.settings |= parameter_fields(at_once, draft.settings, key=key, columns=2)
+    limits = workspace().deployments.process_limits(deployment.name)
+    if not limits.is_fixed:
+        st.markdown(
+            f":gray[Each version keeps {plural(deployment.replica_count, 'process', 'processes')} "
+            f"during the rollout; afterwards {limits.text}.]"
+        )
+        return
     draft.replicas = int(
         st.number_input(
             "Processes of each version",

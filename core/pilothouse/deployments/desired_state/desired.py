@@ -8,7 +8,9 @@ from typing import Any
 
 from pilothouse.deployments.access import key_ring
 from pilothouse.deployments.access.key_ring import CallLimits
+from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.log_rules.rules import KEPT_FOR_EVER, LogRules
+from pilothouse.deployments.scale_rules import ONE_PROCESS
 
 RUNNING, STOPPED = "running", "stopped"
 ADDED, CHANGED, SAME = "added", "changed", "same"
@@ -28,7 +30,8 @@ class DesiredStrategy:
 class DesiredDeployment:
     """A deployment as a file names it; what is None is not said there and stays as it is.
 
-    The version is a number, or the alias of one. `sleep_after_minutes` is 0 for never.
+    The version is a number, or the alias of one. With `max_replicas` above `replicas`, the load
+    sets the number of processes between them. `sleep_after_minutes` is 0 for never.
     """
 
     name: str
@@ -36,6 +39,7 @@ class DesiredDeployment:
     version: int | None = None
     alias: str = ""
     replicas: int | None = None
+    max_replicas: int | None = None
     state: str | None = None
     limits: CallLimits | None = None
     log: LogRules | None = None
@@ -46,7 +50,7 @@ class DesiredDeployment:
         """Its entry in a file, without what is not said."""
         value: dict[str, Any] = {"name": self.name, "model": self.model}
         value |= {"alias": self.alias} if self.alias else {"version": self.version}
-        value |= {"replicas": self.replicas, "state": self.state}
+        value |= {"replicas": self.replicas, "max_replicas": self.max_replicas, "state": self.state}
         value |= {"sleep_after_minutes": self.sleep_after_minutes}
         if self.limits is not None:
             value["limits"] = {k: v for k, v in asdict(self.limits).items() if v is not None}
@@ -60,7 +64,7 @@ class DeploymentState:
     """What a file can say of a deployment, as it is or is to become."""
 
     version: int
-    replicas: int = 1
+    processes: ProcessLimits = ONE_PROCESS
     state: str = RUNNING
     limits: CallLimits = key_ring.UNLIMITED
     log: LogRules = KEPT_FOR_EVER
@@ -71,7 +75,7 @@ class DeploymentState:
         sleep = desired.sleep_after_minutes
         return DeploymentState(
             version=version,
-            replicas=self.replicas if desired.replicas is None else desired.replicas,
+            processes=_processes(self.processes, desired),
             state=self.state if desired.state is None else desired.state,
             limits=self.limits if desired.limits is None else desired.limits,
             log=self.log if desired.log is None else desired.log,
@@ -86,7 +90,7 @@ class DeploymentState:
         sleep = self.sleep_after_minutes
         return [
             f"version: {self.version}",
-            f"replicas: {self.replicas}",
+            f"replicas: {self.processes.text}",
             f"state: {self.state}",
             f"sleeps: {'never' if sleep is None else f'after {sleep:g} minutes'}",
             f"needs key: {needs_key}",
@@ -95,6 +99,14 @@ class DeploymentState:
             f"burst: {limits.burst or 'those of a second'}",
             *self.log.lines(),
         ]
+
+
+def _processes(before: ProcessLimits, desired: DesiredDeployment) -> ProcessLimits:
+    """The limits that a file says; another number for a fixed one stays fixed."""
+    least = before.least if desired.replicas is None else desired.replicas
+    if desired.max_replicas is not None:
+        return ProcessLimits(least, max(least, desired.max_replicas))
+    return ProcessLimits(least, least if before.is_fixed else max(least, before.most))
 
 
 @dataclass(frozen=True)

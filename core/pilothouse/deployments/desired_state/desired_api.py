@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from pilothouse.deployments import commands
 from pilothouse.deployments.access import call_rules
+from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.desired_state import scaling, sleep_rule
 from pilothouse.deployments.desired_state.desired import (
     NEVER,
@@ -32,13 +33,22 @@ from pilothouse.storage.service import Service
 class DesiredStateCommands(Service):
     """The desired state of deployments as a file."""
 
-    def scale(self, name: str, replicas: int, reason: str = "") -> None:
+    def process_limits(self, name: str) -> ProcessLimits:
+        """How many model processes a version has: a number, or two limits. Raises NotFound."""
+        with self._store.read() as session:
+            return scaling.process_limits(session, name)
+
+    def scale(self, name: str, replicas: int, reason: str = "", *, most: int | None = None) -> None:
         """Set how many model processes a version has; one too many completes its requests first.
 
-        Raises NotFound, Invalid for a number that cannot be, Conflict for one served elsewhere.
+        With `most`, as many as its load needs, from `replicas` to that: more within seconds when
+        its processes take 70 % of a core each or requests wait, fewer after a quiet minute. The
+        number stays during a rollout. Raises NotFound, Invalid for a number that cannot be,
+        Conflict for one served elsewhere.
         """
+        limits = ProcessLimits(replicas, replicas if most is None else most)
         with self._store.write() as session:
-            scaling.scale(session, self._store, name, replicas, reason)
+            scaling.scale(session, self._store, name, limits, reason)
 
     def sleep_after(self, name: str) -> float | None:
         """After how many minutes without a request it sleeps; None for never. Raises NotFound."""
@@ -108,14 +118,14 @@ class DesiredStateCommands(Service):
         if before is None or before.version != version:
             served = commands.require_servable(session, store, desired.model, version)
             if before is None:
-                commands.launch(session, store, name, served, reason, after.replicas)
+                commands.launch(session, store, name, served, reason, after.processes.least)
             elif desired.strategy is None:
                 commands.switch_version(session, store, name, served, reason)
             else:
                 plan = checked_plan(desired.strategy.kind, desired.strategy.settings, 1)
                 check_settings(session, name, [served], plan)
                 rollout_commands.start(session, store, name, [served], plan, reason)
-        scaling.scale(session, store, name, after.replicas, reason)
+        scaling.scale(session, store, name, after.processes, reason)
         sleep_rule.set_sleep(session, store, name, after.sleep_after_minutes, reason)
         call_rules.set_limits(session, store, name, after.limits, reason)
         rules.set_rules(session, store, name, after.log, reason)
@@ -150,7 +160,7 @@ def _state(session: Session, desired: DesiredDeployment, version: int) -> Deploy
     under_way = active is not None and active.candidates == [version]
     return DeploymentState(
         version if under_way else deployment.version,
-        deployment.replicas,
+        scaling.process_limits(session, desired.name),
         deployment.desired_state,
         call_rules.limits_of(session, desired.name),
         rules.rules_of(session, desired.name),
@@ -161,11 +171,13 @@ def _state(session: Session, desired: DesiredDeployment, version: int) -> Deploy
 def _desired(session: Session, name: str) -> DesiredDeployment:
     deployment = commands.require(session, name)
     _refuse_external(deployment)
+    processes = scaling.process_limits(session, name)
     return DesiredDeployment(
         name=name,
         model=deployment.model,
         version=deployment.version,
-        replicas=deployment.replicas,
+        replicas=processes.least,
+        max_replicas=processes.most,
         state=deployment.desired_state,
         limits=call_rules.limits_of(session, name),
         log=rules.rules_of(session, name),

@@ -7,13 +7,15 @@ from typing import Any
 
 from pilothouse.deployments.access.call_rules import check_limits
 from pilothouse.deployments.access.key_ring import CallLimits
-from pilothouse.deployments.commands import check_replicas
+from pilothouse.deployments.autoscaling import ProcessLimits
+from pilothouse.deployments.commands import MAX_REPLICAS, check_replicas
 from pilothouse.deployments.desired_state.desired import (
     RUNNING,
     STOPPED,
     DesiredDeployment,
     DesiredStrategy,
 )
+from pilothouse.deployments.desired_state.scaling import check_process_limits
 from pilothouse.deployments.desired_state.sleep_rule import check_sleep
 from pilothouse.deployments.log_rules.rules import LogRules, check_rules
 from pilothouse.deployments.rollouts.rollout_preview import checked_plan
@@ -23,7 +25,7 @@ from pilothouse.kit.yaml_file import FaultReader, Path, file_error, read_yaml
 
 FIELDS = (
     *("name", "model", "version", "alias", "replicas", "state", "limits", "log", "strategy"),
-    "sleep_after_minutes",
+    *("sleep_after_minutes", "max_replicas"),
 )
 STRATEGY_FIELDS = ("kind", "settings")
 LOG_FIELDS = ("keep_days", "drop", "hash")
@@ -83,6 +85,7 @@ class _Reader(FaultReader):
             version=self._whole(value, path, "version", low=1),
             alias=str(alias),
             replicas=self._replicas(value, path),
+            max_replicas=self._max_replicas(value, path),
             state=state,
             limits=self._limits(value.get("limits"), (*path, "limits")),
             log=self._log(value.get("log"), (*path, "log")),
@@ -125,6 +128,17 @@ class _Reader(FaultReader):
         except Invalid as wrong:
             self.fault((*path, "replicas"), wrong.message)
         return replicas
+
+    def _max_replicas(self, value: Mapping[str, Any], path: Path) -> int | None:
+        most = self._whole(value, path, "max_replicas", low=1)
+        least = value.get("replicas")
+        limits = ProcessLimits(least if type(least) is int else 1, most or MAX_REPLICAS)
+        try:
+            check_process_limits(limits)
+        except Invalid as wrong:
+            if "most" in wrong.fields:
+                self.fault((*path, "max_replicas"), wrong.message)
+        return most
 
     def _sleep(self, value: Mapping[str, Any], path: Path) -> float | None:
         minutes = value.get("sleep_after_minutes")

@@ -33,6 +33,8 @@ class ModelConnection:
         self._requested_at: float | None = None
         self._answered_at = 0.0
         self._busy = 0.0
+        self.cpu = 0.0  # share of a core that the process took since the state before
+        self._cpu_seconds: float | None = None
         self.takes_numbers = False  # until its state says so
         self._task: asyncio.Task[None] | None = None
 
@@ -61,8 +63,15 @@ class ModelConnection:
             answer = await self.client.request(STATE)
             state = orjson.loads(memoryview(answer)[1:]) if answer[:1] == SUCCESS else {}
             self._busy = float(state.get("busy_seconds", 0.0))
+            self._measure_cpu(state.get("cpu_seconds"))
             self.takes_numbers = bool(state.get("takes_numbers", False))
         self._requested_at, self._answered_at = None, asyncio.get_running_loop().time()
+
+    def _measure_cpu(self, seconds: float | None) -> None:
+        """The CPU since the last state; 0 for a process that does not say it."""
+        elapsed = asyncio.get_running_loop().time() - self._answered_at
+        before, self._cpu_seconds = self._cpu_seconds, seconds
+        self.cpu = 0.0 if before is None or seconds is None else (seconds - before) / elapsed
 
     async def predict(self, request: CheckedRequest, seconds: float) -> bytes:
         """The response to a request. Raises ConnectionError, or TimeoutError after `seconds`."""

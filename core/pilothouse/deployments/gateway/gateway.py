@@ -40,6 +40,7 @@ from pilothouse.deployments.gateway.external_rows import (
 )
 from pilothouse.deployments.gateway.feedback_body import read_feedback
 from pilothouse.deployments.gateway.idle_deployments import IdleDeployments
+from pilothouse.deployments.gateway.load_scaling import LoadScaling
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
 from pilothouse.deployments.gateway.mirrors import Mirrors
 from pilothouse.deployments.gateway.protocols import PROTOCOLS
@@ -106,6 +107,7 @@ class Gateway:
         self.tokens = RouteTokens.of_workspace(self.workspace / "run")
         self.mirrors = Mirrors(self.workspace, self.routes, self.metrics)
         self.idle = IdleDeployments(self.routes, self._in_flight)
+        self.load_scaling = LoadScaling(self.routes)
         self._take = {
             "labels": self._labels,
             "predictions": self._external,

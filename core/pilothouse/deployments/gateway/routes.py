@@ -17,6 +17,7 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
+from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.gateway.admission import Admission
 from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.connections import ModelConnection
@@ -27,9 +28,15 @@ from pilothouse.deployments.log_rules.logged_columns import (
 )
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.route_generation import generation
+from pilothouse.deployments.scale_rules import ONE_PROCESS, limits_of, scale_rules
 from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.sleeping import sleep_rules, wake
-from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
+from pilothouse.deployments.tables import (
+    Deployment,
+    Replica,
+    Revision,
+    RouteGeneration,
+)
 from pilothouse.deployments.traffic_split import PREVIOUS, STABLE, TrafficSplit
 from pilothouse.kit.errors import Conflict, NotFound, PilothouseError, Unavailable
 from pilothouse.models.signature import Signature
@@ -62,6 +69,8 @@ class DeploymentRoute:
     traffic: TrafficSplit | None = None
     asleep: bool = False
     sleep_after_minutes: float | None = None
+    process_count: int = 1
+    process_limits: ProcessLimits = ONE_PROCESS
     variants: tuple[DeploymentRoute, ...] = ()
 
     def variant(self, version: int) -> DeploymentRoute | None:
@@ -100,11 +109,17 @@ def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
         deployments = session.exec(select(Deployment)).all()
         ready = session.exec(select(Replica).where(Replica.state == "ready")).all()
         sleep, logged = sleep_rules(session), logged_columns_by_name(session)
+        scaled = scale_rules(session)
         table = {}
         for deployment in deployments:
             name = deployment.name
             route = _route(session, deployment, ready, logged.get(name, ALL_COLUMNS))
-            table[name] = replace(route, sleep_after_minutes=sleep.get(name))
+            table[name] = replace(
+                route,
+                sleep_after_minutes=sleep.get(name),
+                process_count=deployment.replicas,
+                process_limits=limits_of(deployment, scaled.get(name)),
+            )
         return (counter.value if counter else 0), table
 
 
@@ -284,6 +299,11 @@ class Routes:
         with self.store.write() as session:
             wake(session, name)
 
+    def connections_to(self, route: DeploymentRoute) -> list[ModelConnection]:
+        """The connections to those processes of a version that respond."""
+        connections = [self._connections.get(token) for token, _ in route.replicas]
+        return [line for line in connections if line is not None and line.is_responsive]
+
     def routes(self) -> list[DeploymentRoute]:
         """The route of every deployment."""
         return list(self._table.values())
@@ -292,9 +312,7 @@ class Routes:
         if len(route.replicas) == 1:  # PERF: as most have
             line = self._connections.get(route.replicas[0][0])
             return line if line is not None and line.is_responsive else None
-        connections = [self._connections.get(token) for token, _ in route.replicas]
-        ready = [line for line in connections if line is not None and line.is_responsive]
-        return min(ready, key=lambda line: line.client.in_flight, default=None)
+        return min(self.connections_to(route), key=lambda line: line.client.in_flight, default=None)
 
     async def poll(self) -> None:
         """Refresh the table regularly, until cancelled."""

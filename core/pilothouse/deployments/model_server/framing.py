@@ -113,7 +113,7 @@ class FrameClient(asyncio.Protocol):
         self._decoder = FrameDecoder()
         self._outgoing: list[bytes] = []
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
-        self._deadlines: dict[int, float] = {}
+        self._deadlines: dict[int, tuple[float, float]] = {}  # when, and after how long
         self._next = 0
         self._transport: asyncio.Transport | None = None
 
@@ -134,6 +134,12 @@ class FrameClient(asyncio.Protocol):
         """How many requests wait for their response."""
         return len(self._waiting)
 
+    def waiting(self, seconds: float) -> int:
+        """How many requests with a time limit have waited for longer than that."""
+        since = asyncio.get_running_loop().time() - seconds
+        limits = self._deadlines.items()
+        return sum(at - limit < since for id, (at, limit) in limits if id in self._waiting)
+
     async def request(self, payload: bytes, seconds: float = 0.0) -> bytes:
         """Send a payload and wait for its response. Raises ConnectionError without a peer.
 
@@ -150,7 +156,7 @@ class FrameClient(asyncio.Protocol):
         if seconds:
             if not self._deadlines:
                 loop.call_later(EXPIRY_CHECK_SECONDS, self._expire)
-            self._deadlines[request_id] = loop.time() + seconds
+            self._deadlines[request_id] = (loop.time() + seconds, seconds)
         if not self._outgoing:
             loop.call_soon(self._send)
         self._outgoing.append(encode_frame(request_id, payload))
@@ -171,7 +177,7 @@ class FrameClient(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._deadlines = {id: at for id, at in self._deadlines.items() if id in self._waiting}
-        for request_id, deadline in self._deadlines.items():
+        for request_id, (deadline, _) in self._deadlines.items():
             if deadline <= now and not (waiting := self._waiting[request_id]).done():
                 waiting.set_exception(TimeoutError("the model process did not answer in time"))
         if self._deadlines:

@@ -235,6 +235,7 @@ class ModelServer:
             "engine": self._engine,
             "seconds": round(time.monotonic() - self._started, 1),
             "busy_seconds": round(self._batches.busy_seconds, 1),
+            "cpu_seconds": time.process_time(),
         }
 
     async def drained(self) -> None:
