@@ -44,11 +44,18 @@ def _show(ws: Workspace, name: str) -> Output:
         'pilothouse deployments log set churn --keep-days 90 --reason "our policy on data"',
         "pilothouse deployments log set churn --drop note --hash customer",
         "pilothouse deployments log set churn --keep-days 0 --log note",
+        "pilothouse deployments log set churn --share 0.1",
     ),
     own_help=True,
 )
 @name_argument
 @click.option("--keep-days", type=click.IntRange(0), default=None, help="0 to keep for ever.")
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=None,
+    help="The share of requests whose predictions are logged, 1 for all.",
+)
 @click.option("--drop", multiple=True, help="An input that is not logged; repeatable.")
 @click.option("--hash", "hashed", multiple=True, help="An input of which a hash is logged.")
 @click.option("--log", "logged", multiple=True, help="An input that is logged as it is again.")
@@ -56,6 +63,7 @@ def _set(
     ws: Workspace,
     name: str,
     keep_days: int | None,
+    share: float | None,
     drop: tuple[str, ...],
     hashed: tuple[str, ...],
     logged: tuple[str, ...],
@@ -69,6 +77,8 @@ def _set(
         dropped=(*(column for column in after.dropped if column not in moved), *drop),
         hashed=(*(column for column in after.hashed if column not in moved), *hashed),
     )
+    if share is not None:
+        after = replace(after, share=share)
     if keep_days is not None:
         after = replace(after, keep_days=keep_days or None)
     ws.deployments.set_log_rules(name, after, reason)

@@ -225,7 +225,8 @@ class CallRule(Table, table=True):
 class LogRule(Table, table=True):
     """How a deployment's predictions are logged. Without a row all is logged and kept for ever.
 
-    `dropped` and `hashed` name inputs. `cleaned_at` and `held_by` say when old rows were deleted
+    `dropped` and `hashed` name inputs; `share` is that of the requests whose predictions are
+    logged, all without one. `cleaned_at` and `held_by` say when old rows were deleted
     last, and why some are kept longer.
     """
 
@@ -236,6 +237,7 @@ class LogRule(Table, table=True):
     keep_days: int | None = None
     dropped: list[str] | None = Field(default=None, sa_type=Json)
     hashed: list[str] | None = Field(default=None, sa_type=Json)
+    share: float | None = None
     cleaned_at: datetime | None = Field(default=None, sa_type=Utc)
     held_by: str = ""
 

@@ -5,23 +5,16 @@ The model process is replaced by one that answers given rows; everything else is
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
-from unittest.mock import Mock
 
-import httpx
 import orjson
 import pytest
 
+from harness.answering_gateway import AnswersRows, Served
 from pilothouse.deployments import client
-from pilothouse.deployments.gateway.admission import Admission
-from pilothouse.deployments.gateway.bodies import CheckedRequest
-from pilothouse.deployments.gateway.gateway import Gateway
-from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
-from pilothouse.deployments.gateway.variants import VariantChoice
 from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS
 from pilothouse.deployments.prediction_log import log
 from pilothouse.models.signature import OutputField, Signature, SignatureField
@@ -29,79 +22,6 @@ from pilothouse.models.tasks import Row, task_of, tasks
 
 INPUTS = (SignatureField("x", "number"), SignatureField("who", "string", required=False))
 AT_MS = 1_764_547_200_000
-
-
-@dataclass
-class AnswersRows:
-    """Stands for the connection to a model process and for the routing table."""
-
-    signature: Signature
-    rows: list[Row]
-    reply: Callable[[list[Row]], bytes] = lambda rows: SUCCESS + orjson.dumps(rows)
-    loaded: bool = True
-    in_flight: int = 0
-    requests: list[Any] = field(default_factory=list)
-    admission: Mock = field(default_factory=lambda: Mock(Admission))  # everybody may call
-
-    def __post_init__(self) -> None:
-        self.route = DeploymentRoute("d", "m", 3, False, self.signature, ())
-
-    def get(self, _name: str) -> DeploymentRoute:
-        return self.route
-
-    async def get_or_refresh(self, _name: str) -> DeploymentRoute:
-        return self.route
-
-    def is_ready(self, _name: str) -> bool:
-        return True
-
-    async def connection(
-        self, _name: str, _deadline: float, _choice: VariantChoice
-    ) -> tuple[DeploymentRoute, AnswersRows]:
-        return self.route, self
-
-    async def predict(self, request: CheckedRequest, _seconds: float) -> bytes:
-        self.requests.append(orjson.loads(request.payload()))
-        return self.reply(self.rows)
-
-
-class Served:
-    """A gateway in front of it, and requests to the gateway."""
-
-    def __init__(self, folder: Path, model: AnswersRows) -> None:
-        self.folder, self.model = folder, model
-        self.gateway = Gateway(folder, cast(Routes, model), 1 << 20, 100, "0")
-
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(cast(Any, self.gateway))
-            async with httpx.AsyncClient(transport=transport, base_url="http://g") as caller:
-                return await caller.request(method, path, **options)
-
-        return asyncio.run(send())
-
-    @property
-    def ids(self) -> list[str]:
-        return [f"id-{index}" for index in range(len(self.model.rows))]
-
-    def invoke(self, status: int = 200) -> dict[str, Any]:
-        records = [{"x": float(index)} for index in range(len(self.model.rows))]
-        body = {"dataframe_records": records, "params": {"prediction_ids": self.ids}}
-        answer = self.call("POST", "/deployments/d/invocations", json=body)
-        assert answer.status_code == status, answer.text
-        return cast(dict[str, Any], answer.json())
-
-    def infer(self, *outputs: str, status: int = 200) -> dict[str, Any]:
-        count = len(self.model.rows)
-        tensor = {"name": "x", "shape": [count], "datatype": "FP64", "data": [1.0] * count}
-        body: dict[str, Any] = {"inputs": [tensor], "parameters": {"prediction_ids": self.ids}}
-        if outputs:
-            body["outputs"] = [{"name": name} for name in outputs]
-        answer = self.call("POST", "/v2/models/d/infer", json=body)
-        assert answer.status_code == status, answer.text
-        if status != 200:
-            return cast(dict[str, Any], answer.json())
-        return {part["name"]: part for part in answer.json()["outputs"]}
 
 
 def example(name: str) -> tuple[Signature, list[Row]]:

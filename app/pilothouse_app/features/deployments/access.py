@@ -328,7 +328,7 @@ def change_sleep(name: str) -> None:
 
 def _sleep_text(after: float | None) -> tuple[str, str]:
     if after is None:
-        return "Keeps running", "its processes stay loaded"
+        return "Awake", "it never sleeps"
     return "Sleeps", f"after {_minutes(after)}"
 
 

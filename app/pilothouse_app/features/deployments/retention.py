@@ -10,7 +10,7 @@ from pilothouse.deployments.log_rules.erasure import ERASURE
 from pilothouse.deployments.log_rules.rules import LogRules
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import save_change
-from pilothouse_app.components.formats import ago, day, plural, title
+from pilothouse_app.components.formats import ago, day, plural, share, title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, go_next
@@ -57,6 +57,8 @@ def unmonitored_note(name: str) -> None:
         for names, how in ((rules.dropped, "not logged"), (rules.hashed, "logged as hashes"))
         if names
     ]
+    if rules.share is not None:
+        st.markdown(f":gray[Of the requests, {share(rules.share)} are logged: a random sample.]")
     if parts:
         st.markdown(f":gray[Not monitored: {'; '.join(parts)}.]")
 
@@ -99,6 +101,19 @@ def change_retention(name: str) -> None:
         key="retention_days",
     )
     st.markdown(_consequence(days))
+    percent = None
+    if not workspace().deployments.deployment(name).external:
+        percent = optional_number(
+            "Requests that are logged (%)",
+            None if rules.share is None else round(100 * rules.share, 6),
+            min_value=0.01,
+            max_value=100.0,
+            step=10.0,
+            format="%g",
+            placeholder="All",
+            key="retention_share",
+        )
+        st.markdown(_sample_text(percent))
     dropped = st.multiselect(
         "Inputs that are not logged", inputs, rules.dropped, placeholder="None",
         key="retention_dropped",
@@ -112,7 +127,10 @@ def change_retention(name: str) -> None:
     if dropped or hashed:
         st.markdown(COLUMNS_TEXT)
     after = LogRules(
-        None if days is None else int(days), tuple(sorted(dropped)), tuple(sorted(hashed))
+        None if days is None else int(days),
+        tuple(sorted(dropped)),
+        tuple(sorted(hashed)),
+        None if percent in (None, 100.0) else percent / 100,
     )
     save_change(
         "retention",
@@ -133,19 +151,34 @@ def _consequence(days: float | None) -> str:
     )
 
 
+def _sample_text(percent: float | None) -> str:
+    if percent is None or percent >= 100.0:
+        return ":gray[Every request is logged with its predictions.]"
+    return (
+        ":material/percent: The others are counted, with their latency; windows, labels, replays "
+        "and retraining have the rows of this random sample. During a rollout all are logged."
+    )
+
+
 def _tiles(state: LogRetention) -> list[Kpi]:
     days = state.rules.keep_days
     length = "For ever" if days is None else plural(days, "day")
     since = "All" if state.deleted_before is None else f"Since {day(state.deleted_before)}"
-    cleaned = "None yet" if state.cleaned_at is None else ago(state.cleaned_at)
+    cleaned = "never yet" if state.cleaned_at is None else ago(state.cleaned_at)
     rules = state.rules
     return [
-        Kpi("Rows are kept", length, "by event and receipt"),
+        Kpi("Rows are kept", length, f"last clean-up {cleaned}" if days else "no clean-up is due"),
         Kpi("Events in the log", since, "older ones were deleted" if state.deleted_before else ""),
-        Kpi("Last clean-up", cleaned, "every day at 03:23 UTC" if days is not None else "not due"),
+        Kpi("Requests logged", *_sampled(rules.share)),
         Kpi("Inputs not logged", _number(rules.dropped), _list(rules.dropped)),
         Kpi("Inputs hashed", _number(rules.hashed), _list(rules.hashed)),
     ]
+
+
+def _sampled(part: float | None) -> tuple[str, str]:
+    if part is None:
+        return "All", "with their predictions"
+    return f"{100 * part:g} %", "the others are counted"
 
 
 def _number(names: tuple[str, ...]) -> str:

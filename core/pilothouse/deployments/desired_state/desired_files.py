@@ -28,7 +28,7 @@ FIELDS = (
     *("sleep_after_minutes", "max_replicas"),
 )
 STRATEGY_FIELDS = ("kind", "settings")
-LOG_FIELDS = ("keep_days", "drop", "hash")
+LOG_FIELDS = ("keep_days", "drop", "hash", "share")
 LIMIT_FIELDS = ("needs_key", "max_concurrent", "per_second", "burst")
 STATES = (RUNNING, STOPPED)
 
@@ -188,6 +188,7 @@ class _Reader(FaultReader):
             self._whole(value, path, "keep_days", low=1),
             self._names(value, path, "drop"),
             self._names(value, path, "hash"),
+            self._share(value, path),
         )
         try:
             check_rules(log_rules)
@@ -195,6 +196,13 @@ class _Reader(FaultReader):
             for field, message in wrong.fields.items():
                 self.fault((*path, field), message)
         return log_rules
+
+    def _share(self, value: Mapping[str, Any], path: Path) -> float | None:
+        share = value.get("share")
+        if share is not None and (isinstance(share, bool) or not isinstance(share, int | float)):
+            self.fault((*path, "share"), "must be a number above 0 and at most 1")
+            return None
+        return None if share is None else float(share)
 
     def _names(self, value: Mapping[str, Any], path: Path, name: str) -> tuple[str, ...]:
         names = value.get(name, [])

@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -306,28 +307,33 @@ class Gateway:
         began: float,
         caller: int | None,
     ) -> None:
-        """Log predictions before the response is sent."""
+        """Log predictions before the response is sent, or that there was a request.
+
+        During a rollout all are logged: its verdict rests on them.
+        """
         journal = self._journal(route.name)
         received_us = journal.stamp()
         latency_ms = round((time.perf_counter() - began) * 1_000, 3)
-        journal.predictions(
-            route.version,
-            route.signature,
-            {
-                "at": received_us,
-                "version": route.version,
-                "rows": request.rows,
-                "ms": latency_ms,
-                "status": 200,
-                **({} if caller is None else {"caller": caller}),
-                "ids": predicted.prediction_ids,
+        line: dict[str, Any] = {
+            "at": received_us,
+            "version": route.version,
+            "rows": request.rows,
+            "ms": latency_ms,
+            "status": 200,
+            **({} if caller is None else {"caller": caller}),
+        }
+        ids = predicted.prediction_ids
+        if route.logged.includes(ids) or self.routes.get(route.name).traffic is not None:
+            line |= {
+                "ids": ids,
                 "model": route.model,
                 "event": request.event_ms or [received_us // 1_000] * request.rows,
                 "out": predicted.logged,
                 "columns": request.columns(route.logged.dropped),
-            },
-            route.logged.hashed,
-        )
+            }
+            journal.predictions(route.version, route.signature, line, route.logged.hashed)
+        else:
+            journal.request(line)
         self.metrics.count(route.name, route.version, 200, request.rows, latency_ms)
 
     def _log_refusal(self, name: str, status: int, began: float, choice: VariantChoice) -> None:
@@ -346,7 +352,7 @@ class Gateway:
         self.metrics.count(name, version, status, 0, latency_ms)
 
         try:
-            journal.refused(line)
+            journal.request(line)
         except Unavailable as full:
             log.warning("%s", full)
 

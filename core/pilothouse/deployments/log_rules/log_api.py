@@ -42,7 +42,11 @@ class LogCommands(Service):
     def set_log_rules(self, name: str, log_rules: LogRules, reason: str = "") -> LogRules:
         """Replace the rules of a deployment's log.
 
-        With `keep_days` a job deletes older rows every day at 03:23 UTC. Raises NotFound, Invalid.
+        With `keep_days` a job deletes older rows every day at 03:23 UTC. With `share` the
+        predictions of the other requests are not logged: they are counted, with their latency, but
+        have no rows for windows, labels, replays and retraining. During a rollout all are.
+
+        Raises NotFound, Invalid.
         """
         with self._store.write(durable=True) as session:
             rules.set_rules(session, self._store, name, log_rules, reason)

@@ -28,15 +28,18 @@ class LogRules:
     """How a deployment's predictions are logged: `keep_days` is None to keep them for ever.
 
     The `dropped` inputs are not logged, of the `hashed` ones hashes are in place of their values.
+    `share` is that of the requests whose predictions are logged, above 0; None for all.
     """
 
     keep_days: int | None = None
     dropped: tuple[str, ...] = ()
     hashed: tuple[str, ...] = ()
+    share: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The parts that are set, as a file has them."""
-        value = {"keep_days": self.keep_days, "drop": [*self.dropped], "hash": [*self.hashed]}
+        value: dict[str, Any] = {"keep_days": self.keep_days, "share": self.share}
+        value |= {"drop": [*self.dropped], "hash": [*self.hashed]}
         return {name: part for name, part in value.items() if part}
 
     def lines(self) -> list[str]:
@@ -46,6 +49,7 @@ class LogRules:
             f"log kept: {length}",
             f"not logged: {', '.join(self.dropped) or 'nothing'}",
             f"hashed: {', '.join(self.hashed) or 'nothing'}",
+            f"requests logged: {'all' if self.share is None else f'{100 * self.share:g} %'}",
         ]
 
 
@@ -62,7 +66,12 @@ def rules_of(session: Session, name: str) -> LogRules:
 def set_rules(session: Session, store: Store, name: str, rules: LogRules, reason: str) -> None:
     """Replace the rules of a deployment's log. Raises NotFound, Invalid."""
     check_rules(rules)
-    rules = replace(rules, dropped=_in_order(rules.dropped), hashed=_in_order(rules.hashed))
+    rules = replace(
+        rules,
+        dropped=_in_order(rules.dropped),
+        hashed=_in_order(rules.hashed),
+        share=None if rules.share == 1.0 else rules.share,
+    )
     before = rules_of(session, name)
     if rules == before:
         return
@@ -72,6 +81,7 @@ def set_rules(session: Session, store: Store, name: str, rules: LogRules, reason
     row = session.get(LogRule, name) or LogRule(deployment=name)
     row.keep_days = rules.keep_days
     row.dropped, row.hashed = list(rules.dropped) or None, list(rules.hashed) or None
+    row.share = rules.share
     session.add(row)
     increment_generation(session)
     _schedule(session, store, name, needed=rules.keep_days is not None)
@@ -92,6 +102,8 @@ def check_rules(rules: LogRules) -> None:
     fields: dict[str, str] = {}
     if rules.keep_days is not None and not 1 <= rules.keep_days <= MAX_KEEP_DAYS:
         fields["keep_days"] = f"between 1 and {MAX_KEEP_DAYS:,}"
+    if rules.share is not None and not 0.0 < rules.share <= 1.0:
+        fields["share"] = "above 0, and at most 1 for all requests"
     both = sorted(set(rules.dropped) & set(rules.hashed))
     if both:
         fields["hash"] = f"{both[0]!r} is dropped: a column is dropped or hashed, not both"
@@ -108,6 +120,8 @@ def check_columns(session: Session, name: str, rules: LogRules, before: LogRules
     signature = commands.signature_of(session, name, version.model, version.version)
     allowed = {*signature.names, *before.dropped, *before.hashed}
     fields: dict[str, str] = {}
+    if rules.share is not None and version.external:
+        fields["share"] = "it is served elsewhere: send fewer of its predictions"
     for part, names in (("drop", rules.dropped), ("hash", rules.hashed)):
         for column in names:
             if column in allowed:
@@ -162,4 +176,4 @@ def _schedule(session: Session, store: Store, name: str, *, needed: bool) -> Non
 
 
 def _rules(row: LogRule) -> LogRules:
-    return LogRules(row.keep_days, tuple(row.dropped or ()), tuple(row.hashed or ()))
+    return LogRules(row.keep_days, tuple(row.dropped or ()), tuple(row.hashed or ()), row.share)

@@ -118,8 +118,11 @@ class Journal:
         self._append_or_keep(data)
         self._typed_versions.add(version)
 
-    def refused(self, line: dict[str, Any]) -> None:
-        """Append a request that failed. Raises Unavailable when the disk refuses."""
+    def request(self, line: dict[str, Any]) -> None:
+        """Append a request without predictions: it failed, or they are not logged.
+
+        Raises Unavailable when the disk refuses.
+        """
         self._seal_if_due()
         self._append_or_keep(_line({"q": line}))
 
