@@ -127,3 +127,43 @@ def test_comets_own_command_reads_the_same_points(workspace: Workspace, tmp_path
     assert b"a console line" in files["output.log"]
     assert (run.tags["comet.tags"], run.tags["comet.other.verdict"]) == ("a, b", "fine")
     assert is_unchanged(workspace.imports.run(str(folder)))
+
+
+@pytest.mark.proof
+@pytest.mark.long
+def test_dvc_reads_the_same_experiments(workspace: Workspace, tmp_path: Path) -> None:
+    project = tmp_path / "churn"
+    project.mkdir()
+    script = HERE / "write_dvclive_experiments.py"
+    printed = run_script("dvclive", script, str(project), cwd=tmp_path)
+    theirs = json.loads(printed.splitlines()[-1])
+    report = workspace.imports.run(str(project))
+    assert (report.faults, report.imported["runs"]) == (0, 2)
+    runs = {run.name: run for run in map(workspace.experiments.run, workspace.experiments.ids())}
+    assert set(runs) == set(theirs) == {"first", "second"}
+    for name, run in runs.items():
+        of = theirs[name]
+        assert run.params == {
+            "lr": str(of["params"]["lr"]),
+            "model.layers": "3",
+            "model.act": "relu",
+            "dims": "[1, 2]",
+        }
+        ours = _points(workspace, run)
+        assert [point[::2] for point in ours.pop("best")] == [(of["metrics"]["step"], "0.25")]
+        histories = "dvclive/plots/metrics/"
+        expected = {
+            path.removeprefix(histories).removesuffix(".tsv"): [
+                (int(row["step"]), repr(float(row[Path(path).stem]))) for row in rows
+            ]
+            for path, rows in of["plots"].items()
+        }
+        shown = {key: [point[::2] for point in points] for key, points in ours.items()}
+        assert shown == expected
+        assert len(shown["train/loss"]) == 200
+        timed = of["plots"][f"{histories}timed.tsv"]
+        assert [at // 1000 for _, at, _ in ours["timed"]] == [int(r["timestamp"]) for r in timed]
+        files = files_of(workspace, run)
+        assert files["model.txt"] == name.encode()
+        assert {"plots/images/a.png", "plots/sklearn/confusion_matrix.json"} < set(files)
+    assert is_unchanged(workspace.imports.run(str(project)))

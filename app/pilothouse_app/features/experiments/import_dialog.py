@@ -87,7 +87,7 @@ def _source_input() -> tuple[str, str]:
     trackers = workspace().imports.trackers()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input(
-            "Folder, database or server",
+            "Folder, file or server",
             placeholder="/data/mlruns, /data/runs or https://mlflow.example.org",
             help="A path on the machine that Pilothouse runs on: "
             f"{'; '.join(tracker.accepts for tracker in trackers.values())}. For a server, the "

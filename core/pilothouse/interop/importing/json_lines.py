@@ -1,4 +1,4 @@
-"""Files of JSON lines: a mapping a line, read without a limit on the file but one on a line."""
+"""Files of JSON lines: a mapping a line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Generator, Iterable
 from typing import Any
 
 from pilothouse.interop.importing.file_end import FileEnd
-
-MAX_LINE = 16 << 20
+from pilothouse.interop.importing.text_lines import lines_of
 
 
 def lines(chunks: Iterable[bytes]) -> Generator[dict[str, Any] | None, None, FileEnd]:
@@ -16,27 +15,15 @@ def lines(chunks: Iterable[bytes]) -> Generator[dict[str, Any] | None, None, Fil
 
     A last line without an end that cannot be read is one that was cut off.
     """
-    count, rest = 0, b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if line.strip():
-                yield _mapping(line)
-                count += 1
-        if len(rest) > MAX_LINE:
-            return FileEnd(count, problem=f"it is longer than {MAX_LINE:,} bytes")
-    if not rest.strip():
-        return FileEnd(count)
-    last = _mapping(rest)
-    if last is None:
-        return FileEnd(count, is_torn=True)
-    yield last
-    return FileEnd(count + 1)
-
-
-def _mapping(line: bytes) -> dict[str, Any] | None:
-    value = parsed_json(line)
-    return value if isinstance(value, dict) else None
+    count = 0
+    for line, is_whole in lines_of(chunks):
+        value = parsed_json(line)
+        mapping = value if isinstance(value, dict) else None
+        if mapping is None and not is_whole:
+            return FileEnd(count, is_torn=True)
+        yield mapping
+        count += 1
+    return FileEnd(count)
 
 
 def parsed_json(text: bytes | str) -> Any:

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ class Entry:
     is_folder: bool
     is_file: bool
     size: int
+    modified_s: float
 
 
 class Sandbox:
@@ -86,7 +87,9 @@ class Sandbox:
                     facts = item.stat(follow_symlinks=False)
                     is_folder, is_file = stat.S_ISDIR(facts.st_mode), stat.S_ISREG(facts.st_mode)
                     if is_folder or is_file:
-                        entries.append(Entry(item.name, where, is_folder, is_file, facts.st_size))
+                        size, modified_s = facts.st_size, facts.st_mtime
+                        entry = Entry(item.name, where, is_folder, is_file, size, modified_s)
+                        entries.append(entry)
                     else:
                         tell(where, "it is neither a file nor a folder")
         return sorted(entries, key=lambda entry: entry.name)
@@ -107,8 +110,10 @@ class Sandbox:
         except (OSError, ValueError):
             return False
 
-    def files(self, path: str, tell: ProblemCallback) -> Iterator[Entry]:
-        """Every file below a folder, without following a link."""
+    def files(
+        self, path: str, tell: ProblemCallback, without: Container[str] = ()
+    ) -> Iterator[Entry]:
+        """Every file below a folder but in folders named `without`, without following a link."""
         waiting = [path] if self.is_folder(path) else []
         while waiting:
             here = waiting.pop()
@@ -122,7 +127,7 @@ class Sandbox:
                     yield entry
                 elif entry.path.count("/") - path.count("/") > MAX_DEPTH:
                     tell(entry.path, "it lies too deep")
-                else:
+                elif entry.name not in without:
                     waiting.append(entry.path)
 
     def chunks(self, path: str) -> Iterator[bytes]:

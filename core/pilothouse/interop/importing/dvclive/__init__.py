@@ -1,0 +1,1 @@
+"""Folders of DVCLive, and experiments of DVC in a Git repository, without DVC."""
