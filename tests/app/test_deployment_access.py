@@ -94,7 +94,7 @@ def sleep_script() -> None:
 
 
 def test_a_deployment_sleeps_and_never_sleeps_again(served, access):
-    for minutes, tile in ((30.0, "Sleeps"), (None, "Keeps running")):
+    for minutes, tile in ((30.0, "Sleeps"), (None, "Awake")):
         page = AppTest.from_function(sleep_script, default_timeout=30).run()
         page.number_input(key="sleep_minutes").set_value(minutes).run()
         assert page.button(key="sleep_go").disabled
@@ -102,3 +102,22 @@ def test_a_deployment_sleeps_and_never_sleeps_again(served, access):
         page.button(key="sleep_go").click().run()
         assert served.deployments.sleep_after("late") == minutes
         assert f"Without requests {tile}" in shown(access())
+
+
+def processes_script() -> None:
+    """The dialog of the number of processes."""
+    from pilothouse_app.features.deployments.access import change_processes
+
+    change_processes("late")
+
+
+def test_the_number_of_processes_follows_the_load_or_is_fixed(served, access):
+    for least, most, tile in ((1, 4, "1 to 4"), (2, 2, "2")):
+        page = AppTest.from_function(processes_script, default_timeout=30).run()
+        page.number_input(key="processes_least").set_value(least).run()
+        page.number_input(key="processes_most").set_value(most).run()
+        page.text_input(key="processes_reason").set_value("the sale begins").run()
+        page.button(key="processes_go").click().run()
+        limits = served.deployments.process_limits("late")
+        assert (limits.least, limits.most) == (least, most)
+        assert f"Processes {tile} " in shown(access())

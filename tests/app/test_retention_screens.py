@@ -38,8 +38,13 @@ def test_rows_are_kept_for_ever_until_a_rule_is_set(tour, served):
     assert "temp" not in dialog.multiselect(key="retention_hashed").options
     dialog.multiselect(key="retention_hashed").set_value(["carrier"]).run()
     assert "neither monitored nor there for replays" in shown(dialog)
+    assert "Every request is logged" in shown(dialog)
+    dialog.number_input(key="retention_share").set_value(10.0).run()
+    assert "During a rollout all are logged" in shown(dialog)
     dialog.button(key="retention_go").click().run()
-    assert served.deployments.log_rules("late") == LogRules(30, ("temp",), ("carrier",))
+    assert served.deployments.log_rules("late") == LogRules(30, ("temp",), ("carrier",), 0.1)
+    page = tour("deployment", name="late", deployment_view="Predictions", log_view="Retention")
+    assert "Requests logged 10 %" in shown(page)
 
 
 def test_pages_say_which_rows_were_deleted(tour, served, clock):

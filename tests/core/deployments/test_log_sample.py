@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,8 @@ def test_whole_requests_are_logged_or_counted_only(served: Served) -> None:
     chosen = [pair for pair in ids if logged.includes(pair)]
     assert 5 < len(chosen) < REQUESTS / 2
     assert sorted(predictions["prediction_id"]) == sorted(name for pair in chosen for name in pair)
-    requests = log.requests(served.folder, "d")
+    now = datetime.now(UTC)
+    requests = log.requests(served.folder, "d", now - timedelta(hours=1), now)
     assert len(requests) == REQUESTS + 20
     assert requests["rows"].sum() == 2 * (REQUESTS + 20)
     assert set(requests["status"]) == {200}
