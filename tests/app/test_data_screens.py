@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -228,25 +229,53 @@ def shop(workspace: Workspace, tmp_path: Path) -> Path:
     return file
 
 
-def sql_dialog() -> None:
+def source_dialog() -> None:
     """The dialog open at every run, as a browser keeps it open."""
-    from pilothouse_app.features.data.register_sql import register_sql_dialog
+    from pilothouse_app.features.data.register_source import register_source_dialog
 
-    register_sql_dialog()
+    register_source_dialog()
 
 
 def test_rows_of_a_database_are_looked_at_before_they_are_registered(visit, shop):
-    assert "From a database" in [each.label for each in visit("data").button]
-    page = AppTest.from_function(sql_dialog, default_timeout=30).run()
-    assert page.button(key="sql_go").disabled
-    page.text_input(key="sql_url").input(f"sqlite:///{shop}").run()
-    page.text_input(key="sql_table").input("towns").run()
-    page.button(key="sql_preview").click().run()
+    assert "From a source" in [each.label for each in visit("data").button]
+    page = AppTest.from_function(source_dialog, default_timeout=30).run()
+    assert page.button(key="source_go").disabled
+    page.text_input(key="source_sql_url").input(f"sqlite:///{shop}").run()
+    page.text_input(key="source_sql_table").input("towns").run()
+    page.button(key="source_preview").click().run()
     assert not page.exception
     assert page.dataframe[0].value["town"].tolist() == ["Bonn"]
-    page.text_input(key="sql_table").input("nothing").run()
-    page.button(key="sql_preview").click().run()
+    page.text_input(key="source_sql_table").input("nothing").run()
+    page.button(key="source_preview").click().run()
     assert "no such table" in str(page.error[0].value)
+
+
+def test_a_delta_table_is_looked_at_before_it_is_registered(visit, tmp_path):
+    from deltalake import write_deltalake
+
+    write_deltalake(tmp_path / "towns", pa.table({"size": [1], "town": ["Bonn"]}))
+    page = AppTest.from_function(source_dialog, default_timeout=30).run()
+    page.segmented_control(key="source_kind").set_value("delta").run()
+    assert page.button(key="source_preview").disabled
+    page.text_input(key="source_delta_path").input(str(tmp_path / "towns")).run()
+    page.button(key="source_preview").click().run()
+    assert not page.exception
+    assert page.dataframe[0].value["town"].tolist() == ["Bonn"]
+    assert page.text_input(key="source_name_towns").value == "towns"
+    assert not page.button(key="source_go").disabled
+    page.number_input(key="source_delta_version").set_value(7).run()
+    page.button(key="source_preview").click().run()
+    assert "no version 7" in str(page.error[0].value)
+
+
+def test_a_source_without_its_package_names_the_extra(visit, monkeypatch):
+    monkeypatch.setattr("pilothouse.data.sources.find_spec", lambda _name: None)
+    page = AppTest.from_function(source_dialog, default_timeout=30).run()
+    page.segmented_control(key="source_kind").set_value("delta").run()
+    assert 'pip install "pilothouse[delta]"' in str(page.warning[0].value)
+    page.text_input(key="source_delta_path").input("/data").run()
+    assert page.button(key="source_preview").disabled
+    assert page.button(key="source_go").disabled
 
 
 def refresh_dialog() -> None:

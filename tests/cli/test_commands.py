@@ -117,7 +117,7 @@ def test_what_writes_takes_an_actor() -> None:
 
 # Commands whose arguments name no object that must exist.
 NAMES_NOTHING = {
-    *("datasets add-sql", "datasets preview-sql"),
+    *("datasets add-sql", "datasets preview-sql", "datasets add-from", "datasets preview-from"),
     *("completion", "datasets preview", "datasets register", "experiments create"),
     *("experiments describe-metric", "experiments save-view", "policies applicable"),
     *("policies apply", "policies diff", "policies test", "policies built-in"),

@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pilothouse.workspace import Workspace
@@ -138,3 +140,21 @@ def test_a_table_of_a_database_is_registered_and_refreshed(
         database.commit()
     check = json.loads(call("datasets", "refresh", "towns", "--check", "--json").out)
     assert not check["unchanged"]
+
+
+def test_a_folder_of_parquet_files_is_registered_and_refreshed(
+    call: Call, workspace: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    pq.write_table(pa.table({"town": ["Bonn"]}), folder / "a.parquet")
+    path = f"path={folder}"
+    assert "Bonn" in call("datasets", "preview-from", "parquet", "--param", path).out
+    added = call("datasets", "add-from", "parquet", "towns", "--param", path, "--json")
+    assert json.loads(added.out)["ref"] == "towns@1", added.err
+    assert "1 files" in call("datasets", "source", "towns").out
+    pq.write_table(pa.table({"town": ["Bonn"]}), folder / "b.parquet")
+    assert call("datasets", "refresh", "towns").out == "towns@2: 2 rows\n"
+    assert call("datasets", "add-from", "parquet", "towns").code == 2
+    unknown = call("datasets", "add-from", "iceberg", "towns", "--param", path)
+    assert (unknown.code, "delta" in unknown.err) == (2, True)

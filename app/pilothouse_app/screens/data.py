@@ -20,7 +20,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.profile import PROFILE_COLUMNS, matching_rows, profile_rows
 from pilothouse_app.features.data.register_dataset import register_data_button
-from pilothouse_app.features.data.register_sql import register_sql_button
+from pilothouse_app.features.data.register_source import register_source_button
 from pilothouse_app.features.pipelines.start import demo_button
 
 SCREEN = Screen(
@@ -40,13 +40,14 @@ def render() -> None:
     ws = workspace()
     datasets = ws.data.datasets()
     with header("Data", note=plural(len(datasets), "dataset")):
-        register_sql_button()
+        register_source_button()
         register_data_button()
 
     if datasets.empty:
         empty(
             "No datasets yet",
-            "Register a CSV or Parquet file, or run the demo, which brings the flights of 2013.",
+            "Register a file, or rows of a database, a Delta table or a folder of Parquet files; "
+            "or run the demo, which brings the flights of 2013.",
             icon=":material/table_view:",
         )
         if ws.pipelines.demo_job() is None:

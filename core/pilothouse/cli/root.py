@@ -21,7 +21,7 @@ COMMANDS = {
         "imports",
         "Import runs from MLflow, TensorBoard or W&B.",
     ),
-    "datasets": ("pilothouse.cli.sql_datasets", "datasets", "Dataset versions and contracts."),
+    "datasets": ("pilothouse.cli.dataset_sources", "datasets", "Dataset versions and contracts."),
     "experiments": ("pilothouse.cli.experiments", "experiments", "Experiments and their metrics."),
     "runs": ("pilothouse.cli.runs", "runs", "Runs of experiments, and their comparison."),
     "train": ("pilothouse.cli.training", "train", "Train a model on a dataset version."),

@@ -17,7 +17,8 @@ from pilothouse.data.info import DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
 from pilothouse.data.reading_options import AUTOMATIC, ReadOptions
 from pilothouse.data.schema import Type
-from pilothouse.data.sql.sql_api import SqlCommands
+from pilothouse.data.source_api import SourceCommands
+from pilothouse.data.sources import SourceRows
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.kit import names
 from pilothouse.kit.errors import NotFound, Unavailable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pilothouse.data.booleans import BooleanWords
     from pilothouse.data.diff import DataDiff
+    from pilothouse.data.reading.arrow_rows import ArrowRows
     from pilothouse.data.reading.preview import Preview
     from pilothouse.data.reading.reader import ReadTable
     from pilothouse.data.reading_report import ReadingReport
@@ -55,7 +57,7 @@ DERIVED = {"status": "archived_at"}  # a column of the listing that is made from
 UNCHANGED: Any = object()
 
 
-class Data(ContractCommands, DatasheetCommands, SqlCommands):
+class Data(ContractCommands, DatasheetCommands, SourceCommands):
     """The datasets of a workspace.
 
     `uses` looks up what uses a version in every room; without it no version can be deleted.
@@ -68,7 +70,7 @@ class Data(ContractCommands, DatasheetCommands, SqlCommands):
     def register(
         self,
         name: str,
-        source: str | Path | bytes | pd.DataFrame,
+        source: str | Path | bytes | pd.DataFrame | ArrowRows,
         *,
         filename: str = "",
         types: Mapping[str, Type] | None = None,
@@ -177,22 +179,23 @@ class Data(ContractCommands, DatasheetCommands, SqlCommands):
         with self._store.write() as session:
             return submit(session, self._store, "register_dataset", args, title=f"Register {name}")
 
-    def _register_frame(
+    def _register_rows(
         self,
         name: str,
-        frame: pd.DataFrame,
+        rows: SourceRows,
         about: Mapping[str, Any],
         progress: Callable[[float, str], None] | None,
     ) -> DatasetVersionInfo:
-        return self.register(name, frame, progress=progress, **about)
+        about = {"filename": rows.filename, **about}
+        return self.register(name, rows.rows, progress=progress, **about)
 
-    def _canonical(self, name: str, frame: pd.DataFrame) -> pa.Table:
-        return self._read(name, frame, "", {}, None, None).table
+    def _canonical(self, name: str, rows: SourceRows) -> pa.Table:
+        return self._read(name, rows.rows, rows.filename, {}, None, None).table
 
     def _read(
         self,
         name: str,
-        source: str | Path | bytes | pd.DataFrame,
+        source: str | Path | bytes | pd.DataFrame | ArrowRows,
         filename: str,
         types: Mapping[str, Type],
         options: ReadOptions | None,

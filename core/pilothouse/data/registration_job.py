@@ -6,7 +6,6 @@ from typing import Any
 
 from pilothouse.data.api import Data
 from pilothouse.data.reading_options import ReadOptions
-from pilothouse.data.sql.sql_connection import SqlQuery
 from pilothouse.data.uploads import remove_upload
 from pilothouse.jobs import Progress
 from pilothouse.storage import Store
@@ -35,21 +34,17 @@ def register_job(
     return {"dataset": version.ref, "rows": version.rows, "existed": version.existed}
 
 
-def register_sql_job(
-    store: Store, progress: Progress, *, dataset: str, query: dict[str, Any], about: dict[str, Any]
+def register_source_job(
+    store: Store,
+    progress: Progress,
+    *,
+    dataset: str,
+    kind: str,
+    settings: dict[str, Any],
+    about: dict[str, Any],
 ) -> dict[str, Any]:
-    """Register the rows of a table or query and name the version that they are."""
-    chosen = SqlQuery(**query)
-    version = Data(store).register_sql(
-        dataset,
-        chosen.url,
-        query=chosen.statement,
-        secret=chosen.secret,
-        max_rows=chosen.max_rows,
-        max_seconds=chosen.max_seconds,
-        progress=progress,
-        **about,
-    )
+    """Register the rows of a source and name the version that they are."""
+    version = Data(store).register_from(dataset, kind, settings, progress=progress, **about)
     return {"dataset": version.ref, "rows": version.rows, "existed": version.existed}
 
 

@@ -89,21 +89,21 @@ class DatasheetRevision(Table, table=True):
     written_by: str
 
 
-class SqlSource(Table, table=True):
-    """The table or query of a database that a dataset is refreshed from. It holds no password.
+class DatasetSource(Table, table=True):
+    """Where a dataset is refreshed from: a kind of source with its settings. It holds no password.
 
-    `secret` names where the password is read: `env:NAME` or `file:PATH`; empty for none.
+    `version` is the number of the version that was read from the source in the state `identity`;
+    a source that cannot tell its state has an empty one.
     """
 
-    __tablename__ = "data_sql_source"
+    __tablename__ = "data_dataset_source"
     seal: ClassVar[Seal | None] = Seal()
 
     dataset: str = Field(primary_key=True, foreign_key="data_dataset.name")
-    url: str
-    statement: str
-    secret: str = ""
-    max_rows: int
-    max_seconds: float
+    kind: str
+    settings: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    identity: str = ""
+    version: int | None = None
     about: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     changed_at: datetime = Field(sa_type=Utc)
     changed_by: str

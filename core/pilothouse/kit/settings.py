@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     max_artifact_mb: int = Field(
         default=4096, ge=1, description="Largest artifact that a client may upload, in MB."
     )
+    data_folders: str = Field(
+        default="",
+        description="Folders that datasets may be read from, separated as in PATH; empty: all "
+        "that the account may read.",
+    )
     code_patch: bool = Field(
         default=True,
         description="Whether a run keeps uncommitted changes of its code, at most 1 MB.",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pilothouse.data.sources import sources
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.strategies import strategies
 from pilothouse.governance.maturity.checks import maturity_checks
@@ -35,6 +36,7 @@ from pilothouse.testing.quality import check_quality_check
 from pilothouse.testing.readers import check_reader
 from pilothouse.testing.rollout_criteria import check_criterion
 from pilothouse.testing.rules import check_rule_kind
+from pilothouse.testing.sources import check_source
 from pilothouse.testing.step_kinds import check_step_kind
 from pilothouse.testing.strategies import check_strategy
 from pilothouse.testing.tasks import check_task
@@ -71,6 +73,7 @@ KINDS = (
     Kind(strategies, check_strategy, "Replaces a deployment's version, in steps of a rollout."),
     Kind(step_kinds, check_step_kind, "What a step of a pipeline can do: inputs and outputs."),
     Kind(exports, check_export, "Writes a pipeline as a file of another program."),
+    Kind(sources, check_source, "Reads rows for a dataset, and again when it is refreshed."),
     Kind(readers, check_reader, "Reads the history of another tracker for an import."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
     Kind(

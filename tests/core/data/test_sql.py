@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 
 from harness.postgres import postgresql, why_not
 from pilothouse.data.contract_enforcement import ContractBreach
-from pilothouse.data.registration_job import refresh_job, register_sql_job
+from pilothouse.data.registration_job import refresh_job, register_source_job
 from pilothouse.data.sql.sql_connection import connect, place_of, sql_query
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Invalid, NotFound, Unavailable
@@ -49,10 +49,11 @@ def test_a_table_becomes_a_version_that_says_where_it_is_from(
     assert version.source == 'sqlite shop.db: select * from "customers"'
     types = {column.name: column.type for column in version.schema}
     assert (types["id"], types["plan"], types["charges"]) == ("integer", "string", "number")
-    source = workspace.data.sql_source("customers")
+    source = workspace.data.source("customers")
     assert source is not None
-    assert source.query.statement == 'select * from "customers"'
-    assert workspace.data.sql_source("other") is None
+    assert (source.kind, source.settings["table"]) == ("sql", "customers")
+    assert source.place == "sqlite shop.db"
+    assert workspace.data.source("other") is None
 
 
 def test_a_preview_has_the_first_rows(workspace: Workspace, shop: str) -> None:
@@ -96,14 +97,14 @@ def test_rows_that_break_the_contract_do_not_become_the_newest(
 
 def test_jobs_register_and_refresh(workspace: Workspace, shop: str) -> None:
     silent = Progress(workspace.store, None)
-    job = workspace.data.submit_sql("customers", shop, table="customers", note="from the shop")
+    settings = {"url": shop, "table": "customers"}
+    job = workspace.data.submit_from("customers", "sql", settings, note="from the shop")
     with workspace.store.read() as session:
         from pilothouse.jobs.tables import Job
 
         args = session.get_one(Job, job).args
-    made = register_sql_job(
-        workspace.store, silent, dataset=args["name"], query=args["query"], about=args["about"]
-    )
+    args["dataset"] = args.pop("name")
+    made = register_source_job(workspace.store, silent, **args)
     assert made == {"dataset": "customers@1", "rows": 40, "existed": False}
     run(file_of(shop), "delete from customers where id = 39")
     refreshed = refresh_job(workspace.store, silent, dataset="customers", on_breach="refuse")

@@ -60,7 +60,7 @@ def test_the_datasets_name_the_sensitive_columns_and_the_code_is_a_recipe(
     assert (version.rows, len(version.schema)) == (2_400, 20)
     assert "customer" not in version.column_names
     assert version.tags["sensitive"] == "female, senior_citizen, partner, dependents"
-    source = workspace.data.sql_source("telco-churn")
+    source = workspace.data.source("telco-churn")
     assert source is not None
     assert source.place == "sqlite telco.sqlite"
     assert workspace.data.check_refresh("telco-churn").unchanged

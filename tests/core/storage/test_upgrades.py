@@ -7,6 +7,7 @@ from pathlib import Path
 from alembic import command
 from sqlmodel import text
 
+from pilothouse.jobs.tables import Job
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import migrate, open_store
 from pilothouse.workspace import open_workspace
@@ -33,6 +34,47 @@ def test_the_first_revisions_rows_are_there_after_the_second(tmp_path: Path) -> 
     assert migrate.schema_state(workspace.store).current
     assert workspace.experiments.experiments()["name"].tolist() == ["flights"]
     assert workspace.registry.models()["name"].tolist() == ["late"]
+    workspace.store.engine.dispose()
+
+
+SQL_SOURCE = (
+    "INSERT INTO data_dataset (name, created_at, created_by) VALUES ('towns', 1, 'ada')",
+    "INSERT INTO data_sql_source (dataset, url, statement, secret, max_rows, max_seconds, about, "
+    "changed_at, changed_by) VALUES ('towns', 'sqlite:////data/shop.db', 'select 1 as a', "
+    "'env:KEY', 500, 30.0, '{\"licence\": \"CC0\"}', 1, 'ada')",
+    "INSERT INTO jobs_job (id, kind, title, args, status, progress, message, error, hint, "
+    "subject_kind, subject_ref, requested_by, cancel_requested, created_at) VALUES ('j', "
+    '\'register_sql\', \'Register towns\', \'{"name": "towns", "about": {}, "query": '
+    '{"url": "sqlite:////data/shop.db", "statement": "select 1 as a", "secret": "", '
+    "\"max_rows\": 9, \"max_seconds\": 3.0}}', 'failed', 0, '', '', '', '', '', 'ada', 0, 1)",
+)
+
+
+def test_databases_that_datasets_came_from_are_sources_of_the_kind_sql(tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path, actor="ada")
+    store = open_store(settings)
+    with store.write() as session:
+        config = migrate._config()
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, "0067")
+    with store.write() as session:
+        for statement in SQL_SOURCE:
+            session.execute(text(statement.replace(":", r"\:")))
+    store.engine.dispose()
+    workspace = open_workspace(settings=settings)
+    source = workspace.data.source("towns")
+    assert source is not None
+    assert (source.kind, source.place, source.about) == (
+        "sql",
+        "sqlite shop.db",
+        {"licence": "CC0"},
+    )
+    assert source.settings["query"] == "select 1 as a"
+    assert (source.settings["secret"], source.settings["max_rows"]) == ("env:KEY", 500)
+    with workspace.store.read() as session:
+        job = session.get_one(Job, "j")
+    assert job.kind == "register_source"
+    assert job.args["settings"]["query"] == "select 1 as a"
     workspace.store.engine.dispose()
 
 

@@ -1,12 +1,13 @@
-"""Refreshing a dataset from its database: what would change, the contract's verdict, a clock."""
+"""Refreshing a dataset from its source: what would change, the contract's verdict, a clock."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
+from pilothouse.data.sources import sources
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import count
 from pilothouse_app.components.header import facts, section
@@ -17,26 +18,26 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.register_dataset import submit_and_wait
 
 if TYPE_CHECKING:
-    from pilothouse.data.sql.sql_sources import RefreshCheck, SqlSourceInfo
+    from pilothouse.data.dataset_sources import DatasetSourceInfo, RefreshCheck
 
-CHECK = "_refresh_check"
+CHECK, QUERY = "_refresh_check", "query"
 MAX_COLUMNS, MAX_LINES = 6, 8
 CLOCKS = {"Every day at 04:00 UTC": "0 4 * * *", "Every Monday at 04:00 UTC": "0 4 * * 1"}
 
 
 def refresh_button(dataset: str) -> None:
-    """The button that opens the dialog; nothing for a dataset that is not from a database."""
-    if workspace().data.sql_source(dataset) is None:
+    """The button that opens the dialog; nothing for a dataset that cannot be read again."""
+    if workspace().data.source(dataset) is None:
         return
     if st.button("Refresh", icon=":material/sync:", key="dataset_refresh"):
         st.session_state.pop(CHECK, None)
         refresh_dialog(dataset)
 
 
-@st.dialog("Refresh from the database", width="large", icon=":material/sync:")
+@st.dialog("Refresh from the source", width="large", icon=":material/sync:")
 def refresh_dialog(dataset: str) -> None:
     """What a refresh would change, before it becomes the newest version."""
-    source = workspace().data.sql_source(dataset)
+    source = workspace().data.source(dataset)
     if source is None:
         return
     _source(source)
@@ -51,15 +52,22 @@ def refresh_dialog(dataset: str) -> None:
         submit_and_wait(lambda: workspace().data.submit_refresh(dataset, on_breach=on_breach))
 
 
-def _source(source: SqlSourceInfo) -> None:
-    facts(
-        {
-            "Database": literal(source.place),
-            "Most rows": count(source.query.max_rows),
-            "Password": literal(source.query.secret or "none"),
-        }
-    )
-    st.code(source.query.statement, language="sql", wrap_lines=True)
+def _source(source: DatasetSourceInfo) -> None:
+    """What is read: the settings that were given, a query below them."""
+    settings = {
+        item.label: _setting(source.settings.get(item.name))
+        for item in sources.get(source.kind).parameters
+        if item.name != QUERY and source.settings.get(item.name) not in (None, "")
+    }
+    facts({"Source": literal(source.title), **settings})
+    if query := source.settings.get(QUERY):
+        st.code(str(query), language="sql", wrap_lines=True)
+    if source.identity:
+        st.markdown(f":small[:gray[Read last as {literal(source.identity)}]]")
+
+
+def _setting(value: Any) -> str:
+    return count(value) if isinstance(value, int | float) else literal(str(value))
 
 
 def _checked(dataset: str) -> RefreshCheck | None:

@@ -17,6 +17,8 @@ from pilothouse.kit.errors import Invalid, NotFound
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pilothouse.data.reading.arrow_rows import ArrowRows
+
 ROWS = 200
 HEAD = 1 << 20  # bytes of a text or compressed file that a preview reads
 WHOLE = ("parquet", "xlsx")  # these are read by their directory, which is at their end
@@ -55,6 +57,15 @@ def preview(
         reading = read_content(content, types or {}, options, Path(scratch), note, ROWS)
     frame: pd.DataFrame = reading.table.slice(0, ROWS).to_pandas()
     return Preview(reading.report, frame, content.whole and len(frame) < ROWS, problems)
+
+
+def preview_rows(rows: pd.DataFrame | ArrowRows, most: int) -> Preview:
+    """The first of rows that were read already. Raises Invalid for types that are no table's."""
+    from pilothouse.data.reading.reader import read
+
+    reading = read(rows)
+    frame: pd.DataFrame = reading.table.slice(0, most).to_pandas()
+    return Preview(reading.report, frame, False)
 
 
 def _beginning(source: str | Path | bytes, filename: str) -> Content:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from pilothouse.data.booleans import BooleanWords, read_booleans
 from pilothouse.data.canonical import canonical
+from pilothouse.data.reading.arrow_rows import ArrowRows
 from pilothouse.data.reading.containers import COMPRESSIONS, Content, kind_of, unpack
 from pilothouse.data.reading.delimited import counts_rows, read_csv
 from pilothouse.data.reading.encodings import as_utf8
@@ -51,13 +52,13 @@ class ReadTable:
 
 
 def read(
-    source: str | Path | bytes | pd.DataFrame,
+    source: str | Path | bytes | pd.DataFrame | ArrowRows,
     filename: str = "",
     types: Mapping[str, Type] | None = None,
     options: ReadOptions = AUTOMATIC,
     on_problem: OnProblem | None = None,
 ) -> ReadTable:
-    """The canonical table of a file, of an upload's bytes, or of a frame, and how it was read.
+    """The canonical table of a file, an upload's bytes, a frame or a table, and how it was read.
 
     With `on_problem`, that is called for a column of a CSV file whose values do not fit one type,
     and the column stays text. Raises NotFound when there is no such file; Invalid, naming row and
@@ -65,6 +66,8 @@ def read(
     """
     types = types or {}
     _check(types)
+    if isinstance(source, ArrowRows):
+        return _stored(source.table, source.notes, types, options, source.format)
     if not isinstance(source, str | Path | bytes):
         if not hasattr(source, "iloc"):
             kind = type(source).__name__

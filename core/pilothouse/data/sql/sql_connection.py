@@ -104,6 +104,12 @@ def place_of(query: SqlQuery) -> str:
     return f"{url.get_backend_name()} {at}{name or ''}".strip()
 
 
+def file_of(query: SqlQuery) -> tuple[str, ...]:
+    """The file of an SQLite database; nothing for a database behind an address."""
+    url = _parsed(query.url)
+    return (str(url.database),) if url.get_backend_name() == "sqlite" else ()
+
+
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url.strip())

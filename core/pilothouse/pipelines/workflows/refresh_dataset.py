@@ -1,4 +1,4 @@
-"""Read the rows of a dataset from its database again, as its next version."""
+"""Read the rows of a dataset from its source again, as its next version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RefreshDatasetWorkflow:
 
     title = "Dataset refresh"
     description = (
-        "Reads the table or query that a dataset was registered from; new rows that keep the "
+        "Reads the place that a dataset was registered from; new rows that keep the "
         "contract become its next version, and its differences are the result."
     )
     parameters = (

@@ -1,0 +1,212 @@
+"""The Python API of data from other places: preview, register, refresh."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.data import dataset_sources, versions
+from pilothouse.data.allowed_paths import check_allowed, local_path
+from pilothouse.data.dataset_sources import DatasetSourceInfo, RefreshCheck, read_settings
+from pilothouse.data.info import DatasetVersionInfo
+from pilothouse.data.sources import DataSource, SourceRows, require_package
+from pilothouse.kit import names
+from pilothouse.kit.parameters import Params
+from pilothouse.storage.service import Service
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from pilothouse.data.reading.preview import Preview
+
+PREVIEW_ROWS = 20
+READ_SHARE = 0.4  # of the progress; the rest is the registration
+NOT_KEPT = ("parent", "on_breach")  # of one registration only
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class _Location:
+    """A kind of source with checked settings, whose paths may be read."""
+
+    kind: str
+    source: DataSource
+    params: Params
+
+    def read(self, progress: Progress | None = None, most_rows: int | None = None) -> SourceRows:
+        return self.source.read(self.params, progress, most_rows)
+
+    def remembered(
+        self, dataset: str, identity: str, about: Mapping[str, Any]
+    ) -> DatasetSourceInfo:
+        """What is kept of it with the dataset, without who and when."""
+        again = {key: value for key, value in about.items() if key not in NOT_KEPT}
+        settings = dict(self.source.following(self.params))
+        never = datetime.min
+        return DatasetSourceInfo(dataset, self.kind, settings, identity, never, "", again)
+
+
+class SourceCommands(Service):
+    """Dataset versions from databases, tables and folders that are read again by a refresh."""
+
+    @abstractmethod
+    def _register_rows(
+        self, name: str, rows: SourceRows, about: Mapping[str, Any], progress: Progress | None
+    ) -> DatasetVersionInfo: ...
+
+    @abstractmethod
+    def _canonical(self, name: str, rows: SourceRows) -> pa.Table: ...
+
+    def preview_from(self, kind: str, settings: Mapping[str, Any]) -> Preview:
+        """The first rows of a place of that kind, with the type of each column.
+
+        Raises NotFound, Invalid, Refused for a path that is not allowed, Unavailable without the
+        package, the driver or an answer.
+        """
+        from pilothouse.data.reading.preview import preview, preview_rows
+
+        rows = self._location(kind, settings).read(most_rows=PREVIEW_ROWS)
+        if isinstance(rows.rows, Path):
+            return preview(rows.rows, rows.filename)
+        return preview_rows(rows.rows, PREVIEW_ROWS)
+
+    def register_from(
+        self,
+        name: str,
+        kind: str,
+        settings: Mapping[str, Any],
+        *,
+        progress: Progress | None = None,
+        **about: Any,
+    ) -> DatasetVersionInfo:
+        """Register the rows of a place of that kind as a version, and keep where they are from.
+
+        `settings` are the parameters of the kind by their names; `about` is what `register` takes.
+        Raises what `preview_from` and `register` raise; Invalid beyond the limits.
+        """
+        names.DATASET.check(name)
+        return self._read_and_register(name, self._location(kind, settings), about, progress)
+
+    def submit_from(self, name: str, kind: str, settings: Mapping[str, Any], **about: Any) -> str:
+        """Submit such a registration as a job and return its id; the worker reads in a child.
+
+        Raises Invalid, Refused or Unavailable before a job is made.
+        """
+        from pilothouse.jobs.outbox import submit
+
+        names.DATASET.check(name)
+        params = dict(self._location(kind, settings).params)
+        args = {"name": name, "kind": kind, "settings": params, "about": about}
+        with self._store.write() as session:
+            return submit(session, self._store, "register_source", args, title=f"Register {name}")
+
+    def preview_sql(
+        self, url: str, *, table: str = "", query: str = "", secret: str = ""
+    ) -> pd.DataFrame:
+        """The first rows of a table or query of a database, within a few seconds.
+
+        Raises Invalid, NotFound without the file or the secret, Unavailable without the driver or
+        an answer.
+        """
+        settings = {"url": url, "table": table, "query": query, "secret": secret}
+        return self.preview_from("sql", settings).frame
+
+    def register_sql(
+        self,
+        name: str,
+        url: str,
+        *,
+        table: str = "",
+        query: str = "",
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> DatasetVersionInfo:
+        """Register the rows of a table or query of a database: `register_from` of the kind "sql".
+
+        `url` is any of SQLAlchemy, without a password; `secret` names it as `env:NAME` or
+        `file:PATH`, `max_rows` and `max_seconds` are the limits. The other options are what
+        `register` takes. Raises what `preview_sql` and `register` raise; Invalid beyond the limits.
+        """
+        limits = ("secret", "max_rows", "max_seconds")
+        settings = {option: options.pop(option) for option in limits if option in options}
+        settings |= {"url": url, "table": table, "query": query}
+        return self.register_from(name, "sql", settings, progress=progress, **options)
+
+    def source(self, name: str) -> DatasetSourceInfo | None:
+        """Where a dataset is refreshed from; None for one that came as a file or a frame."""
+        with self._store.read() as session:
+            return dataset_sources.find(session, name)
+
+    def check_refresh(self, name: str) -> RefreshCheck:
+        """What a refresh would change, and whether the contract holds; nothing is registered.
+
+        Raises NotFound for a dataset that cannot be read again, and what `register_from` raises.
+        """
+        with self._store.read() as session:
+            source = dataset_sources.require(session, name)
+        rows = self._location(source.kind, source.settings).read()
+        table = self._canonical(name, rows)
+        with self._store.read() as session:
+            return dataset_sources.check(session, name, table, rows.identity)
+
+    def refresh(
+        self, name: str, *, on_breach: str = "refuse", progress: Progress | None = None
+    ) -> DatasetVersionInfo:
+        """Read the rows again and make them the next version; unchanged ones are the newest.
+
+        A source that tells its state without being read, such as a Delta table, is read only when
+        that changed. Raises NotFound for a dataset that cannot be read again, ContractBreach for
+        what its contract refuses, and what `register_from` raises.
+        """
+        with self._store.read() as session:
+            source = dataset_sources.require(session, name)
+            newest = versions.newest(session, name)
+        location = self._location(source.kind, source.settings)
+        identity = location.source.identity(location.params)
+        with self._store.read() as session:
+            current = dataset_sources.version_read_as(session, name, identity)
+            if current is not None:
+                return versions.info(current, existed=True)
+        parent = f"{name}@{newest.version}" if newest else None
+        about = {**source.about, "parent": parent, "on_breach": on_breach}
+        return self._read_and_register(name, location, about, progress)
+
+    def submit_refresh(self, name: str, *, on_breach: str = "refuse") -> str:
+        """Submit a refresh as a job and return its id. Raises NotFound."""
+        from pilothouse.jobs.outbox import submit
+
+        with self._store.write() as session:
+            dataset_sources.require(session, name)
+            args = {"name": name, "on_breach": on_breach}
+            return submit(session, self._store, "refresh_dataset", args, title=f"Refresh {name}")
+
+    def _location(self, kind: str, settings: Mapping[str, Any]) -> _Location:
+        """A place with checked settings. Raises NotFound, Invalid, Refused, Unavailable."""
+        source, params = read_settings(kind, settings)
+        require_package(source)
+        for path in source.paths(params):
+            check_allowed(self._store.settings, local_path(path))
+        return _Location(kind, source, params)
+
+    def _read_and_register(
+        self, name: str, location: _Location, about: Mapping[str, Any], progress: Progress | None
+    ) -> DatasetVersionInfo:
+        def reading(fraction: float, message: str) -> None:
+            if progress is not None:
+                progress(READ_SHARE * fraction, message)
+
+        def registering(fraction: float, message: str) -> None:
+            if progress is not None:
+                progress(READ_SHARE + (1 - READ_SHARE) * fraction, message)
+
+        rows = location.read(reading)
+        version = self._register_rows(name, rows, {"origin": rows.origin, **about}, registering)
+        with self._store.write() as session:
+            source = location.remembered(name, rows.identity, about)
+            dataset_sources.keep(session, self._store, source, version.ref)
+        return version

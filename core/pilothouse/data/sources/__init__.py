@@ -1,0 +1,118 @@
+"""Where dataset versions are read from beside uploads: one module a kind, chosen by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.parameters import Parameter, Params
+from pilothouse.kit.plugins import Plugins
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.data.reading.arrow_rows import ArrowRows
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class SourceRows:
+    """What was read: a frame, a table, or a file that is registered as if it were uploaded.
+
+    `origin` says where the rows are from, with the state that they were in; `identity` is what
+    the source answers as its identity while it holds the same rows, empty when only reading tells.
+    """
+
+    rows: pd.DataFrame | ArrowRows | Path
+    origin: str
+    identity: str = ""
+    filename: str = ""
+
+
+class DataSource(Protocol):
+    """A kind of place that rows are read from. Nothing is ever written there."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What is read, in a sentence or two."""
+        ...
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What says which rows: the fields of its form."""
+        ...
+
+    @property
+    def needs(self) -> str:
+        """The package that it imports beside Pilothouse's own, by its import name; "" for none."""
+        ...
+
+    @property
+    def extra(self) -> str:
+        """The extra of Pilothouse that installs that package."""
+        ...
+
+    def check(self, settings: Params) -> None:
+        """Raise Invalid, naming each wrong field; nothing is opened."""
+        ...
+
+    def place(self, settings: Params) -> str:
+        """Where the rows are, in a few words and without secrets."""
+        ...
+
+    def paths(self, settings: Params) -> Sequence[str]:
+        """Every path of this machine that is read; all must lie in the folders that are allowed."""
+        ...
+
+    def following(self, settings: Params) -> Params:
+        """What a refresh reads: the same place, whatever it holds by then."""
+        ...
+
+    def identity(self, settings: Params) -> str:
+        """What tells the state of the rows without reading them; "" when nothing does.
+
+        Raises NotFound, Invalid or Unavailable when there is nothing that could be read.
+        """
+        ...
+
+    def read(
+        self, settings: Params, progress: Progress | None = None, most_rows: int | None = None
+    ) -> SourceRows:
+        """The rows, or at least the first `most_rows` of them.
+
+        Raises NotFound, Invalid beyond a limit, Unavailable without an answer.
+        """
+        ...
+
+
+sources: Plugins[DataSource] = Plugins(__name__, "data source")
+
+
+def is_installed(source: DataSource) -> bool:
+    """Whether the package that a kind needs is installed."""
+    return not source.needs or find_spec(source.needs) is not None
+
+
+def how_to_install(source: DataSource) -> str:
+    """The command that installs the package which a kind needs."""
+    package = f"pilothouse[{source.extra}]" if source.extra else source.needs
+    return f'pip install "{package}"'
+
+
+def require_package(source: DataSource) -> None:
+    """Raise Unavailable, naming the extra, when the package that a kind needs is not there."""
+    if not is_installed(source):
+        raise Unavailable(
+            f"{source.title} needs the package {source.needs}, which is not installed here.",
+            hint=f"Install it with `{how_to_install(source)}`, for the worker too.",
+        )
