@@ -30,8 +30,9 @@ from harness.mlserver import mlserver
 from harness.serving import ServerProcess, Worker, register
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.gateway.connections import ModelConnection
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.gateway.gateway import Gateway
-from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
+from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.settings import Settings

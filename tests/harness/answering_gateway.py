@@ -14,8 +14,9 @@ import orjson
 
 from pilothouse.deployments.gateway.admission import Admission
 from pilothouse.deployments.gateway.bodies import CheckedRequest
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.gateway.gateway import Gateway
-from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
+from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.gateway.variants import VariantChoice
 from pilothouse.deployments.model_server.framing import SUCCESS
 from pilothouse.models.signature import Signature

@@ -37,7 +37,7 @@ from pilothouse.deployments.gateway.labels import Labels, check_labels, write_la
 from pilothouse.deployments.info import ASLEEP, DeploymentInfo, deployment_info, describe_status
 from pilothouse.deployments.log_rules.erasure_api import ErasureCommands
 from pilothouse.deployments.log_rules.log_api import LogCommands
-from pilothouse.deployments.log_rules.logged_columns import logged_columns
+from pilothouse.deployments.log_rules.logged_column_rules import logged_columns
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.id_index import unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal

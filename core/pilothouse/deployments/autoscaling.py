@@ -36,6 +36,9 @@ class ProcessLimits:
         return str(self.least) if self.is_fixed else f"{self.least} to {self.most} by load"
 
 
+ONE_PROCESS = ProcessLimits(1, 1)
+
+
 @dataclass(frozen=True)
 class LoadSample:
     """The load at one time: means over the processes.

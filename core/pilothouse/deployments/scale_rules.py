@@ -7,8 +7,6 @@ from sqlmodel import Session, select
 from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.tables import Deployment, ScaleRule
 
-ONE_PROCESS = ProcessLimits(1, 1)
-
 
 def limits_of(deployment: Deployment, rule: ScaleRule | None) -> ProcessLimits:
     """The limits of a deployment and the rule that it may have."""

@@ -19,10 +19,11 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
 import pilothouse
+from pilothouse.deployments.gateway.exposition import CONTENT_TYPE
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.http import links
-from pilothouse.http.metrics import CONTENT_TYPE, exposition, monitored
+from pilothouse.http.metrics import exposition, monitored
 from pilothouse.interop.mlflow import paths
 from pilothouse.kit import garbage, hosts, logs
 from pilothouse.kit.asgi import (

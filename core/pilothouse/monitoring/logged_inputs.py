@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pilothouse.deployments.log_rules.logged_columns import logged_columns
+from pilothouse.deployments.log_rules.logged_column_rules import logged_columns
 from pilothouse.monitoring.reference_profile import ReferenceProfile
 from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.storage import Store

@@ -13,11 +13,11 @@ import pytest
 
 from harness.serving import SIGNATURE
 from pilothouse.deployments.gateway.bodies import CheckedRequest
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.gateway.feedback_body import read_feedback
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
 from pilothouse.deployments.gateway.mirrors import MAX_QUEUED, Mirrors
 from pilothouse.deployments.gateway.request import ReplyForm
-from pilothouse.deployments.gateway.routes import DeploymentRoute
 from pilothouse.deployments.model_server.framing import FAILURE, SUCCESS
 from pilothouse.deployments.shadow_files import shadow_file
 from pilothouse.deployments.traffic_split import TrafficSplit

@@ -10,7 +10,8 @@ import pytest
 
 from harness.serving import register
 from pilothouse.deployments import Deployments
-from pilothouse.deployments.gateway.routes import DeploymentRoute, read_routes
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
+from pilothouse.deployments.gateway.routes import read_routes
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, open_store

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pilothouse.deployments.gateway.routes import DeploymentRoute
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.gateway.variants import (
     RouteTokens,
     choice_of,

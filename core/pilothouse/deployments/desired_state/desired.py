@@ -8,9 +8,8 @@ from typing import Any
 
 from pilothouse.deployments.access import key_ring
 from pilothouse.deployments.access.key_ring import CallLimits
-from pilothouse.deployments.autoscaling import ProcessLimits
+from pilothouse.deployments.autoscaling import ONE_PROCESS, ProcessLimits
 from pilothouse.deployments.log_rules.rules import KEPT_FOR_EVER, LogRules
-from pilothouse.deployments.scale_rules import ONE_PROCESS
 
 RUNNING, STOPPED = "running", "stopped"
 ADDED, CHANGED, SAME = "added", "changed", "same"

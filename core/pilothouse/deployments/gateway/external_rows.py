@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -28,13 +28,15 @@ from pilothouse.deployments.gateway.request import (
     unit_of,
 )
 from pilothouse.deployments.log_rules.logged_columns import ALL_COLUMNS, LoggedColumns
-from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.stored_columns import feature_column
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.number_labels import read_number
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.models.tasks import OutputColumn, task_of
+
+if TYPE_CHECKING:
+    from pilothouse.deployments.prediction_log.journal import Journal
 
 MAX_PROBLEMS = 100  # that are reported; all are counted
 LINE_ROWS = 10_000

@@ -24,13 +24,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from pilothouse.deployments.access import key_ring
 from pilothouse.deployments.gateway import endpoints
 from pilothouse.deployments.gateway import model_pages as pages
 from pilothouse.deployments.gateway.bodies import CheckedRequest
 from pilothouse.deployments.gateway.body_reader import BodyReader
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute, response_of
 from pilothouse.deployments.gateway.encodings import compressed
 from pilothouse.deployments.gateway.endpoints import Endpoint
 from pilothouse.deployments.gateway.external_rows import (
@@ -46,7 +45,7 @@ from pilothouse.deployments.gateway.metrics import GatewayMetrics
 from pilothouse.deployments.gateway.mirrors import Mirrors
 from pilothouse.deployments.gateway.protocols import PROTOCOLS
 from pilothouse.deployments.gateway.request import RequestLimits, inflate, request_head
-from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
+from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.gateway.tensors import InferenceResponse
 from pilothouse.deployments.gateway.variants import (
     RouteTokens,
@@ -54,7 +53,6 @@ from pilothouse.deployments.gateway.variants import (
     choice_of,
     version_of_caller,
 )
-from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS
 from pilothouse.deployments.prediction_log.feedback_log import append_rewards, feedback_folder
 from pilothouse.deployments.prediction_log.id_index import count_unknown, unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
@@ -73,7 +71,6 @@ from pilothouse.kit.asgi import (
     respond,
 )
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, PilothouseError, TooMany, Unavailable
-from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.models.signature import Signature
 
@@ -288,7 +285,7 @@ class Gateway:
                     f"{name!r} did not answer within {PREDICT_SECONDS:.0f} s."
                 ) from late
             seconds = time.perf_counter() - sent
-            predicted = _predicted(route, request, raw)
+            predicted = response_of(route, request, raw)
             self._log_prediction(route, request, predicted, began, choice.caller)
             if choice.fell_back and choice.chosen is not None:
                 self.metrics.fallbacks[name, choice.chosen.version] += 1
@@ -403,18 +400,3 @@ class Gateway:
 
 def _not_allowed(method: str) -> PilothouseError:
     return Invalid(f"{method} is not allowed here.")
-
-
-def _predicted(route: DeploymentRoute, request: CheckedRequest, raw: bytes) -> InferenceResponse:
-    if raw[:1] == REFUSED:
-        raise Invalid(f"the model cannot predict these rows: {str(raw[1:], 'utf-8', 'replace')}.")
-    if raw[:1] != SUCCESS:
-        raise PilothouseError(f"the model failed: {str(raw[1:], 'utf-8', 'replace')}.")
-
-    return route.answers.response(
-        route.name,
-        route.version,
-        request.request_id,
-        request.prediction_ids or uuid7s(request.rows),
-        orjson.loads(memoryview(raw)[1:]),
-    )

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, func, select
 
-from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
+from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.sleeping import fall_asleep
 from pilothouse.deployments.tables import Replica
 

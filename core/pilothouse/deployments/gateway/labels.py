@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.gateway.request import MAX_ID, check_instants, excerpt
-from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import Task, task_of
+
+if TYPE_CHECKING:
+    from pilothouse.deployments.prediction_log.journal import Journal
 
 LINE_LABELS = 10_000
 
@@ -31,6 +33,8 @@ class Labels:
 
 def write_labels(folder: Path, labels: Labels) -> None:
     """Write labels into a deployment's journal, as `append_labels` does, and end its segment."""
+    from pilothouse.deployments.prediction_log.journal import Journal  # reading needs none
+
     journal = Journal(folder)
     append_labels(journal, labels)
     journal.seal()

@@ -17,7 +17,8 @@ from sqlmodel import Session
 
 from pilothouse.deployments.autoscaling import DOWN_SECONDS, LoadSample, processes_needed
 from pilothouse.deployments.gateway.connections import ModelConnection
-from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
+from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.deployments.tables import Deployment
 

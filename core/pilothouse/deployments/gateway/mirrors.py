@@ -24,8 +24,9 @@ from typing import Any
 import orjson
 
 from pilothouse.deployments.gateway.bodies import CheckedRequest
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
-from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
+from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.gateway.tensors import InferenceResponse
 from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS
 from pilothouse.deployments.shadow_files import shadow_file

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from pilothouse.deployments.gateway import kserve, oip
-from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.gateway.variants import reachable_version
 from pilothouse.kit.asgi import Response, json_response
 from pilothouse.kit.errors import NotFound
@@ -20,7 +20,32 @@ V1_MODEL = re.compile(
 )
 
 
-async def page(path: str, routes: Routes, server_version: str) -> Response | None:
+class ServedRoutes(Protocol):
+    """The deployments of a server, as its pages ask for them."""
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the server knows its deployments."""
+        ...
+
+    def get(self, name: str) -> DeploymentRoute:
+        """A deployment. Raises NotFound."""
+        ...
+
+    def is_ready(self, name: str, version: int | None = None) -> bool:
+        """Whether a version, by default the serving one, answers."""
+        ...
+
+    def answering(self) -> list[str]:
+        """The names of the deployments that answer here."""
+        ...
+
+    def aliases(self, model: str) -> dict[str, int]:
+        """The aliases of a model with their versions."""
+        ...
+
+
+async def page(path: str, routes: ServedRoutes, server_version: str) -> Response | None:
     """The page at a path, or None where there is none. Raises NotFound for what is not served."""
     fixed = FIXED.get(path)
     if fixed is not None:
@@ -39,11 +64,11 @@ async def page(path: str, routes: Routes, server_version: str) -> Response | Non
     return None
 
 
-def _route(routes: Routes, name: str, version: str | None) -> DeploymentRoute:
+def _route(routes: ServedRoutes, name: str, version: str | None) -> DeploymentRoute:
     return reachable_version(routes.get(name), int(version) if version else None)
 
 
-async def named_version(routes: Routes, name: str, version: str, label: str) -> str:
+async def named_version(routes: ServedRoutes, name: str, version: str, label: str) -> str:
     """The version that an address names, by number or by label, an alias of the model; or "".
 
     Raises NotFound for a label of no version, or of one that answers no requests.
@@ -68,7 +93,7 @@ async def named_version(routes: Routes, name: str, version: str, label: str) -> 
     return str(aliases[label])
 
 
-def _oip_model(routes: Routes, route: DeploymentRoute, *, only_ready: bool) -> Response:
+def _oip_model(routes: ServedRoutes, route: DeploymentRoute, *, only_ready: bool) -> Response:
     if only_ready:
         ready = routes.is_ready(route.name, route.version)
         body = {"name": route.name, "ready": ready}
@@ -76,7 +101,7 @@ def _oip_model(routes: Routes, route: DeploymentRoute, *, only_ready: bool) -> R
     return json_response(oip.metadata(route.name, route.version, route.signature), route.version)
 
 
-def _v1_status(routes: Routes, route: DeploymentRoute, *, is_named: bool) -> Response:
+def _v1_status(routes: ServedRoutes, route: DeploymentRoute, *, is_named: bool) -> Response:
     """The state of a version that the address names, or of every version that answers requests."""
     traffic = None if is_named else route.traffic
     others = [v.version for v in route.variants if traffic and traffic.is_reachable(v.version)]
@@ -85,34 +110,34 @@ def _v1_status(routes: Routes, route: DeploymentRoute, *, is_named: bool) -> Res
     return json_response(body, route.version)
 
 
-def _server(_: Routes, version: str) -> Response:
+def _server(_: ServedRoutes, version: str) -> Response:
     body = {"name": "pilothouse", "version": version, "extensions": list(oip.EXTENSIONS)}
     return json_response(body)
 
 
-def _live(routes: Routes, _: str) -> Response:
+def _live(routes: ServedRoutes, _: str) -> Response:
     """KServe's client reads `live`, the text of the protocol's page says so of `ready` too."""
     return json_response({"live": True, "ready": routes.loaded})
 
 
-def _ready(routes: Routes, _: str) -> Response:
+def _ready(routes: ServedRoutes, _: str) -> Response:
     return _by_readiness(routes, {"ready": routes.loaded, "live": True})
 
 
-def _ping(routes: Routes, _: str) -> Response:
+def _ping(routes: ServedRoutes, _: str) -> Response:
     """MLflow's and SageMaker's clients read the status only, TorchServe's the body."""
     return _by_readiness(routes, {"status": "Healthy" if routes.loaded else "Unhealthy"})
 
 
-def _by_readiness(routes: Routes, body: dict[str, Any]) -> Response:
+def _by_readiness(routes: ServedRoutes, body: dict[str, Any]) -> Response:
     return json_response(body, status=200 if routes.loaded else 503)
 
 
-def _models(routes: Routes, _: str) -> Response:
+def _models(routes: ServedRoutes, _: str) -> Response:
     return json_response({"models": routes.answering()})
 
 
-FIXED: dict[str, Callable[[Routes, str], Response]] = {
+FIXED: dict[str, Callable[[ServedRoutes, str], Response]] = {
     "/v2": _server,
     "/v2/": _server,
     "/v2/health/live": _live,

@@ -9,35 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from itertools import chain
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
-from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.gateway.admission import Admission
-from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.connections import ModelConnection
-from pilothouse.deployments.log_rules.logged_columns import (
-    ALL_COLUMNS,
-    LoggedColumns,
-    logged_columns_by_name,
-)
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
+from pilothouse.deployments.log_rules.logged_column_rules import logged_columns_by_name
+from pilothouse.deployments.log_rules.logged_columns import ALL_COLUMNS, LoggedColumns
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.route_generation import generation
-from pilothouse.deployments.scale_rules import ONE_PROCESS, limits_of, scale_rules
+from pilothouse.deployments.scale_rules import limits_of, scale_rules
 from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.sleeping import sleep_rules, wake
-from pilothouse.deployments.tables import (
-    Deployment,
-    Replica,
-    Revision,
-    RouteGeneration,
-)
-from pilothouse.deployments.traffic_split import PREVIOUS, STABLE, TrafficSplit
+from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
+from pilothouse.deployments.traffic_split import PREVIOUS, TrafficSplit
 from pilothouse.kit.errors import Conflict, NotFound, PilothouseError, Unavailable
 from pilothouse.models.signature import Signature
 from pilothouse.storage import Store
@@ -45,48 +35,6 @@ from pilothouse.storage import Store
 log = logging.getLogger("pilothouse.routes")
 POLL_SECONDS = 0.2
 WAKE_SECONDS = 30.0  # a request that wakes a deployment waits for its model to be loaded
-
-
-@dataclass(frozen=True)
-class DeploymentRoute:
-    """One deployment: its serving version, and token and socket of each ready process.
-
-    During a rollout `traffic` splits its requests, and `variants` are the routes of the other
-    versions, with their `role`. Without one they hold the previous version while it is warm: it
-    answers in the place of the serving version when that has no ready process. One that is
-    `asleep` has no process until it is woken.
-    """
-
-    name: str
-    model: str
-    version: int
-    stopped: bool
-    signature: Signature
-    replicas: tuple[tuple[str, str], ...]
-    external: bool = False
-    logged: LoggedColumns = ALL_COLUMNS
-    role: str = STABLE
-    traffic: TrafficSplit | None = None
-    asleep: bool = False
-    sleep_after_minutes: float | None = None
-    process_count: int = 1
-    process_limits: ProcessLimits = ONE_PROCESS
-    variants: tuple[DeploymentRoute, ...] = ()
-
-    def variant(self, version: int) -> DeploymentRoute | None:
-        """The route of one of its versions; None when it does not have that one."""
-        if version == self.version:
-            return self
-        return next((route for route in self.variants if route.version == version), None)
-
-    def all(self) -> tuple[DeploymentRoute, ...]:
-        """The routes of all its versions, the serving one first."""
-        return (self, *self.variants)
-
-    @cached_property
-    def answers(self) -> AnswerReader:
-        """Reads what the version answers. Raises NotFound when its task is not installed."""
-        return AnswerReader(self.signature)
 
 
 class RouteChoice(Protocol):

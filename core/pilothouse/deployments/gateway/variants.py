@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pilothouse.deployments.gateway.routes import DeploymentRoute
+from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.traffic_split import BUCKETS, NOT_DRAWN, TrafficSplit
 from pilothouse.kit.asgi import Response, Scope
 from pilothouse.kit.errors import Invalid, NotFound

@@ -6,10 +6,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session, select
-
-from pilothouse.deployments.tables import LogRule
-
 
 @dataclass(frozen=True)
 class LoggedColumns:
@@ -33,18 +29,3 @@ class LoggedColumns:
 
 
 ALL_COLUMNS = LoggedColumns()
-
-
-def logged_columns(session: Session, deployment: str) -> LoggedColumns:
-    """How the inputs of a deployment are logged now."""
-    row = session.get(LogRule, deployment)
-    return ALL_COLUMNS if row is None else _columns(row)
-
-
-def logged_columns_by_name(session: Session) -> dict[str, LoggedColumns]:
-    """The same of each deployment that has rules of its log."""
-    return {row.deployment: _columns(row) for row in session.exec(select(LogRule))}
-
-
-def _columns(row: LogRule) -> LoggedColumns:
-    return LoggedColumns(frozenset(row.dropped or ()), tuple(row.hashed or ()), row.share or 1.0)
