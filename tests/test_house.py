@@ -26,6 +26,7 @@ EDGES = {
     "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again
     "core/pilothouse/interop/mlflow/compaction.py",  # a duty of the server: logged
     "core/pilothouse/deployments/gateway/gateway.py",  # a request
+    "core/pilothouse/deployments/standalone/application.py",  # a request, of an exported model
     "core/pilothouse/deployments/model_server/batching.py",  # a request, in the model process
     "core/pilothouse/models/engine_choice.py",  # an engine: its failure is its result
     "core/pilothouse/models/engines/onnx_runtime.py",  # a converter: the other type may do

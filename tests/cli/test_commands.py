@@ -27,6 +27,7 @@ from pilothouse.environments.api import Environments
 from pilothouse.experiments.api import Experiments
 from pilothouse.explanations.api import Explanations
 from pilothouse.governance.api import Governance
+from pilothouse.interop.exporting.api import ModelExports
 from pilothouse.interop.importing.api import Imports
 from pilothouse.jobs.api import Jobs
 from pilothouse.monitoring.api import Monitoring
@@ -47,7 +48,7 @@ APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
     *(Training, Environments, Governance, People, Policies),
-    *(Comments, Explanations),
+    *(Comments, Explanations, ModelExports),
 )
 
 # Methods that no command calls, each with the reason.
@@ -69,6 +70,7 @@ NOT_COMMANDS = {
     Data.submit: "`datasets register` registers in its own process",
     Recipes.entry_points: "for the form: `recipes add` names those there are when it is refused",
     Monitoring.import_evidently_file: "of an upload: `evidently import` takes a path",
+    ModelExports.archive: "of bytes, for a download: `export` writes a file",
     Recipes.register_files: "of files in memory, such as an upload: `recipes add` takes a folder",
     Registry.register_import: "the importer's: `import mlflow` calls it",
     Pipelines.reason_not_retrained: "for the form: the job of `pipelines retrain` ends with it",
@@ -130,7 +132,7 @@ NAMES_NOTHING = {
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
 VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"}
-VALUES |= {"object_kind": "run", "after_minutes": "30"}
+VALUES |= {"object_kind": "run", "after_minutes": "30", "target": "container"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],
     "evidence-pack": ["--model", "nope"],

@@ -41,6 +41,7 @@ from pilothouse_app.features.experiments.formatting import (
     metric_value,
 )
 from pilothouse_app.features.experiments.how_measured import how_measured
+from pilothouse_app.features.exports.version_export import export_button
 from pilothouse_app.features.governance.ci_files import ci_file_popover
 from pilothouse_app.features.governance.evidence_packs import pack_button
 from pilothouse_app.features.governance.outcomes import outcome_line
@@ -187,6 +188,7 @@ def _origin(version: VersionInfo, audit: AuditInfo | None) -> None:
         )
         link(screen("responsible", ref=version.ref), "Responsible use", icon=":material/balance:")
         link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
+        export_button(version)
         ci_file_popover(version)
         pack_button(version.model, version.version)
     facts(

@@ -27,6 +27,12 @@ COMMANDS = {
     "train": ("pilothouse.cli.training", "train", "Train a model on a dataset version."),
     "trainers": ("pilothouse.cli.training", "trainers", "The kinds of model to train."),
     "models": ("pilothouse.cli.model_cards", "models", "Registered models and promotions."),
+    "export": ("pilothouse.cli.exports", "export", "A version for another serving system."),
+    "export-targets": (
+        "pilothouse.cli.exports",
+        "export_targets_command",
+        "Where a version can be exported to.",
+    ),
     "policies": ("pilothouse.cli.policies", "policies", "Gates and approvals before a stage."),
     "validate": ("pilothouse.cli.validation", "validate", "Ask the gates, for pipelines outside."),
     "evaluate": ("pilothouse.cli.scoring", "evaluate", "Evaluate a version on labelled rows."),

@@ -10,6 +10,7 @@ from pilothouse.data.sources import sources
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.strategies import strategies
 from pilothouse.governance.maturity.checks import maturity_checks
+from pilothouse.interop.exporting.targets import export_targets
 from pilothouse.interop.importing.readers import readers
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
@@ -27,6 +28,7 @@ from pilothouse.registry.gates import gates
 from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.engines import check_engine
+from pilothouse.testing.export_targets import check_export_target
 from pilothouse.testing.exports import check_export
 from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
@@ -74,6 +76,7 @@ KINDS = (
     Kind(step_kinds, check_step_kind, "What a step of a pipeline can do: inputs and outputs."),
     Kind(exports, check_export, "Writes a pipeline as a file of another program."),
     Kind(sources, check_source, "Reads rows for a dataset, and again when it is refreshed."),
+    Kind(export_targets, check_export_target, "Writes a version as the files of another system."),
     Kind(readers, check_reader, "Reads the history of another tracker for an import."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
     Kind(

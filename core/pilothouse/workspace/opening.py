@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments import Experiments
     from pilothouse.explanations import Explanations
     from pilothouse.governance import Governance
+    from pilothouse.interop.exporting.api import ModelExports
     from pilothouse.interop.importing.api import Imports
     from pilothouse.monitoring import Monitoring
     from pilothouse.monitoring.notifications.notifications import Notifications
@@ -205,6 +206,13 @@ class Workspace:
         from pilothouse.interop.importing.api import Imports
 
         return Imports(self.store)
+
+    @cached_property
+    def exports(self) -> ModelExports:
+        """Exports of versions to other serving systems."""
+        from pilothouse.interop.exporting.api import ModelExports
+
+        return ModelExports(self.store)
 
 
 def _dataset_uses(session: Session, ref: str) -> list[Use]:

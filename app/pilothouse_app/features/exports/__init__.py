@@ -1,0 +1,1 @@
+"""Exports of versions to other serving systems."""

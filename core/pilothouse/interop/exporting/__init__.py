@@ -1,0 +1,1 @@
+"""Exports of a model version to other serving systems: archives of the files that they read."""
