@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pilothouse.deployments.access.key_ring import CallLimits
+from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.standalone.exported_model import ServerSettings
 from pilothouse.interop.exporting.export_notes import with_notes
@@ -61,7 +62,7 @@ def export_subjects() -> tuple[ExportSubject, ExportSubject]:
     )
     settings = ServingSettings(
         name="Churn.v1_prod",
-        replicas=3,
+        processes=ProcessLimits(3, 8),
         limits=LIMITS,
         needs_key=True,
         sleep_after_minutes=30.0,

@@ -49,7 +49,7 @@ def exporting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     register(store, "vague", b"nothing", signature=Signature(inputs=(), task="unspecified"))
     workspace = Workspace(store)
     workspace.deployments.launch(DEPLOYMENT, "late", 1)
-    workspace.deployments.scale(DEPLOYMENT, 3)
+    workspace.deployments.scale(DEPLOYMENT, 3, most=8)
     workspace.deployments.set_limits(DEPLOYMENT, CallLimits(max_concurrent=20, per_second=5.0))
     workspace.deployments.set_sleep(DEPLOYMENT, 30.0)
     workspace.deployments.create_api_key("for the shop", ["predict"], [DEPLOYMENT])
@@ -110,7 +110,7 @@ def test_a_deployments_replicas_are_carried_to_kubernetes(
         exporting.exports.write("kubernetes", "late", 1, tmp_path / "k.zip", DEPLOYMENT).path
     )
     scaler = yaml.safe_load(archive.read("kubernetes/autoscaler.yaml"))
-    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (3, 12)
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (3, 8)
     deployment = yaml.safe_load(archive.read("kubernetes/deployment.yaml"))
     assert "replicas" not in deployment["spec"]
     assert deployment["metadata"]["name"] == "late-prod"

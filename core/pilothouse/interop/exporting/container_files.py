@@ -13,6 +13,7 @@ from pilothouse.kit.parameters import Parameter, Params
 
 PORT = 8080
 USER = 10001
+SPARE = 4  # times the replicas, where autoscaling ends by default
 OPENMP_PACKAGES = frozenset({"lightgbm", "xgboost", "xgboost-cpu", "catboost"})
 IMAGE = Parameter(
     "image", "text", "", title="Image",
@@ -25,11 +26,11 @@ MEMORY = Parameter(
 )  # fmt: skip
 REPLICAS = Parameter(
     "replicas", "integer", None, 1, 1_000, title="Replicas",
-    help="Empty for as many as the deployment has processes, or 1.",
+    help="At least; empty for as many as the deployment has processes, or 1.",
 )  # fmt: skip
 MAX_REPLICAS = Parameter(
     "max_replicas", "integer", None, 1, 10_000, title="Replicas at most",
-    help="Where autoscaling ends; empty for four times the replicas.",
+    help="Where autoscaling ends; empty for the deployment's limit, or four times the replicas.",
 )  # fmt: skip
 SERVE = '''\
 """Starts the server of the model in the folder `model`: python server/serve.py model"""
@@ -100,8 +101,10 @@ def image_of(subject: ExportSubject, options: Mapping[str, Any]) -> str:
 
 def replicas_of(subject: ExportSubject, options: Params) -> tuple[int, int]:
     """How many replicas at least and at most."""
-    least = options["replicas"] or subject.replicas
-    return least, max(options["max_replicas"] or least * 4, least)
+    processes = subject.processes
+    least = options["replicas"] or processes.least
+    usual = least * SPARE if processes.is_fixed else processes.most
+    return least, max(options["max_replicas"] or usual, least)
 
 
 def memory_of(subject: ExportSubject, options: Params) -> int:

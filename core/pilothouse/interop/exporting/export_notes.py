@@ -80,6 +80,16 @@ def _rollout(served: ServingSettings) -> str:
     )
 
 
+def scaling_left_out(subject: ExportSubject, system: str) -> tuple[str, ...]:
+    """That a system does not follow the load, where the deployment does."""
+    processes = subject.processes
+    if processes.is_fixed:
+        return ()
+    return (
+        f"Processes by load, {processes.least} to {processes.most}: {system} has no such rule.",
+    )
+
+
 def own_server_carried(subject: ExportSubject) -> tuple[str, ...]:
     """What our own server in the export keeps."""
     lines = [

@@ -166,7 +166,7 @@ def _deployment(store: Store, info: VersionInfo, name: str) -> ServingSettings:
     rollout = deployments.active_rollout(name)
     settings = ServingSettings(
         name=name,
-        replicas=served.replica_count,
+        processes=deployments.process_limits(name),
         limits=deployments.limits(name),
         needs_key="predict" in deployments.needs_key(name),
         sleep_after_minutes=deployments.sleep_after(name),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse.deployments.access.key_ring import UNLIMITED, CallLimits
+from pilothouse.deployments.autoscaling import ONE_PROCESS, ProcessLimits
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.standalone.exported_model import ServerSettings
 from pilothouse.models.signature import Signature
@@ -32,13 +33,14 @@ class CanaryStep:
 class ServingSettings:
     """How a deployment serves: what an export carries over or says that it cannot.
 
+    `processes` are how many it has for each version, by load between two limits or always as many.
     `memory_mb` is what its largest process of the version takes now, 0 when it has none. `canary`
     has the steps of a running canary that tries the exported version; `rollout` is the title of
     the strategy of a running rollout, "" without one. `stable_version` answers beside it.
     """
 
     name: str
-    replicas: int = 1
+    processes: ProcessLimits = ONE_PROCESS
     limits: CallLimits = UNLIMITED
     needs_key: bool = False
     sleep_after_minutes: float | None = None
@@ -104,9 +106,9 @@ class ExportSubject:
         return dict(self.launch.example[0]) if self.launch.example else {}
 
     @property
-    def replicas(self) -> int:
-        """How many processes the deployment has for each version, or 1."""
-        return self.deployment.replicas if self.deployment else 1
+    def processes(self) -> ProcessLimits:
+        """How many processes the deployment has for each version; one without a deployment."""
+        return self.deployment.processes if self.deployment else ONE_PROCESS
 
     @property
     def memory_mb(self) -> int:

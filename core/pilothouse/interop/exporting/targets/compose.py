@@ -15,7 +15,11 @@ from pilothouse.interop.exporting.container_files import (
     memory_of,
     python_refusal,
 )
-from pilothouse.interop.exporting.export_notes import left_out, own_server_carried
+from pilothouse.interop.exporting.export_notes import (
+    left_out,
+    own_server_carried,
+    scaling_left_out,
+)
 from pilothouse.interop.exporting.plan import ExportPlan, yaml_file
 from pilothouse.interop.exporting.subject import ExportSubject
 from pilothouse.interop.exporting.targets import export_targets
@@ -42,7 +46,7 @@ class ComposeTarget:
     @staticmethod
     def plan(subject: ExportSubject, options: Params) -> ExportPlan:
         """The context in `container/`, and the file that builds and runs it."""
-        replicas = options["replicas"] or subject.replicas
+        replicas = options["replicas"] or subject.processes.least
         port, memory = options.integer("port"), memory_of(subject, options)
         several = replicas > 1
         service: dict[str, Any] = {
@@ -82,6 +86,10 @@ class ComposeTarget:
                 f"Replicas: {replicas}, each with a CPU limit of {options['cpu']:g} and {memory:,} "
                 "MB, restarted when they end.",
             ),
-            left_out=(*left_out(subject, limits=True), *scaling, "Autoscaling: Compose has none."),
+            left_out=(
+                *left_out(subject, limits=True),
+                *scaling,
+                *scaling_left_out(subject, "Compose"),
+            ),
             steps=f"    docker compose up --build\n\nIt answers at `http://127.0.0.1:{port}`.",
         )

@@ -9,7 +9,11 @@ from pilothouse.interop.exporting.container_files import (
     image_of,
     python_refusal,
 )
-from pilothouse.interop.exporting.export_notes import left_out, own_server_carried
+from pilothouse.interop.exporting.export_notes import (
+    left_out,
+    own_server_carried,
+    scaling_left_out,
+)
 from pilothouse.interop.exporting.plan import ExportPlan, text
 from pilothouse.interop.exporting.subject import ExportSubject
 from pilothouse.interop.exporting.targets import export_targets
@@ -47,14 +51,15 @@ class ContainerTarget:
     def plan(subject: ExportSubject, options: Params) -> ExportPlan:
         """The build context."""
         image = image_of(subject, options)
-        replicas = (
-            (f"{subject.replicas} processes for each version: a container is one.",)
-            if subject.replicas > 1
-            else ()
-        )
+        several = subject.processes.least > 1
+        replicas = (f"{subject.processes.least} processes: a container is one.",) * several
         return ExportPlan(
             files={**container_files(subject), ".dockerignore": text(IGNORED)},
             carried=own_server_carried(subject),
-            left_out=(*left_out(subject, limits=True), *replicas),
+            left_out=(
+                *left_out(subject, limits=True),
+                *replicas,
+                *scaling_left_out(subject, "a container"),
+            ),
             steps=STEPS.format(image=image, port=PORT, name=subject.name),
         )
