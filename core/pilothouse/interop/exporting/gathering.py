@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.access.call_rules import burst_of
 from pilothouse.deployments.info import DeploymentInfo
+from pilothouse.deployments.log_rules.rules import KEPT_FOR_EVER
 from pilothouse.deployments.model_launch import is_approved, start_seconds
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.rollouts.rollout_info import RolloutInfo
@@ -179,7 +180,7 @@ def _deployment(store: Store, info: VersionInfo, name: str) -> ServingSettings:
 
 def _log_lines(deployments: Deployments, name: str) -> tuple[str, ...]:
     rules = deployments.log_rules(name)
-    return tuple(rules.lines()) if any(asdict(rules).values()) else ()
+    return () if rules == KEPT_FOR_EVER else tuple(rules.lines())
 
 
 def _memory(served: DeploymentInfo, version: int) -> float:
