@@ -52,6 +52,12 @@ experiment_option = click.option(
 prefix_option = click.option(
     "--prefix", default="", help="Put the experiments below this name, as PREFIX/experiment."
 )
+artifacts_option = click.option(
+    "--artifacts",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=None,
+    help="Folder with the files of an MLflow database or a Neptune export, when not beside it.",
+)
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Print what would be imported; write nothing."
 )
@@ -77,6 +83,7 @@ dry_run_option = click.option(
 )
 @experiment_option
 @prefix_option
+@artifacts_option
 @dry_run_option
 def history(
     source: str,
@@ -86,6 +93,7 @@ def history(
     tracker: str | None,
     experiments: tuple[str, ...],
     prefix: str,
+    artifacts: Path | None,
     dry_run: bool,
 ) -> None:
     """Import what another tracker stored in SOURCE; `pilothouse import trackers` lists them.
@@ -94,6 +102,7 @@ def history(
     0 when everything was imported, with 1 when something was damaged or in conflict.
     """
     options = {"tracker": tracker or "", "experiments": experiments, "prefix": prefix}
+    options["artifacts"] = str(artifacts) if artifacts else ""
     _run(source, workspace, acting_as, as_json=as_json, dry_run=dry_run, **options)
 
 
@@ -129,12 +138,7 @@ def trackers(workspace: Path | None, as_json: bool) -> None:
 @actor_option
 @experiment_option
 @prefix_option
-@click.option(
-    "--artifacts",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=None,
-    help="Folder with the files of a database, when they are not beside it.",
-)
+@artifacts_option
 @dry_run_option
 def mlflow(
     source: str,

@@ -94,7 +94,6 @@ class CometSource(RunsOnly):
         self._by_id: dict[str, OfflineExperiment] = {}
         self._facts: dict[str, ArchiveFacts] = {}
         self._short_runs = KeptPoints()
-        self._skipped = Counter[str]()
 
     def _grouped(self) -> list[OfflineExperiment]:
         opened = defaultdict[str, list[tuple[Mapping[str, Any], ZipArchive]]](list)
@@ -154,7 +153,6 @@ class CometSource(RunsOnly):
             record = _record(experiment, run, facts)
             self._by_id[record.id], self._facts[record.id] = run, facts
             self._short_runs.keep(record.id, points_read)
-            self._skipped.update(facts.skipped)
             self._report_run(run, facts)
             yield record
 
@@ -215,7 +213,7 @@ class CometSource(RunsOnly):
 
     def unsupported(self) -> Mapping[str, int]:
         """What the runs that were read hold beyond numbers, parameters and files."""
-        return self._skipped
+        return sum((facts.skipped for facts in self._facts.values()), Counter[str]())
 
     def size(self) -> int | None:
         """The bytes of all archives."""

@@ -85,7 +85,6 @@ class DvcliveSource(RunsOnly):
         self._by_id: dict[str, tuple[ResultFiles, RunResults]] = {}
         self._places: dict[str, str] = {}
         self._short_runs = KeptPoints()
-        self._skipped = Counter[str]()
 
     def _live_projects(self) -> dict[str, DvcProject]:
         projects = dict[str, DvcProject]()
@@ -146,7 +145,6 @@ class DvcliveSource(RunsOnly):
 
     def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
         """The runs of the project: its commits, then its folders that are none of them."""
-        self._skipped.clear()
         for project in self._of(experiment):
             signatures = dict[str, str]()
             for commit in project.experiments:
@@ -214,7 +212,6 @@ class DvcliveSource(RunsOnly):
         )
         self._by_id[record.id], self._places[record.id] = (run, results), project.path
         self._short_runs.keep(record.id, points_read)
-        self._skipped.update(results.skipped)
         return record
 
     def points(self, run: RunRecord) -> Iterator[Points]:
@@ -272,7 +269,7 @@ class DvcliveSource(RunsOnly):
 
     def unsupported(self) -> Mapping[str, int]:
         """What the histories that were read hold beyond numbers."""
-        return self._skipped
+        return sum((results.skipped for _, results in self._by_id.values()), Counter[str]())
 
     def size(self) -> int | None:
         """The bytes of the folders; what lies in Git is not counted."""

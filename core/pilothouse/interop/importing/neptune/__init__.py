@@ -1,0 +1,1 @@
+"""Runs that neptune-exporter saved as Parquet, without Neptune or its exporter."""
