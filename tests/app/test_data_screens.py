@@ -278,6 +278,28 @@ def test_a_source_without_its_package_names_the_extra(visit, monkeypatch):
     assert page.button(key="source_go").disabled
 
 
+def dvc_dialog() -> None:
+    """The dialog that has DVC track a version, open at every run."""
+    from pilothouse_app.components.workspace import workspace
+    from pilothouse_app.features.data.version_actions import _write_dvc
+
+    _write_dvc(workspace().data.version("towns@1"))
+
+
+def test_a_version_is_tracked_with_dvc(visit, workspace, shop, tmp_path):
+    (tmp_path / "repository" / ".dvc").mkdir(parents=True)
+    page = AppTest.from_function(dvc_dialog, default_timeout=30).run()
+    assert page.button(key="dataset_dvc_towns@1_go").disabled
+    page.text_input(key="dataset_dvc_towns@1_path").input(str(tmp_path / "a.parquet")).run()
+    page.button(key="dataset_dvc_towns@1_go").click().run()
+    assert "no folder in a repository" in str(page.error[0].value)
+    path = tmp_path / "repository" / "a.parquet"
+    page.text_input(key="dataset_dvc_towns@1_path").input(str(path)).run()
+    page.button(key="dataset_dvc_towns@1_go").click().run()
+    assert not page.exception
+    assert path.with_name("a.parquet.dvc").exists()
+
+
 def refresh_dialog() -> None:
     """The dialog of a refresh, open at every run."""
     from pilothouse_app.features.data.refresh import refresh_dialog

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,7 @@ import click
 from pilothouse.cli import datasheets
 from pilothouse.cli.command import options_of, verb
 from pilothouse.cli.datasets import BREACH_CODE, datasets
-from pilothouse.cli.options import PAIR, PluginName, scalar
+from pilothouse.cli.options import NEW_FILE, PAIR, PluginName, scalar
 from pilothouse.cli.output import Output
 from pilothouse.data.source_api import SourceCommands
 from pilothouse.data.sources import sources
@@ -201,6 +202,24 @@ def _refresh(ws: Workspace, name: str, check: bool, on_breach: str) -> Output:
     state = "unchanged" if version.existed else f"{version.rows:,} rows"
     value = {"ref": version.ref, "rows": version.rows, "existed": version.existed}
     return Output(value, f"{version.ref}: {state}")
+
+
+@verb(
+    datasets,
+    SourceCommands.write_dvc,
+    writes=True,
+    own_help=True,
+    example="pilothouse datasets write-dvc sales@2 repository/data/sales.parquet",
+)
+@click.argument("ref")
+@click.argument("path", type=NEW_FILE)
+def _write_dvc(ws: Workspace, ref: str, path: Path) -> Output:
+    """Have a repository of DVC track a version as the Parquet file PATH.
+
+    Its content goes into the cache, and PATH.dvc names it; `dvc checkout` makes the file.
+    """
+    pointer = ws.data.write_dvc(ref, path)
+    return Output({"pointer": str(pointer)}, f"{pointer} is written; run dvc checkout for the file")
 
 
 def _settings(kind: str, pairs: Pairs) -> dict[str, Any]:

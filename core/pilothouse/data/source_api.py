@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pilothouse.activity import record
 from pilothouse.data import dataset_sources, versions
 from pilothouse.data.allowed_paths import check_allowed, local_path
 from pilothouse.data.dataset_sources import DatasetSourceInfo, RefreshCheck, read_settings
@@ -141,6 +142,29 @@ class SourceCommands(Service):
         """Where a dataset is refreshed from; None for one that came as a file or a frame."""
         with self._store.read() as session:
             return dataset_sources.find(session, name)
+
+    def write_dvc(self, ref: str, path: str | Path) -> Path:
+        """Have a repository of DVC track a version as the Parquet file `path`; the `.dvc` file.
+
+        The content goes into the cache of the repository that the path lies in; `dvc checkout`
+        makes the file. Raises NotFound for a version or outside of a repository, Conflict for a
+        pointer of something else, Refused for a folder that is not allowed, Unavailable.
+        """
+        from pilothouse.data.dvc_writing import write_pointer
+
+        target = local_path(str(path)).absolute()
+        check_allowed(self._store.settings, target)
+        with self._store.read() as session:
+            version = versions.require(session, ref)
+        content = versions.content(self._store, version)
+        pointer = write_pointer(
+            content, target, version.ref, lambda part: check_allowed(self._store.settings, part)
+        )
+        about = {"path": str(pointer), "hash": version.content_hash}
+        with self._store.write() as session:
+            record(session, self._store, "wrote the DVC file of", "dataset", version.ref,
+                   after=about)  # fmt: skip
+        return pointer
 
     def check_refresh(self, name: str) -> RefreshCheck:
         """What a refresh would change, and whether the contract holds; nothing is registered.

@@ -268,12 +268,12 @@ def read_table(
         )
     # One file, read as one: a path's parent folder named a=b would become a column.
     chosen = list(version.column_names if columns is None else columns)
-    file = pq.ParquetFile(_content(store, version))
+    file = pq.ParquetFile(content(store, version))
     table: pa.Table = file.read(columns=chosen).select(chosen)
     return table
 
 
-def _content(store: Store, version: DatasetVersionInfo) -> Path:
+def content(store: Store, version: DatasetVersionInfo) -> Path:
     """The verified file of a version. Raises Unavailable when it cannot be read."""
     try:
         return store.artifacts.local_path(version.digest)
@@ -296,7 +296,7 @@ def _unreadable(version: DatasetVersionInfo, problem: str) -> Unavailable:
 def repair(store: Store, version: DatasetVersionInfo, table: pa.Table) -> None:
     """Store the content of a version again when its file is missing or damaged."""
     try:
-        _content(store, version)
+        content(store, version)
     except Unavailable as lost:
         digest, _ = _store_content(store, table)
         if digest != version.digest:  # written by another release of the Parquet library

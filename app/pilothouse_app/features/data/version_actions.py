@@ -115,6 +115,28 @@ def _tags(version: DatasetVersionInfo, key: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
+@st.dialog("Track with DVC", icon=":material/commit:")
+def _write_dvc(version: DatasetVersionInfo) -> None:
+    """Write the content into the cache of a repository of DVC, and the file that names it."""
+    key = f"dataset_dvc_{version.ref}"
+    st.markdown(
+        "The content goes into the cache of a repository on this machine, and a `.dvc` file names "
+        "it. `dvc checkout` then makes the file."
+    )
+    path = st.text_input(
+        "Path of the data",
+        placeholder="/repository/data/sales.parquet",
+        live=True,
+        key=f"{key}_path",
+    )
+    path = (path or "").strip()
+    missing = "" if path else "Give a path in a repository first"
+    if dialog_buttons("Write", key, missing=missing) and run_or_show_error(
+        lambda: workspace().data.write_dvc(version.ref, path)
+    ):
+        _done(f"{version.ref} is tracked as {path}.dvc")
+
+
 @st.dialog("Mark as superseded", icon=":material/move_down:")
 def _supersede(version: DatasetVersionInfo) -> None:
     frame = workspace().data.versions(version.dataset)
@@ -211,6 +233,7 @@ def _done(message: str) -> None:
 
 _COMMANDS: Mapping[str, tuple[str, Callable[[DatasetVersionInfo], None]]] = {
     "Edit details": (":material/edit:", _edit),
+    "Track with DVC": (":material/commit:", _write_dvc),
     "Mark as superseded": (":material/move_down:", _supersede),
     "Archive": (":material/archive:", _archive),
     "Restore": (":material/unarchive:", _restore),

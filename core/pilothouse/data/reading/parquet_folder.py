@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -35,11 +35,18 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
+class ParquetFile:
+    """A file, and its path below the folder, in whose parts partitions are."""
+
+    path: Path
+    below: PurePath
+
+
+@dataclass(frozen=True)
 class ParquetFolder:
     """The Parquet files of a folder, by path; `notes` say what in it was left out."""
 
-    root: Path
-    files: tuple[Path, ...]
+    files: tuple[ParquetFile, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -47,8 +54,8 @@ class ParquetFolder:
         """A hash of the paths, sizes and times of change of the files."""
         digest = hashlib.sha256()
         for file in self.files:
-            facts = file.stat()
-            line = f"{file.relative_to(self.root)}\0{facts.st_size}\0{facts.st_mtime_ns}\n"
+            facts = file.path.stat()
+            line = f"{file.below}\0{facts.st_size}\0{facts.st_mtime_ns}\n"
             digest.update(line.encode("utf-8", "surrogatepass"))
         return f"{len(self.files)} files {digest.hexdigest()[:32]}"
 
@@ -57,19 +64,19 @@ class ParquetFolder:
 class _Columns:
     """The type of each column, and the first file that has it so."""
 
-    types: dict[str, dict[pa.DataType, Path]] = field(default_factory=dict)
+    types: dict[str, dict[pa.DataType, PurePath]] = field(default_factory=dict)
     files: Counter[str] = field(default_factory=Counter)
 
-    def add(self, file: Path, schema: pa.Schema) -> None:
+    def add(self, file: ParquetFile, schema: pa.Schema) -> None:
         for column in schema:
-            self.types.setdefault(column.name, {}).setdefault(column.type, file)
+            self.types.setdefault(column.name, {}).setdefault(column.type, file.below)
             self.files[column.name] += 1
 
 
 def find_files(root: Path) -> ParquetFolder:
     """The Parquet files in a folder and below it. Raises NotFound, Invalid for a Delta table."""
     if root.is_file():
-        return ParquetFolder(root.parent.resolve(), (root.resolve(),))
+        return ParquetFolder((ParquetFile(root, PurePath(root.name)),))
     if not root.is_dir():
         raise NotFound(f"there is no folder {root}.")
     if (root / "_delta_log").is_dir():
@@ -87,7 +94,8 @@ def find_files(root: Path) -> ParquetFolder:
         notes.append(f"{links:,} links were not followed")
     if others:
         notes.append(f"{others:,} files that are not Parquet were left out")
-    return ParquetFolder(root, tuple(sorted(files)), tuple(notes))
+    parts = (ParquetFile(path, path.relative_to(root)) for path in sorted(files))
+    return ParquetFolder(tuple(parts), tuple(notes))
 
 
 def _walk(root: Path) -> tuple[list[Path], int, int]:
@@ -126,12 +134,12 @@ def read_folder(
     together and for more than memory may take, Unavailable for files that vanish meanwhile.
     """
     looked_at = folder.files if most_rows is None else folder.files[:MAX_PREVIEWED]
-    notes = (*folder.notes, *_compare(folder.root, looked_at))
+    notes = (*folder.notes, *_compare(looked_at))
     tables, size, rows = [], 0, 0
-    partitions = [_partitions(file.relative_to(folder.root)) for file in folder.files]
+    partitions = [_partitions(file.below) for file in folder.files]
     names = list(dict.fromkeys(name for values in partitions for name in values))
     for number, file in enumerate(folder.files, start=1):
-        table = _read_file(folder.root, file, most_rows, names)
+        table = _read_file(file, most_rows, names)
         tables.append(table)
         size, rows = size + table.nbytes, rows + table.num_rows
         if size > MAX_TABLE:
@@ -148,40 +156,37 @@ def read_folder(
     return ArrowRows(table, f"Parquet, {len(folder.files):,} files", notes)
 
 
-def _read_file(
-    root: Path, file: Path, most_rows: int | None, partitions: Sequence[str]
-) -> pa.Table:
-    where = file.relative_to(root)
+def _read_file(file: ParquetFile, most_rows: int | None, partitions: Sequence[str]) -> pa.Table:
     try:
-        table, _ = read_parquet(Content(file, file.name), most_rows)
+        table, _ = read_parquet(Content(file.path, file.path.name), most_rows)
     except FileNotFoundError as gone:
-        raise _gone(where) from gone
+        raise _gone(file) from gone
     except Invalid as broken:
-        if not file.exists():
-            raise _gone(where) from broken
-        raise Invalid(f"{where}: {broken.message}", hint=broken.hint) from broken
+        if not file.path.exists():
+            raise _gone(file) from broken
+        raise Invalid(f"{file.below}: {broken.message}", hint=broken.hint) from broken
     return table.drop_columns([name for name in partitions if name in table.column_names])
 
 
-def _gone(where: Path) -> Unavailable:
+def _gone(file: ParquetFile) -> Unavailable:
     return Unavailable(
-        f"{where} was removed while the folder was read.",
+        f"{file.below} was removed while the folder was read.",
         hint="Try again when nothing writes to the folder.",
     )
 
 
-def _compare(root: Path, files: Sequence[Path]) -> list[str]:
+def _compare(files: Sequence[ParquetFile]) -> list[str]:
     """What differs between the columns of the files, a line each. Raises Invalid, Unavailable."""
     columns = _Columns()
-    inside = {name for file in files for name in _partitions(file.relative_to(root))}
+    inside = {name for file in files for name in _partitions(file.below)}
     for file in files:
         try:
-            columns.add(file, pq.read_schema(file))
+            columns.add(file, pq.read_schema(file.path))
         except FileNotFoundError as gone:
-            raise _gone(file.relative_to(root)) from gone
+            raise _gone(file) from gone
         except (pa.ArrowException, OSError) as broken:
             reason = str(broken).splitlines()[0]
-            raise Invalid(f"{file.relative_to(root)} is no Parquet file: {reason}") from broken
+            raise Invalid(f"{file.below} is no Parquet file: {reason}") from broken
     notes = [
         f"column {name!r} is in {count:,} of {len(files):,} files; it is missing in the others"
         for name, count in columns.files.items()
@@ -196,17 +201,17 @@ def _compare(root: Path, files: Sequence[Path]) -> list[str]:
         notes.append(f"column {name!r} is both in the files and in the paths; the paths were used")
     for name, types in columns.types.items():
         if name not in inside:
-            _check_types(root, name, types)
+            _check_types(name, types)
     return notes
 
 
-def _check_types(root: Path, name: str, types: Mapping[pa.DataType, Path]) -> None:
+def _check_types(name: str, types: Mapping[pa.DataType, PurePath]) -> None:
     """Raise Invalid, naming the files, when no type holds the values of all of them."""
     try:
         schemas = [pa.schema([(name, kind)]) for kind in types]
         pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as apart:
-        places = [f"{kind} in {file.relative_to(root)}" for kind, file in types.items()]
+        places = [f"{kind} in {file}" for kind, file in types.items()]
         listed = ", ".join(places[:MAX_NAMED])
         raise Invalid(
             f"the files do not go together: the column {name!r} is {listed}.",
@@ -232,7 +237,7 @@ def _too_large() -> Invalid:
     )
 
 
-def _partitions(path: Path) -> dict[str, str | None]:
+def _partitions(path: PurePath) -> dict[str, str | None]:
     """The columns in the folders of a path, such as region=north/day=2026-03-01."""
     values: dict[str, str | None] = {}
     for part in path.parts[:-1]:

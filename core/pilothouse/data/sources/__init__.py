@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,7 +70,7 @@ class DataSource(Protocol):
         """Where the rows are, in a few words and without secrets."""
         ...
 
-    def paths(self, settings: Params) -> Sequence[str]:
+    def paths(self, settings: Params) -> Iterable[str]:
         """Every path of this machine that is read; all must lie in the folders that are allowed."""
         ...
 
