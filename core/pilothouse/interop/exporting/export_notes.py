@@ -80,6 +80,14 @@ def _rollout(served: ServingSettings) -> str:
     )
 
 
+def processes_left_out(subject: ExportSubject, system: str) -> tuple[str, ...]:
+    """The number of processes, where a system's files have no field for it."""
+    processes = subject.processes
+    if processes.most == 1:
+        return ()
+    return (f"Processes for each version ({processes.text}): {system} has no field for it.",)
+
+
 def scaling_left_out(subject: ExportSubject, system: str) -> tuple[str, ...]:
     """That a system does not follow the load, where the deployment does."""
     processes = subject.processes

@@ -51,8 +51,13 @@ def json_file(value: Any) -> bytes:
     return text(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def yaml_file(*documents: Any) -> bytes:
-    """A YAML file in the order given, without anchors."""
+def yaml_file(value: Any) -> bytes:
+    """A YAML file, as `yaml_text`."""
+    return text(yaml_text(value))
+
+
+def yaml_text(value: Any) -> str:
+    """A value as YAML in the order given, without anchors."""
     import yaml
 
     class PlainDumper(yaml.SafeDumper):
@@ -66,8 +71,4 @@ def yaml_file(*documents: Any) -> bytes:
             """With the dash of a list below its key, not beside it."""
             super().increase_indent(flow, False)
 
-    parts = [
-        yaml.dump(part, Dumper=PlainDumper, sort_keys=False, width=4096, allow_unicode=True)
-        for part in documents
-    ]
-    return text("---\n".join(parts))
+    return yaml.dump(value, Dumper=PlainDumper, sort_keys=False, width=4096, allow_unicode=True)

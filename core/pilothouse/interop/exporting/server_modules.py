@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SERVER_PACKAGES = ("orjson", "uvicorn", "httptools")
-SCORER_PACKAGES = ("orjson",)  # where the server is another one
 PARTS = ("models", "deployments/model_server", "deployments/standalone")
 FILES = (
     "__init__.py",
