@@ -185,12 +185,15 @@ def test_damaged_files_cost_themselves_only(workspace: Workspace, export: Path) 
     part.write_bytes(part.read_bytes()[:-100])
     (project / "other_part_0.parquet").write_bytes(b"PAR1" * 50)
     pq.write_table(pa.table({"a": [1]}), project / "columns_part_0.parquet")
+    [sound] = project.glob("RUN-2*_part_0.parquet")
+    names = sound.read_bytes().replace(b"bool_value", b"bool_v\xe5lue")
+    (project / "names_part_0.parquet").write_bytes(names)
     (project / "link_part_0.parquet").symlink_to(part)
     report = workspace.imports.run(str(export))
     assert points_of(workspace, runs_by_name(workspace)["first"], "loss") == LOSS[:3]
     broken = reasons(report, "broken")
     damaged = "Parquet file: it is cut off, damaged or no Parquet file"
-    assert broken.count(damaged) == 2
+    assert broken.count(damaged) == 3
     assert any("it has no column" in line for line in broken)
     assert report.imported["runs"] == 3
 

@@ -103,8 +103,9 @@ def _read(
             parquet = pq.ParquetFile(file, metadata=metadata, read_dictionary=texts)
             for batch in parquet.iter_batches(batch_size=rows, columns=names, use_threads=False):
                 if batch.num_rows:
+                    batch.validate(full=True)
                     yield batch.select(names)
-        except (pa.ArrowException, OSError, KeyError) as broken:
+        except (pa.ArrowException, OSError, KeyError, UnicodeError) as broken:
             raise Unavailable("it is cut off, damaged or no Parquet file.") from broken
 
 
