@@ -40,6 +40,10 @@ COLUMNS_TEXT = (
     "explanations and retraining; the model still gets the true values. Rows that are logged "
     "already stay as they are. Values to be hashed are on the disk for about a minute."
 )
+SAMPLE_TEXT = (
+    ":material/percent: The other requests are counted, with their latency; windows, labels, "
+    "replays and retraining have the rows of this random sample. During a rollout all are logged."
+)
 
 
 def deleted_note(name: str) -> None:
@@ -92,28 +96,15 @@ def change_retention(name: str) -> None:
     rules = workspace().deployments.log_rules(name)
     inputs = [*workspace().deployments.signature(name).names]
     inputs += [column for column in (*rules.dropped, *rules.hashed) if column not in inputs]
-    days = optional_number(
-        "Rows are kept for (days)",
-        rules.keep_days,
-        min_value=1,
-        max_value=36_500,
-        placeholder="For ever",
-        key="retention_days",
-    )
+    with st.container(horizontal=True):
+        days = optional_number(
+            "Rows are kept for (days)", rules.keep_days, min_value=1, max_value=36_500,
+            placeholder="For ever", key="retention_days",
+        )  # fmt: skip
+        percent = _share_input(name, rules.share)
     st.markdown(_consequence(days))
-    percent = None
-    if not workspace().deployments.deployment(name).external:
-        percent = optional_number(
-            "Requests that are logged (%)",
-            None if rules.share is None else round(100 * rules.share, 6),
-            min_value=0.01,
-            max_value=100.0,
-            step=10.0,
-            format="%g",
-            placeholder="All",
-            key="retention_share",
-        )
-        st.markdown(_sample_text(percent))
+    if percent is not None:
+        st.markdown(SAMPLE_TEXT)
     dropped = st.multiselect(
         "Inputs that are not logged", inputs, rules.dropped, placeholder="None",
         key="retention_dropped",
@@ -130,7 +121,7 @@ def change_retention(name: str) -> None:
         None if days is None else int(days),
         tuple(sorted(dropped)),
         tuple(sorted(hashed)),
-        None if percent in (None, 100.0) else percent / 100,
+        None if percent is None else percent / 100,
     )
     save_change(
         "retention",
@@ -151,13 +142,15 @@ def _consequence(days: float | None) -> str:
     )
 
 
-def _sample_text(percent: float | None) -> str:
-    if percent is None or percent >= 100.0:
-        return ":gray[Every request is logged with its predictions.]"
-    return (
-        ":material/percent: The others are counted, with their latency; windows, labels, replays "
-        "and retraining have the rows of this random sample. During a rollout all are logged."
-    )
+def _share_input(name: str, part: float | None) -> float | None:
+    """Percent of the requests, None for all; what is sent from elsewhere is logged whole."""
+    if workspace().deployments.deployment(name).external:
+        return None
+    percent = optional_number(
+        "Requests logged (%)", None if part is None else round(100 * part, 6), min_value=0.01,
+        max_value=100.0, step=10.0, format="%g", placeholder="All", key="retention_share",
+    )  # fmt: skip
+    return None if percent == 100.0 else percent
 
 
 def _tiles(state: LogRetention) -> list[Kpi]:
