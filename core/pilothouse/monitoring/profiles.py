@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from pilothouse.monitoring.column_values import (
 from pilothouse.monitoring.dependence import Blocks, intraclass
 from pilothouse.monitoring.distances import Counts, Floats
 from pilothouse.monitoring.kinds import Kind
+from pilothouse.monitoring.rounding import anchors_of, snapped
 from pilothouse.monitoring.time_profiles import TimeReference
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ MAX_CATEGORIES = 5_000
 @dataclass(frozen=True)
 class NumberReference:
     """A numeric column of the reference. `values` are sorted and finite, a sample when too many.
+
+    What differs by rounding only is one value in them, in the bins and in a window.
 
     `infinite` counts those of the `missing` rows that are infinite; profiles from before have None.
     The intraclass correlations, of its values and of which are missing, say how much the rows of
@@ -61,6 +65,11 @@ class NumberReference:
     def present(self) -> int:
         """Rows that have a value."""
         return self.rows - self.missing
+
+    @cached_property
+    def anchors(self) -> Floats:
+        """The values that it repeats."""
+        return anchors_of(self.values)
 
 
 @dataclass(frozen=True)
@@ -191,7 +200,7 @@ def number_reference(name: str, column: pd.Series[Any]) -> NumberReference:
     numbers = read_numbers(column)
     if numbers.unreadable:
         raise UnreadableProfile(not_numbers(numbers.example))
-    values = numbers.values
+    values = snapped(numbers.values, anchors_of(numbers.values))
     sample = values
     if len(values) > MAX_SAMPLE:
         sample = np.sort(np.random.default_rng(SEED).choice(values, MAX_SAMPLE, replace=False))
@@ -232,7 +241,7 @@ def number_window(
     """A window's profile of a numeric column, and its sorted values; what is not a number is
     counted."""
     numbers = read_numbers(column)
-    values = numbers.values
+    values = snapped(numbers.values, reference.anchors)
     mean = float(values.mean()) if len(values) else 0.0
     deviations = values - mean
     profile = NumberWindow(

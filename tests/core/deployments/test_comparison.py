@@ -62,7 +62,7 @@ def log_requests(
         at = BEGAN + timedelta(seconds=2) + number * timedelta(minutes=15) / count
         at_us = int(at.timestamp() * 1e6) + version
         if number < failures:
-            journal.refused({"at": at_us, "version": version, "rows": 0, "ms": 2, "status": 500})
+            journal.request({"at": at_us, "version": version, "rows": 0, "ms": 2, "status": 500})
             continue
         line = {"at": at_us, "version": version, "rows": 1, "ms": 2.0 + number % 7, "status": 200}
         line |= {"caller": version * 1_000 + number % callers} if callers else {}
@@ -173,7 +173,7 @@ def test_after_a_swap_the_stable_version_is_compared_as_it_was_before(store: Sto
     for number in range(400):
         at = BEGAN + timedelta(minutes=17) + number * timedelta(milliseconds=100)
         line = {"at": int(at.timestamp() * 1e6), "version": 2, "rows": 0, "ms": 2, "status": 500}
-        journal.refused(line)
+        journal.request(line)
     comparison = compare(store, rollout, UNTIL)
     assert comparison.outcome == "failed"
     assert "0.00% with the stable version" in comparison.verdicts[0]["message"]

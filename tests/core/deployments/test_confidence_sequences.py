@@ -108,6 +108,17 @@ def test_two_samples_of_one_distribution_are_at_most_their_bands_apart() -> None
     assert apart.low > 0.8
 
 
+def test_values_that_differ_by_rounding_only_are_no_distance() -> None:
+    draw = np.random.default_rng(5)
+    for values in (np.full(400, 0.000957), draw.choice([0.1, 0.25, 0.7, -3.3], 400)):
+        for noise in (1e-15, 5e-8):
+            copy = values * (1 + draw.choice([-noise, 0.0, noise], 400))
+            assert distribution_distance(values, copy, 0.05).estimate == 0
+            assert distribution_distance(copy, values, 0.05).estimate == 0
+    apart = distribution_distance(np.full(400, 0.5), np.full(400, 0.500001), 0.05)
+    assert apart.estimate == 1
+
+
 def test_nothing_is_known_without_observations() -> None:
     empty = np.empty(0)
     assert (share(0, 0, 0.05).low, share(0, 0, 0.05).high) == (0, 1)

@@ -439,7 +439,7 @@ def test_columns_that_changed_their_type_still_read(tmp_path: Path, writer: Jour
 def test_traffic_counts_requests_rows_and_errors(tmp_path: Path, writer: Journal) -> None:
     answered(writer, ["a", "b"])
     answered(writer, ["c"])
-    writer.refused({"at": writer.stamp(), "version": 1, "rows": 0, "ms": 9.0, "status": 422})
+    writer.request({"at": writer.stamp(), "version": 1, "rows": 0, "ms": 9.0, "status": 422})
     now = datetime.now(UTC)
     frame = traffic_frame(tmp_path, "late", 1.0, now)
     assert list(frame.columns) == ["at", "requests", "rows", "p50_ms", "p95_ms", "errors"]

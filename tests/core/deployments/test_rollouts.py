@@ -352,8 +352,8 @@ def test_an_error_burst_ends_a_rollout_before_its_analysis(running: Worker, stor
     at = int(datetime.now(UTC).timestamp() * 1e6)
     for number in range(40):
         line = {"at": at, "version": 1, "rows": 1, "ms": 1.5, "status": 200}
-        journal.refused(line)
-        journal.refused(line | {"version": 2, "status": 500 if number % 2 else 200})
+        journal.request(line)
+        journal.request(line | {"version": 2, "status": 500 if number % 2 else 200})
     info = running.look(1)
     assert info.state == "rolled_back"
     assert info.message == (
@@ -373,7 +373,7 @@ def test_failures_that_both_versions_have_are_not_the_candidates(
     ]
     journal = Journal(folder)
     for line in lines:
-        journal.refused(orjson.loads(line)["q"])
+        journal.request(orjson.loads(line)["q"])
     assert running.look(1).state == "running"
 
 

@@ -35,7 +35,7 @@ def _answered(writer: Journal, version: int, ids: list[str], score: float) -> in
 
 def _refused(writer: Journal, version: int, status: int) -> None:
     line = {"at": writer.stamp(), "version": version, "rows": 0, "ms": 9.0, "status": status}
-    writer.refused(line)
+    writer.request(line)
 
 
 def test_each_version_has_its_requests_answers_and_labels(tmp_path: Path, writer: Journal) -> None:

@@ -26,6 +26,7 @@ from pilothouse.monitoring.profiles import (
     number_reference,
     number_window,
 )
+from pilothouse.monitoring.rounding import ROUNDING, anchors_of, snapped
 
 values = arrays.arrays(
     np.float64,
@@ -95,6 +96,36 @@ def test_a_constant_scores_zero_against_itself_and_more_against_another(name: st
     other = numbers(np.full(500, 3.0), np.full(300, 4.0))
     assert score(name, other) > drift_tests.get(name).limits.fail
     assert math.isfinite(score(name, numbers(np.zeros(9), np.ones(9))))
+
+
+@pytest.mark.parametrize("test", TESTS)
+@pytest.mark.parametrize("distinct", [1, 2, 25, 400])
+def test_rounding_alone_is_no_drift(test: DriftTest, distinct: int) -> None:
+    if "number" not in test.kinds:
+        return
+    draw = np.random.default_rng(distinct)
+    levels = draw.normal(size=distinct)
+    reference = draw.choice(levels, 2_000)
+    copies = (
+        reference.astype(np.float32).astype(np.float64),  # another file format or engine
+        reference * (1 + draw.choice([-1e-15, 0.0, 1e-15], 2_000)),  # a sum in another order
+    )
+    for copy in copies:
+        for pair in (numbers(reference, copy), numbers(copy, reference), numbers(copy, copy[:900])):
+            fresh = numbers(reference, reference[: len(pair.values)])
+            assert test.score(pair) == pytest.approx(test.score(fresh), abs=2 / 2_000)
+
+
+@given(values, st.sampled_from([0.0, 1e-15, 5e-8]))
+def test_only_copies_of_a_repeated_value_are_moved(drawn: np.ndarray, noise: float) -> None:
+    ordered = np.sort(drawn)
+    anchors = anchors_of(ordered)
+    noisy = np.sort(np.concatenate([ordered, ordered * (1 + noise)]))
+    moved = snapped(noisy, anchors)
+    assert (np.diff(moved) >= 0).all()
+    assert (np.abs(moved - noisy) <= ROUNDING * np.abs(moved) * 1.01).all()
+    assert (snapped(anchors, anchors) == anchors).all()
+    assert (np.diff(anchors) > 0).all()
 
 
 def test_wasserstein_is_scipys_over_the_population_deviation() -> None:

@@ -15,6 +15,7 @@ from pilothouse.monitoring.drift import (
     Pair,
     drift_tests,
 )
+from pilothouse.monitoring.rounding import are_equal
 
 
 def score(pair: Pair) -> float:
@@ -36,7 +37,7 @@ def _varied(pair: Pair) -> bool:
     if isinstance(pair, NumberPair):
         # By the bins, which are of all rows: the sample may lack a rare value.
         cuts = pair.reference.bins.cuts
-        return bool(cuts[0] < cuts[-1])
+        return not are_equal(cuts[0], cuts[-1])
     return isinstance(pair, CategoryPair) and len(pair.reference.counts) > 1
 
 
