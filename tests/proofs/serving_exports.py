@@ -44,10 +44,13 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "compose": ("check-jsonschema>=0.35",),
     "kubernetes": ("kubernetes-validate>=1.36",),
     "kserve": ("kserve>=0.21,<0.22",),
+    "azureml": ("azure-ai-ml>=1.35,<1.36",),
+    "vertex": ("google-cloud-aiplatform>=2.7,<2.8",),
     "helm": ("helm-python-sdk==0.2.2", "kubernetes-validate>=1.36", "pyyaml"),
 }
 # These are installed beside the packages of the export itself.
 MLSERVER = ("mlserver==1.7.1",)
+BENTOML = ("bentoml==1.4.40",)
 SAGEMAKER = ("sagemaker-inference==1.10.1", "botocore")
 RECORDS = [
     {"distance": 500.0, "carrier": "AA", "wind": 9.5},
@@ -455,6 +458,80 @@ def sagemaker(case: Case) -> str:
     return f"the same {len(case.scores)} scores and labels; botocore takes {count} calls"
 
 
+def bentoml(case: Case) -> str:
+    """BentoML itself, serving the folder."""
+    folder = case.folder / "bentoml"
+    python = case.beside(BENTOML, folder / "requirements.txt")
+    port = free_port()
+    variables = plain_variables() | {
+        "BENTOML_HOME": str(case.folder / "home"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    url = f"http://127.0.0.1:{port}"
+    command = [python.parent / "bentoml", "serve", "service:ModelService", "--port", port]
+    command += ["--host", "127.0.0.1"]
+    with started(command, folder, variables, f"{url}/readyz"):
+        body = post(f"{url}/predict", {"instances": RECORDS})
+        refusal = refused(f"{url}/predict", {"instances": [{"distance": 1.0}]})
+    assert body["scores"] == case.scores, body
+    assert body["predictions"] == case.labels, body
+    assert refusal[0] == 422, refusal
+    assert "carrier" in refusal[1], refusal
+    return f"the same {len(case.scores)} scores and labels"
+
+
+VERTEX = """
+import json, sys
+from google.protobuf import json_format
+from google.cloud.aiplatform_v1.types import DeployModelRequest, Endpoint, UploadModelRequest
+kinds = {"upload-model": UploadModelRequest, "create-endpoint": Endpoint,
+         "deploy-model": DeployModelRequest}
+for path in sys.argv[1:]:
+    name = path.rpartition("/")[2][:-5]
+    value, kind = json.load(open(path)), kinds[name]
+    json_format.ParseDict(value, kind.pb(kind()))
+    try:
+        json_format.ParseDict({**value, "misspelt": 1}, kind.pb(kind()))
+    except json_format.ParseError:
+        continue
+    raise SystemExit("an unknown field is taken")
+print(len(sys.argv) - 1, "requests")
+"""
+
+
+def vertex(case: Case) -> str:
+    """The messages of Vertex AI's API, which refuse unknown fields."""
+    files = sorted((case.folder / "vertex").glob("*.json"))
+    return f"its API has every field: {case.run('vertex', '-c', VERTEX, *files).strip()}"
+
+
+AZUREML = """
+import sys, yaml, pathlib
+from azure.ai.ml import load_online_deployment, load_online_endpoint
+folder = pathlib.Path(sys.argv[1])
+endpoint = load_online_endpoint(folder / "traffic.yml")
+deployment = load_online_deployment(folder / "deployment.yml")
+assert load_online_endpoint(folder / "endpoint.yml").auth_mode == "key"
+assert sum(endpoint.traffic.values()) == 100, endpoint.traffic
+assert deployment.environment.inference_config.scoring_route.port == 8080
+assert deployment.endpoint_name == endpoint.name and 3 <= len(endpoint.name) <= 32
+bad = folder / "bad.yml"
+bad.write_text((folder / "deployment.yml").read_text().replace("instance_count", "instances"))
+try:
+    load_online_deployment(bad)
+except Exception:
+    print(deployment.name, deployment.instance_count, "instances", endpoint.traffic)
+else:
+    raise SystemExit("an unknown field is taken")
+"""
+
+
+def azureml(case: Case) -> str:
+    """Azure's own reader of such files."""
+    return f"it reads them: {case.run('azureml', '-c', AZUREML, case.folder / 'azureml').strip()}"
+
+
 CHECKS: dict[str, tuple[str, Callable[[Case], str]]] = {
     "container": ("container", container),
     "dockerfile": ("container", dockerfile),
@@ -464,6 +541,9 @@ CHECKS: dict[str, tuple[str, Callable[[Case], str]]] = {
     "kserve": ("kserve", kserve),
     "mlserver": ("mlserver", mlserver),
     "sagemaker": ("sagemaker", sagemaker),
+    "bentoml": ("bentoml", bentoml),
+    "vertex": ("vertex", vertex),
+    "azureml": ("azureml", azureml),
 }
 
 

@@ -71,7 +71,6 @@ def export_subjects() -> tuple[ExportSubject, ExportSubject]:
         rollout="Canary",
         stable_version=2,
         canary=(CanaryStep(5.0, 600), CanaryStep(50.0, 600)),
-        current_percent=5.0,
     )
     limited = ServerSettings(max_concurrent=7, per_second=50.0, burst=60)
     return replace(plain, settings=limited, deployment=settings), plain

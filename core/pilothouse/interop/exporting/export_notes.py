@@ -25,12 +25,17 @@ LABELS = (
 
 
 def left_out(
-    subject: ExportSubject, *, limits: bool = False, canary: bool = False, sleep: bool = False
+    subject: ExportSubject,
+    *,
+    limits: bool = False,
+    at_once: bool = False,
+    canary: bool = False,
+    sleep: bool = False,
 ) -> tuple[str, ...]:
     """What no target carries over, and what this one does not.
 
-    `limits`, `canary` and `sleep` say that the target carries these over, so that they are not
-    named.
+    `limits` (both, or `at_once` alone), `canary` and `sleep` say that the target carries these
+    over, so that they are not named.
     """
     served = subject.deployment
     lines = [LOG]
@@ -38,7 +43,7 @@ def left_out(
         return (*lines, LABELS)
     lines.append(KEYS if served.needs_key else OPEN)
     if not limits:
-        lines += _limits(served)
+        lines += _limits(served, at_once=at_once)
     if served.sleep_after_minutes is not None and not sleep:
         lines.append(
             f"Sleep after {served.sleep_after_minutes:g} minutes without a request: the target has "
@@ -53,9 +58,9 @@ def left_out(
     return (*lines, LABELS)
 
 
-def _limits(served: ServingSettings) -> list[str]:
+def _limits(served: ServingSettings, *, at_once: bool) -> list[str]:
     limits, lines = served.limits, []
-    if limits.max_concurrent is not None:
+    if limits.max_concurrent is not None and not at_once:
         lines.append(
             f"At most {limits.max_concurrent} requests at once: the target has no field for it."
         )

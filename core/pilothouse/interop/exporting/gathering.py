@@ -203,6 +203,5 @@ def _with_rollout(settings: ServingSettings, rollout: RolloutInfo, version: int)
         (next(share.percent for share in step.shares if share.version == version), step.seconds)
         for step in rollout.steps
     ]
-    now = next((share.percent for share in rollout.shares if share.version == version), None)
     steps = tuple(CanaryStep(percent, seconds) for percent, seconds in shares if percent)
-    return replace(settings, canary=steps, current_percent=now)
+    return replace(settings, canary=steps)

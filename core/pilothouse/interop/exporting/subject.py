@@ -50,7 +50,11 @@ class ServingSettings:
     rollout: str = ""
     stable_version: int | None = None
     canary: tuple[CanaryStep, ...] = ()
-    current_percent: float | None = None
+
+    @property
+    def first_percent(self) -> int:
+        """The share of the first step of a canary in whole percent; 0 without one."""
+        return min(max(round(self.canary[0].percent), 1), 99) if self.canary else 0
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,11 @@ class ExportSubject:
     def processes(self) -> ProcessLimits:
         """How many processes the deployment has for each version; one without a deployment."""
         return self.deployment.processes if self.deployment else ONE_PROCESS
+
+    @property
+    def canary_percent(self) -> int:
+        """The share of the first step of a running canary in whole percent; 0 without one."""
+        return self.deployment.first_percent if self.deployment else 0
 
     @property
     def memory_mb(self) -> int:
