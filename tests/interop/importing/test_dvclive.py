@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ from pilothouse.interop.importing import importer
 from pilothouse.kit.errors import Cancelled, Invalid
 from pilothouse.workspace import Workspace
 
+FILES = {"plots/images/a.png": b"png", "model.txt": b"model", "parts/a/b.bin": b"model"}
 LOSS = [(step, 1 / (step + 1)) for step in range(5)]
 PROJECT = """
 params: [dvclive/params.yaml]
@@ -22,6 +24,7 @@ metrics: [dvclive/metrics.json]
 artifacts:
   clf: {path: model.txt, type: model}
   far: {path: far.txt}
+  parts: {path: parts}
   none: {path: ../none.txt}
 """
 
@@ -43,15 +46,23 @@ def project(tmp_path: Path) -> Path:
     (live / "plots" / "images" / "a.png").write_bytes(b"png")
     (live / "plots" / "images" / "link.png").symlink_to("/etc/passwd")
     (root / "dvc.yaml").write_text(PROJECT, encoding="utf-8")
-    md5 = hashlib.md5(b"model", usedforsecurity=False).hexdigest()
-    cached = root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
-    cached.parent.mkdir(parents=True)
-    cached.write_bytes(b"model")
-    for name, digest in (("model", md5), ("far", "f" * 32)):
-        pointer = f"outs:\n- {{md5: {digest}, size: 5, hash: md5, path: {name}.txt}}\n"
-        (root / f"{name}.txt.dvc").write_text(pointer, encoding="utf-8")
+    md5 = cached(root, b"model")
+    members = [{"md5": md5, "relpath": "a/b.bin"}, {"md5": "e" * 32, "relpath": "gone.bin"}]
+    parts = cached(root, json.dumps([*members, {"md5": "../../x"}, 7]).encode(), ".dir")
+    for name, digest in (("model.txt", md5), ("far.txt", "f" * 32), ("parts", parts)):
+        pointer = f"outs:\n- {{md5: {digest}, size: 5, hash: md5, path: {name}}}\n"
+        (root / f"{name}.dvc").write_text(pointer, encoding="utf-8")
     (root / ".gitignore").write_text("/model.txt\n/.dvc/cache\n", encoding="utf-8")
     return root
+
+
+def cached(project: Path, content: bytes, ending: str = "") -> str:
+    """The hash of bytes that are put into DVC's cache."""
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest() + ending
+    path = project / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return md5
 
 
 def test_a_folder_comes_with_all_that_has_a_place(workspace: Workspace, project: Path) -> None:
@@ -70,9 +81,10 @@ def test_a_folder_comes_with_all_that_has_a_place(workspace: Workspace, project:
     assert points_of(workspace, run, "best") == [(4, 0.25)], "a summary without a history"
     assert run.tags["dvclive.summary.verdict"] == "fine"
     assert run.tags["dvclive.artifact.clf"] == "model.txt (model)"
-    assert files_of(workspace, run) == {"plots/images/a.png": b"png", "model.txt": b"model"}
+    assert files_of(workspace, run) == FILES
     skipped = " ".join(reasons(report, "skipped"))
     assert f"DVC keeps its bytes elsewhere; its hash is {'f' * 32}" in skipped
+    assert f"DVC keeps its bytes elsewhere; its hash is {'e' * 32}" in skipped
     assert "its bytes are not with the results" in skipped
     assert "texts in histories" in skipped
 
@@ -117,8 +129,7 @@ def test_experiments_come_from_git_and_their_folder_not_twice(
     assert second.started_at.timestamp() == dvc.AT_S
     assert points_of(workspace, second, "train/loss") == [(0, 0.5), (1, 0.25)]
     assert points_of(workspace, runs["first"], "train/loss") == LOSS
-    files = {"plots/images/a.png": b"png", "model.txt": b"model"}
-    assert files_of(workspace, runs["first"]) == files
+    assert files_of(workspace, runs["first"]) == FILES
     same = "it holds the results of the experiment second, which is imported"
     assert f"folder: {same}" in reasons(report, "skipped")
     assert is_unchanged(workspace.imports.run(str(project)))

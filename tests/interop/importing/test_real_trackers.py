@@ -164,6 +164,9 @@ def test_dvc_reads_the_same_experiments(workspace: Workspace, tmp_path: Path) ->
         timed = of["plots"][f"{histories}timed.tsv"]
         assert [at // 1000 for _, at, _ in ours["timed"]] == [int(r["timestamp"]) for r in timed]
         files = files_of(workspace, run)
-        assert files["model.txt"] == name.encode()
+        assert (files["model.txt"], files["parts/a.txt"]) == (
+            name.encode(),
+            f"part of {name}".encode(),
+        )
         assert {"plots/images/a.png", "plots/sklearn/confusion_matrix.json"} < set(files)
     assert is_unchanged(workspace.imports.run(str(project)))

@@ -38,6 +38,9 @@ def write(name: str, rate: float) -> None:
         live.summary["best"] = 0.25
         Path("model.txt").write_text(name, encoding="utf-8")
         live.log_artifact("model.txt", type="model", name="clf")
+        Path("parts").mkdir(exist_ok=True)
+        Path("parts", "a.txt").write_text(f"part of {name}", encoding="utf-8")
+        live.log_artifact("parts", name="parts")
 
 
 def read() -> dict[str, Any]:

@@ -31,6 +31,7 @@ from pilothouse.interop.importing.dvclive.results import (
     summary_number,
 )
 from pilothouse.interop.importing.file_names import distinct, safe_path
+from pilothouse.interop.importing.json_lines import parsed_json
 from pilothouse.interop.importing.kept_points import KeptPoints
 from pilothouse.interop.importing.records import (
     ExperimentRecord,
@@ -46,8 +47,9 @@ from pilothouse.kit.errors import PilothouseError
 # Folders of other programs, in which no results of DVCLive are looked for.
 OTHERS = frozenset({".git", ".dvc", ".venv", "node_modules", "mlruns", "mlartifacts", "wandb"})
 FORMAT = 1  # of what is read: a higher one reads again what was imported
-MAX_ENTRIES = 200_000
-MD5 = re.compile(r"[0-9a-f]{32}")
+MAX_ENTRIES, MAX_MEMBERS, MAX_LIST = 200_000, 20_000, 16 << 20
+FOLDER = ".dir"  # the end of a folder's hash, whose object lists its files
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 CACHE = ".dvc/cache/files/md5"
 
 
@@ -234,27 +236,51 @@ class DvcliveSource(RunsOnly):
                 taken.add(path)
                 yield FileRecord(path, sizes[whole], f"{owner.id}\n{whole}")
         for artifact in results.artifacts:
-            path = distinct(safe_path(artifact.path), taken)
-            if artifact.path in run.inside().values():
-                continue
-            if artifact.path in sizes:
-                taken.add(path)
-                location = f"{owner.id}\n{artifact.path}"
-                yield FileRecord(path, sizes[artifact.path], location)
-            elif (cached := self._cached(owner.id, artifact)) is not None:
-                taken.add(path)
-                yield FileRecord(path, artifact.size, f"\n{cached}")
-            else:
-                where = f"DVC keeps its bytes elsewhere; its hash is {artifact.md5}"
-                message = where if artifact.md5 else "its bytes are not with the results"
-                self.report.skipped("artifact", f"{run.label}/{artifact.path}", message)
+            inside = [path for path in run.inside().values() if _is_at(path, artifact.path)]
+            if not inside:  # else it is among the files of DVCLive's folder
+                for name, size, location in self._artifact_files(owner.id, artifact):
+                    path = distinct(safe_path(name), taken)
+                    taken.add(path)
+                    yield FileRecord(path, size, location)
 
-    def _cached(self, owner: str, artifact: Artifact) -> str | None:
-        """Where DVC's cache has the bytes of an artifact, if it has."""
-        if not MD5.fullmatch(artifact.md5):
+    def _artifact_files(
+        self, owner: str, artifact: Artifact
+    ) -> Iterator[tuple[str, int | None, str]]:
+        """The name and size of each file of an artifact, and where it is: here or in the cache."""
+        run, _ = self._by_id[owner]
+        sizes = run.files.sizes
+        here = [path for path in sizes if _is_at(path, artifact.path)]
+        if here:
+            yield from ((path, sizes[path], f"{owner}\n{path}") for path in here)
+        elif (cached := self._cached(owner, artifact.md5)) is None:
+            where = f"DVC keeps its bytes elsewhere; its hash is {artifact.md5}"
+            message = where if artifact.md5 else "its bytes are not with the results"
+            self.report.skipped("artifact", f"{run.label}/{artifact.path}", message)
+        elif artifact.md5.endswith(FOLDER):
+            for name, md5 in self._listed(cached):
+                member = Artifact(artifact.name, f"{artifact.path}/{name}", artifact.kind, md5)
+                yield from self._artifact_files(owner, member)
+        else:
+            yield artifact.path, artifact.size, f"\n{cached}"
+
+    def _listed(self, path: str) -> Iterator[tuple[str, str]]:
+        """The files of a folder with their hashes, out of its list in DVC's cache."""
+        try:
+            listed = parsed_json(self.root.read_limited(path, MAX_LIST))
+        except PilothouseError as broken:
+            self.report.broken("artifact", path, reason(broken))
+            return
+        for item in listed[:MAX_MEMBERS] if isinstance(listed, list) else ():
+            md5 = coerce.text(item.get("md5")) if isinstance(item, dict) else ""
+            if MD5.fullmatch(md5) and not md5.endswith(FOLDER):
+                yield coerce.text(item.get("relpath")), md5
+
+    def _cached(self, owner: str, md5: str) -> str | None:
+        """Where DVC's cache has the bytes of this hash, if it has."""
+        if not MD5.fullmatch(md5):
             return None
         above = self._places[owner]
-        path = f"{CACHE}/{artifact.md5[:2]}/{artifact.md5[2:]}"
+        path = f"{CACHE}/{md5[:2]}/{md5[2:]}"
         path = f"{above}/{path}" if above else path
         try:
             self.root.head(path, 0)
@@ -349,6 +375,11 @@ def _tags(results: RunResults) -> dict[str, str]:
         kind = f" ({artifact.kind})" if artifact.kind else ""
         tags[f"dvclive.artifact.{artifact.name}"] = f"{artifact.path}{kind}"
     return tags
+
+
+def _is_at(path: str, artifact: str) -> bool:
+    """Whether a path is an artifact's, or that of a file in its folder."""
+    return path == artifact or path.startswith(f"{artifact}/")
 
 
 def _files(root: Sandbox, path: str = "") -> Iterator[Entry]:
