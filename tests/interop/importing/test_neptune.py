@@ -142,8 +142,9 @@ def test_files_that_are_elsewhere_are_said_or_named(
     shutil.move(export / "files", tmp_path / "cold")
     report = workspace.imports.run(str(export))
     assert "files: 3 files are not in a folder `files` beside" in reasons(report, "skipped")
-    other = workspace.imports.run(str(export), prefix="other", artifacts=str(tmp_path / "cold"))
-    assert is_unchanged(other) or other.imported["experiments"] == 2
+    named = workspace.imports.run(str(export), artifacts=str(tmp_path / "cold"))
+    assert (named.changed, named.imported["points"]) == ({"runs": 1}, 10)
+    assert files_of(workspace, runs_by_name(workspace)["first"])["model.bin"] == b"model"
 
 
 def test_an_import_that_is_stopped_continues(

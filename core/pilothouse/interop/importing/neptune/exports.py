@@ -116,7 +116,8 @@ class NeptuneSource(RunsOnly):
         for run in self._of(experiment):
             attributes = RunAttributes()
             _, points_read = self._short_runs.collect(self._read(run, attributes))
-            record = _record(experiment, run, attributes)
+            has_files = self._files_root.is_folder(self._files_folder(run))
+            record = _record(experiment, run, attributes, has_files=has_files)
             self._by_id[record.id], self._attributes[record.id] = run, attributes
             self._short_runs.keep(record.id, points_read)
             self._report_run(run, attributes)
@@ -220,7 +221,9 @@ def run_id(project: str, name: str) -> str:
     return coerce.derived_id("neptune", project, name)
 
 
-def _record(experiment: ExperimentRecord, run: NeptuneRun, attributes: RunAttributes) -> RunRecord:
+def _record(
+    experiment: ExperimentRecord, run: NeptuneRun, attributes: RunAttributes, *, has_files: bool
+) -> RunRecord:
     name = attributes.system("name") or attributes.system("custom_run_id") or run.id
     started, modified = (_instant(attributes, at) for at in ("creation_time", "modification_time"))
     return RunRecord(
@@ -236,7 +239,10 @@ def _record(experiment: ExperimentRecord, run: NeptuneRun, attributes: RunAttrib
         params=attributes.params,
         tags=_tags(run, attributes),
         fingerprint=coerce.fingerprint(
-            FORMAT, [(part.name, part.size) for part in run.exported.parts]
+            FORMAT,
+            [(part.name, part.size) for part in run.exported.parts],
+            # Files that were elsewhere come when they are named.
+            bool(attributes.files) and has_files,
         ),
     )
 
