@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -322,6 +323,23 @@ def test_a_refresh_is_compared_before_it_becomes_the_newest(visit, workspace, sh
     page = AppTest.from_function(refresh_dialog, default_timeout=30).run()
     assert not page.exception
     assert "keeps the contract" in "\n".join(str(each.value) for each in page.markdown)
+    assert not page.button(key="refresh_go").disabled
+
+
+def test_a_source_that_did_not_change_is_not_read(visit, workspace, tmp_path, monkeypatch):
+    frame = pa.table({"town": ["Bonn"]})
+    pq.write_table(frame, tmp_path / "a.parquet")
+    settings = {"path": str(tmp_path / "a.parquet")}
+    workspace.data.register_from("towns", "parquet", settings)
+    page = AppTest.from_function(refresh_dialog, default_timeout=30).run()
+    assert not page.exception
+    texts = "\n".join(str(each.value) for each in page.markdown)
+    assert "The source did not change since towns@1" in texts
+    assert page.button(key="refresh_go").disabled
+    pq.write_table(pa.concat_tables([frame, frame]), tmp_path / "a.parquet")
+    monkeypatch.setattr("pilothouse_app.features.data.refresh.MAX_COMPARED", 1)
+    page = AppTest.from_function(refresh_dialog, default_timeout=30).run()
+    assert "too many to be compared here" in "\n".join(str(each.value) for each in page.markdown)
     assert not page.button(key="refresh_go").disabled
 
 

@@ -107,12 +107,13 @@ def _preview_from(ws: Workspace, kind: str, params: Pairs) -> pd.DataFrame:
 @verb(
     datasets,
     SourceCommands.source,
+    SourceCommands.source_state,
     own_help=True,
     example="pilothouse datasets source sales",
 )
 @click.argument("name")
 def _source(ws: Workspace, name: str) -> Output:
-    """Where a dataset is refreshed from, and the state of it that was read last."""
+    """Where a dataset is refreshed from, the state that was read last, and whether it changed."""
     source = ws.data.source(name)
     if source is None:
         version = ws.data.version(name)  # which says that there is no such dataset
@@ -122,8 +123,10 @@ def _source(ws: Workspace, name: str) -> Output:
         "kind": source.kind,
         "settings": dict(source.settings),
         "identity": source.identity,
+        "state": ws.data.source_state(name),
     }
-    return Output(value, f"{source.place}\n{source.identity}".strip())
+    read = f"read last as {source.identity}\n" if source.identity else ""
+    return Output(value, f"{source.place}\n{read}{value['state']}")
 
 
 @verb(

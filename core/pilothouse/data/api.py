@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, or_, select
 
 from pilothouse.data import lifecycle, versions
+from pilothouse.data.allowed_paths import check_allowed
 from pilothouse.data.contract_api import ContractCommands
 from pilothouse.data.contract_enforcement import OnBreach
 from pilothouse.data.datasheets.datasheet_api import DatasheetCommands
@@ -136,11 +137,13 @@ class Data(ContractCommands, DatasheetCommands, SourceCommands):
     ) -> Preview:
         """The first rows of a file as they would be read, in bounded time and memory.
 
-        Raises NotFound for a missing file, Invalid for content that cannot be used, Unavailable
-        when a package for its format is missing.
+        Raises NotFound for a missing file, Refused outside of the folders that are allowed, Invalid
+        for content that cannot be used, Unavailable when a package for its format is missing.
         """
         from pilothouse.data.reading.preview import preview
 
+        if not isinstance(source, bytes):
+            check_allowed(self._store.settings, Path(source))
         return preview(source, filename, types or {}, options or AUTOMATIC)
 
     def submit(
@@ -155,7 +158,7 @@ class Data(ContractCommands, DatasheetCommands, SourceCommands):
         """Submit a registration as a job and return its id; the worker reads the file in a child.
 
         It takes what `register` takes. The job's result names the version. Raises Invalid for a
-        bad name, NotFound for a missing file.
+        bad name, NotFound for a missing file, Refused outside of the folders that are allowed.
         """
         from pilothouse.data.uploads import store_upload
         from pilothouse.jobs.outbox import submit
@@ -164,6 +167,7 @@ class Data(ContractCommands, DatasheetCommands, SourceCommands):
         if isinstance(source, bytes):
             path = store_upload(self._store, source, filename)
         else:
+            check_allowed(self._store.settings, Path(source))
             path = str(Path(source).resolve())
             if not Path(path).is_file():
                 raise NotFound(f"there is no file {source}.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pilothouse.activity import record
 from pilothouse.data import dataset_sources, versions
@@ -29,6 +29,7 @@ PREVIEW_ROWS = 20
 READ_SHARE = 0.4  # of the progress; the rest is the registration
 NOT_KEPT = ("parent", "on_breach")  # of one registration only
 Progress = Callable[[float, str], None]
+SourceState = Literal["unchanged", "changed", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,22 @@ class SourceCommands(Service):
         """Where a dataset is refreshed from; None for one that came as a file or a frame."""
         with self._store.read() as session:
             return dataset_sources.find(session, name)
+
+    def source_state(self, name: str) -> SourceState:
+        """Whether a dataset's source changed since the newest version was read from it.
+
+        It is "unknown" where only its rows tell, as for a database; nothing is read for the answer.
+        Raises NotFound for a dataset that cannot be read again, and what `preview_from` raises.
+        """
+        with self._store.read() as session:
+            source = dataset_sources.require(session, name)
+        location = self._location(source.kind, source.settings)
+        identity = location.source.identity(location.params)
+        if not identity:
+            return "unknown"
+        with self._store.read() as session:
+            same = dataset_sources.version_read_as(session, name, identity)
+        return "changed" if same is None else "unchanged"
 
     def write_dvc(self, ref: str, path: str | Path) -> Path:
         """Have a repository of DVC track a version as the Parquet file `path`; the `.dvc` file.

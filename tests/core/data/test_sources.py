@@ -20,7 +20,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from pilothouse.data.reading import delta_table, parquet_folder
 from pilothouse.data.reading.parquet_folder import find_files, read_folder
-from pilothouse.data.sources import sources
+from pilothouse.data.registration_job import register_source_job
+from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Refused, Unavailable
 from pilothouse.storage.store import Store
 from pilothouse.workspace import Workspace
@@ -219,7 +220,9 @@ def test_a_new_file_makes_the_next_version(workspace: Workspace, tmp_path: Path)
     add(workspace, "parquet", root)
     assert data.frame("sales")["id"].tolist() == [3, 1, 2, 4]  # as the file has them
     assert data.refresh("sales").existed
+    assert data.source_state("sales") == "unchanged"
     pq.write_table(ROWS.slice(0, 1), root / "b.parquet")
+    assert data.source_state("sales") == "changed"
     assert data.check_refresh("sales").rows == 5
     assert data.refresh("sales").ref == "sales@2"
 
@@ -301,7 +304,25 @@ def test_only_allowed_folders_are_read(store: Store, tmp_path: Path, folder: Pat
             data.preview_from("parquet", {"path": str(path)})
     with pytest.raises(Refused):
         data.preview_sql(f"sqlite:///{tmp_path}/shop.db", table="t")
+    file = next(folder.rglob("*.parquet"))
+    for read in (lambda: data.preview(file), lambda: data.submit("sales", str(file))):
+        with pytest.raises(Refused):
+            read()
 
 
-def test_every_kind_has_its_extra_in_the_package(workspace: Workspace) -> None:
-    assert {"sql", "delta", "parquet"} <= set(sources.names())
+def test_a_registration_that_was_killed_is_finished_by_the_next(
+    workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = Progress(workspace.store, None)
+    job = {"dataset": "sales", "kind": "parquet", "settings": {"path": str(folder)}, "about": {}}
+    with monkeypatch.context() as patched:
+        patched.setattr("pilothouse.data.dataset_sources.keep", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            register_source_job(workspace.store, silent, **job)
+    made = register_source_job(workspace.store, silent, **job)
+    assert made == {"dataset": "sales@1", "rows": 6, "existed": True}
+    assert workspace.data.source("sales") is not None
+
+
+def interrupted(*_arguments: Any) -> None:
+    raise KeyboardInterrupt

@@ -53,6 +53,7 @@ def test_a_table_becomes_a_version_that_says_where_it_is_from(
     assert source is not None
     assert (source.kind, source.settings["table"]) == ("sql", "customers")
     assert source.place == "sqlite shop.db"
+    assert workspace.data.source_state("customers") == "unknown"
     assert workspace.data.source("other") is None
 
 

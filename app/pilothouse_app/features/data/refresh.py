@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.data.sources import sources
+from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import count
 from pilothouse_app.components.header import facts, section
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 CHECK, QUERY = "_refresh_check", "query"
 MAX_COLUMNS, MAX_LINES = 6, 8
+VALUE_BYTES, MAX_COMPARED = 8, 1 << 30  # of the rows that this process reads to compare them
+TOO_LARGE = (
+    "These rows are too many to be compared here. A job reads them: when they keep the contract, "
+    "they become the newest version, and the job's result says how they differ."
+)
 CLOCKS = {"Every day at 04:00 UTC": "0 4 * * *", "Every Monday at 04:00 UTC": "0 4 * * 1"}
 
 
@@ -41,13 +47,18 @@ def refresh_dialog(dataset: str) -> None:
     if source is None:
         return
     _source(source)
-    check = _checked(dataset)
-    accepted = False
-    if check is not None:
-        _changes(check)
-        accepted = _verdict(check)
+    check, accepted = None, False
+    if missing := _not_compared(dataset):
+        st.markdown(literal(missing))
+        missing = "" if missing == TOO_LARGE else missing
+    else:
+        check = _checked(dataset)
+        if check is not None:
+            _changes(check)
+            accepted = _verdict(check)
+        missing = _missing(check, accepted)
     _schedule(dataset)
-    if dialog_buttons("Make it the newest", "refresh", missing=_missing(check, accepted)):
+    if dialog_buttons("Make it the newest", "refresh", missing=missing):
         on_breach = "accept" if accepted else "refuse"
         submit_and_wait(lambda: workspace().data.submit_refresh(dataset, on_breach=on_breach))
 
@@ -68,6 +79,18 @@ def _source(source: DatasetSourceInfo) -> None:
 
 def _setting(value: Any) -> str:
     return count(value) if isinstance(value, int | float) else literal(str(value))
+
+
+def _not_compared(dataset: str) -> str:
+    """Why the rows are not read here; empty when they are."""
+    try:
+        newest = workspace().data.version(dataset)
+        state = workspace().data.source_state(dataset)
+    except PilothouseError:
+        return ""  # the reading says what is wrong
+    if state == "unchanged":
+        return f"The source did not change since {newest.ref} was read from it"
+    return TOO_LARGE if newest.rows * newest.columns * VALUE_BYTES > MAX_COMPARED else ""
 
 
 def _checked(dataset: str) -> RefreshCheck | None:
