@@ -78,8 +78,8 @@ def _split(deployments: Deployments, server: ServerProcess) -> dict[str, Any]:
 
 
 def _wait_for_step(deployments: Deployments) -> None:
-    """Wait until the step after the start, and until the server splits by it."""
-    wait_for(lambda: deployments.rollout(NAME).step == 1, 60.0)
+    """Wait for the step after the start, and until the server follows it."""
+    wait_for(lambda: deployments.rollout(NAME).step == 2, 60.0)
     time.sleep(1.0)
 
 
