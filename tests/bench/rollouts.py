@@ -28,7 +28,7 @@ from pilothouse.deployments import Deployments
 from pilothouse.kit.settings import Settings
 from pilothouse.workspace import open_workspace
 
-CALLERS, THREADS, ROUNDS, SECONDS, CONNECTIONS = 10_000, 4, 5, 3.0, 4
+CALLERS, THREADS, ROUNDS, SECONDS, CONNECTIONS = 10_000, 4, 5, 3.0, 1
 ROW = {"distance": 500.0, "carrier": "AA", "wind": 3.0}
 NAME, PERCENT, GOAL = "late", 25, 0.01
 FOR_LONG = 86_400  # no step of a rollout ends by itself while it is measured
