@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -21,7 +22,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 # These are installed beside the packages of the export itself.
 MLSERVER = ("mlserver==1.7.1",)
 BENTOML = ("bentoml==1.4.40",)
+TORCHSERVE = ("torchserve==0.12.0", "torch==2.13.0", "pyyaml", "setuptools<80")
 SAGEMAKER = ("sagemaker-inference==1.10.1", "botocore")
 RECORDS = [
     {"distance": 500.0, "carrier": "AA", "wind": 9.5},
@@ -155,7 +157,12 @@ def started(
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*map(str, command)], cwd=folder, env=variables, stdout=output, stderr=output
+            [*map(str, command)],
+            cwd=folder,
+            env=variables,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # some start processes of their own, which must end too
         )
     end = time.monotonic() + START_SECONDS
     try:
@@ -165,8 +172,12 @@ def started(
             time.sleep(0.2)
         yield
     finally:
-        process.terminate()
-        process.wait(30)
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
 
 
 def answers(url: str) -> bool:
@@ -178,14 +189,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def post(url: str, value: object) -> dict[str, Any]:
+def post(url: str, value: object) -> Any:
     """The JSON that a server answers."""
     request = urllib.request.Request(
         url, json.dumps(value).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=30) as response:
-        body: dict[str, Any] = json.loads(response.read())
-        return body
+        return json.loads(response.read())
 
 
 def tensors() -> dict[str, Any]:
@@ -481,6 +491,35 @@ def bentoml(case: Case) -> str:
     return f"the same {len(case.scores)} scores and labels"
 
 
+def torchserve(case: Case) -> str:
+    """TorchServe itself, with Java; the archive as it was written."""
+    python = case.beside(TORCHSERVE, case.folder / "requirements.txt")
+    ports = [free_port() for _ in range(5)]
+    config = case.folder / "config.properties"
+    text = config.read_text()
+    for number, port in zip((8080, 8081, 8082), ports, strict=False):
+        text = text.replace(f"127.0.0.1:{number}", f"127.0.0.1:{port}")
+    grpc = f"grpc_inference_port={ports[3]}\ngrpc_management_port={ports[4]}\n"
+    config.write_text(text + grpc)
+    variables = plain_variables() | {
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        "TEMP": str(case.folder),
+        "LOG_LOCATION": str(case.folder),
+        "METRICS_LOCATION": str(case.folder),
+    }
+    url = f"http://127.0.0.1:{ports[0]}"
+    command = [python.parent / "torchserve", "--start", "--foreground", "--ncs"]
+    command += ["--model-store", "model_store", "--ts-config", "config.properties"]
+    with started(command, case.folder, variables, f"{url}/ping"):
+        answer = post(f"{url}/predictions/late", {"dataframe_records": RECORDS})
+        labels = post(f"{url}/predictions/late", {"instances": RECORDS})
+        refusal = refused(f"{url}/predictions/late", {"instances": [{"distance": 1.0}]})
+    assert answer["scores"] == case.scores, answer
+    assert labels == answer["predictions"] == case.labels, labels
+    assert refusal[0] == 422, refusal
+    return f"the same {len(case.scores)} scores and labels"
+
+
 VERTEX = """
 import json, sys
 from google.protobuf import json_format
@@ -542,6 +581,7 @@ CHECKS: dict[str, tuple[str, Callable[[Case], str]]] = {
     "mlserver": ("mlserver", mlserver),
     "sagemaker": ("sagemaker", sagemaker),
     "bentoml": ("bentoml", bentoml),
+    "torchserve": ("torchserve", torchserve),
     "vertex": ("vertex", vertex),
     "azureml": ("azureml", azureml),
 }

@@ -11,7 +11,7 @@ from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.standalone.exported_model import ServerSettings
 from pilothouse.interop.exporting.export_notes import with_notes
-from pilothouse.interop.exporting.plan import Content, ExportPlan, TarGz
+from pilothouse.interop.exporting.plan import Content, ExportPlan, TarGz, Zip
 from pilothouse.interop.exporting.subject import CanaryStep, ExportSubject, ServingSettings
 from pilothouse.interop.exporting.targets import ExportTarget
 from pilothouse.kit.parameters import read_params
@@ -110,5 +110,5 @@ def _check_files(name: str, subject: ExportSubject, plan: ExportPlan) -> None:
 def _all_files(files: Mapping[str, Content]) -> Iterator[tuple[str, Content]]:
     for path, content in files.items():
         yield path, content
-        if isinstance(content, TarGz):
+        if isinstance(content, TarGz | Zip):
             yield from _all_files(content.files)

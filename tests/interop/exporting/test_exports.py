@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+import pickle
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,14 +22,17 @@ from pilothouse.deployments.standalone.scorer import Scorer
 from pilothouse.deployments.standalone.standalone_server import application
 from pilothouse.interop.exporting.archive import tar_gz, write_zip
 from pilothouse.interop.exporting.package_lock import cleaned_lock, installed_lock, merged
+from pilothouse.interop.exporting.plan import Content
 from pilothouse.interop.exporting.server_modules import server_modules
 from pilothouse.interop.exporting.subject import label_of
 from pilothouse.interop.exporting.targets import export_targets
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.kit.parameters import read_params
 from pilothouse.kit.settings import Settings
 from pilothouse.models.signature import Signature
 from pilothouse.storage import open_store
 from pilothouse.storage.migrate import migrate
+from pilothouse.testing.export_targets import export_subjects
 from pilothouse.workspace import Workspace
 
 DEPLOYMENT = "late_prod"
@@ -161,6 +165,86 @@ def trained_probabilities(workspace: Workspace) -> list[float]:
     model = joblib.load(io.BytesIO(data))
     scores: list[float] = model.predict_proba(pd.DataFrame(RECORDS))[:, 1].tolist()
     return scores
+
+
+def test_a_file_from_elsewhere_keeps_its_names_and_its_threshold(
+    exporting: Workspace, tmp_path: Path
+) -> None:
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
+    rows = [[0.1, 2.0], [0.9, -1.0], [0.5, 0.4], [0.4, -0.2]]
+    model = LogisticRegression().fit(rows, [0, 1, 1, 0])
+    joblib.dump(model, tmp_path / "model.joblib")
+    registry = exporting.registry
+    registry.register_files("foreign", tmp_path / "model.joblib")
+    classes, inputs = ["stays", "leaves"], {"size": "number", "age": "number"}
+    registry.describe(
+        "foreign", 1, "binary", classes=classes, positive="leaves", threshold=0.55, inputs=inputs,
+        gives="probability",
+    )  # fmt: skip
+    written = exporting.exports.write("container", "foreign", 1, tmp_path / "f.zip")
+    zipfile.ZipFile(written.path).extractall(tmp_path / "f")
+    records = [dict(zip(inputs, row, strict=True)) for row in rows]
+    scorer = Scorer.load(tmp_path / "f" / "model")
+    body = json.dumps({"dataframe_records": records}).encode()
+    answer = json.loads(scorer.answer(body, "invocations").body)
+    scores = model.predict_proba(rows)[:, 1].tolist()
+    assert answer["scores"] == pytest.approx(scores, abs=1e-12)
+    assert answer["predictions"] == [classes[score >= 0.55] for score in scores]
+
+
+def test_own_code_that_nobody_approved_is_not_exported(
+    exporting: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "code.pkl").write_bytes(pickle.dumps(print))
+    exporting.registry.register_files("own", tmp_path / "code.pkl")
+    inputs = {"size": "number"}
+    exporting.registry.describe("own", 1, "regression", inputs=inputs)
+    offers = exporting.exports.offers("own", 1)
+    assert all("nobody has approved" in offer.reason for offer in offers)
+
+
+def test_terraform_and_seldon_have_the_objects_of_a_canary() -> None:
+    """Neither system can be run here: these are the fields that their published types have."""
+    served, plain = export_subjects()
+    target = export_targets.get("seldon")
+    files = target.plan(served, read_params("", target.parameters, {})).files
+    model = loaded(files["seldon/model.yaml"])
+    assert set(model["spec"]) <= SELDON_MODEL
+    experiment = loaded(files["seldon/experiment.yaml"])["spec"]
+    assert set(experiment) <= {"default", "candidates", "mirror", "resourceType"}
+    assert [part["weight"] for part in experiment["candidates"]] == [95, 5]
+    assert experiment["candidates"][1]["name"] == model["metadata"]["name"]
+
+    target = export_targets.get("terraform")
+    files = target.plan(plain, read_params("", target.parameters, {"image": 'a"${b}'})).files
+    main = files["terraform/main.tf"]
+    assert isinstance(main, bytes)
+    assert b'default     = "a\\"$${b}"' in main
+    manifest = files["terraform/manifests/deployment.yaml"]
+    assert isinstance(manifest, bytes)
+    assert b"image: ${jsonencode(image)}" in manifest
+    assert b"namespace: ${namespace}" in manifest
+
+
+def loaded(content: Content) -> Any:
+    assert isinstance(content, bytes)
+    return yaml.safe_load(content)
+
+
+SELDON_MODEL = {
+    *("storageUri", "modelType", "artifactVersion", "schemaUri", "secretName", "requirements"),
+    *("memory", "server", "preLoaded", "dedicated", "logger", "explainer", "parameters", "llm"),
+    *(
+        "replicas",
+        "minReplicas",
+        "maxReplicas",
+        "dataflow",
+        "storageConfig",
+        "inferenceArtifactSvc",
+    ),
+}
 
 
 def test_the_exported_server_has_the_routes_and_the_limits(

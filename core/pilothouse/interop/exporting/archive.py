@@ -12,8 +12,9 @@ import uuid
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
-from pilothouse.interop.exporting.plan import Content, Files, TarGz
+from pilothouse.interop.exporting.plan import Content, Files, TarGz, Zip
 from pilothouse.models.package import check_path
 
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
@@ -26,15 +27,29 @@ def write_zip(path: Path, files: Files) -> str:
     """Write an archive; its SHA-256. The file appears when it is whole. Raises OSError, Invalid."""
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in sorted(files):
-                check_path(name)
-                _add(archive, name, files[name])
+        _write(partial, files)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _write(target: Path | IO[bytes], files: Files) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            check_path(name)
+            _add(archive, name, files[name])
+
+
+def _packed(content: bytes | TarGz | Zip) -> bytes:
+    if isinstance(content, TarGz):
+        return tar_gz(content.files)
+    if isinstance(content, Zip):
+        packed = io.BytesIO()
+        _write(packed, content.files)
+        return packed.getvalue()
+    return content
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: Content) -> None:
@@ -48,7 +63,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: Content) -> None:
             with content.open("rb") as source:
                 shutil.copyfileobj(source, target, CHUNK)
         else:
-            target.write(tar_gz(content.files) if isinstance(content, TarGz) else content)
+            target.write(_packed(content))
 
 
 def tar_gz(files: Mapping[str, bytes | Path]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from pilothouse.deployments.standalone.exported_model import LAUNCH, SETTINGS
@@ -113,7 +114,7 @@ def memory_of(subject: ExportSubject, options: Params) -> int:
     return int(options["memory_mb"] or subject.memory_mb)
 
 
-def model_folder(subject: ExportSubject, under: str = "model") -> dict[str, Content]:
+def model_folder(subject: ExportSubject, under: str = "model") -> dict[str, bytes | Path]:
     """The folder of the exported model: launch file, limits and files."""
     return {
         f"{under}/{LAUNCH}": json_file(launch_json(subject)),
@@ -127,7 +128,7 @@ def launch_json(subject: ExportSubject) -> dict[str, Any]:
     return asdict(subject.launch)
 
 
-def server_folder(subject: ExportSubject, under: str = "server") -> dict[str, Content]:
+def server_folder(subject: ExportSubject, under: str = "server") -> dict[str, bytes | Path]:
     """The modules that serve it."""
     return {f"{under}/{path}": data for path, data in subject.server_files.items()}
 
@@ -160,7 +161,7 @@ def container_files(subject: ExportSubject, under: str = "") -> dict[str, Conten
     return {f"{under}{path}": content for path, content in files.items()}
 
 
-def scorer_files(subject: ExportSubject, under: str) -> dict[str, Content]:
+def scorer_files(subject: ExportSubject, under: str) -> dict[str, bytes | Path]:
     """Modules and model for code of another server, which calls `Scorer`; in a folder."""
     return {
         **server_folder(subject, f"{under}server"),

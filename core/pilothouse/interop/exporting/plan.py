@@ -18,7 +18,14 @@ class TarGz:
     files: Mapping[str, bytes | Path]
 
 
-Content = bytes | Path | TarGz
+@dataclass(frozen=True)
+class Zip:
+    """A zip archive within an archive, in the same way."""
+
+    files: Mapping[str, bytes | Path]
+
+
+Content = bytes | Path | TarGz | Zip
 Files = Mapping[str, Content]
 
 
