@@ -72,3 +72,10 @@ def test_a_damaged_file_is_said(tour) -> None:
     page = opened(tour, "late@1")
     assert "The pickle is damaged" in texts(page)
     assert page.selectbox(key="export_target").disabled
+
+
+def test_a_deployment_is_exported_from_its_own_page(tour, served: Workspace) -> None:
+    name = served.deployments.serving("late")[-1]
+    page = tour("deployment", name=name)
+    reopen(page)
+    assert page.selectbox(key="export_deployment").value == name

@@ -45,6 +45,7 @@ from pilothouse_app.features.deployments.traffic import (
     traffic_tiles,
 )
 from pilothouse_app.features.deployments.try_it import try_it
+from pilothouse_app.features.exports.version_export import export_button
 from pilothouse_app.features.pipelines.retraining import retraining_view
 from pilothouse_app.features.pipelines.start import retrain_button
 from pilothouse_app.features.registry.affected import roll_back_text
@@ -160,6 +161,8 @@ def _facts(deployment: DeploymentInfo) -> None:
             }
         )
         _links(deployment.name)
+        if deployment.model and not deployment.external:
+            export_button(deployment.model, deployment.version, deployment.name)
 
 
 def _links(name: str) -> None:

@@ -188,7 +188,7 @@ def _origin(version: VersionInfo, audit: AuditInfo | None) -> None:
         )
         link(screen("responsible", ref=version.ref), "Responsible use", icon=":material/balance:")
         link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
-        export_button(version)
+        export_button(version.model, version.version)
         ci_file_popover(version)
         pack_button(version.model, version.version)
     facts(

@@ -21,6 +21,7 @@ from pilothouse.deployments.access.key_ring import CallLimits
 from pilothouse.deployments.standalone.scorer import Scorer
 from pilothouse.deployments.standalone.standalone_server import application
 from pilothouse.interop.exporting.archive import tar_gz, write_zip
+from pilothouse.interop.exporting.export_notes import fenced
 from pilothouse.interop.exporting.package_lock import cleaned_lock, installed_lock, merged
 from pilothouse.interop.exporting.plan import Content
 from pilothouse.interop.exporting.server_modules import server_modules
@@ -150,6 +151,8 @@ def test_the_exported_server_answers_with_the_same_figures(
     assert body["scores"] == expected
     assert body["predictions"] == [int(score >= THRESHOLD) for score in expected]
     assert len(set(body["predictions"])) == 2, "the rows must show the threshold"
+    parquet = scorer.answer(b"PAR1", "invocations", "application/vnd.apache.parquet")
+    assert parquet.status in (415, 422)
     refused = scorer.answer(b'{"dataframe_records": [{"distance": "far"}]}', "invocations")
     assert refused.status == 422
     assert "carrier" in json.loads(refused.body)["error"]
@@ -310,6 +313,10 @@ def imported(node: ast.AST) -> Iterator[str]:
         yield node.module or ""
     for child in ast.iter_child_nodes(node):
         yield from imported(child)
+
+
+def test_commands_stand_between_fences() -> None:
+    assert fenced("    a\n    b\n\nthen\n\n    c") == "```sh\na\nb\n```\n\nthen\n\n```sh\nc\n```"
 
 
 def test_a_lock_has_no_addresses() -> None:

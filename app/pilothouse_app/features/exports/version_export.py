@@ -16,15 +16,14 @@ from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.interop.exporting.info import ExportOffer, ExportPreview
-    from pilothouse.registry.info import VersionInfo
 
 COLUMNS = 3
 NO_DEPLOYMENT = ""
 HELP = "The files of another serving system: a container, Kubernetes and more."
 
 
-def export_button(version: VersionInfo) -> None:
-    """A button that opens the dialog."""
+def export_button(model: str, version: int, deployment: str = "") -> None:
+    """A button that opens the dialog, which begins with the settings of a deployment."""
     if st.button(
         "Export",
         icon=":material/ios_share:",
@@ -32,23 +31,23 @@ def export_button(version: VersionInfo) -> None:
         type="tertiary",
         help=HELP,
     ):
-        _dialog(version)
+        _dialog(model, version, deployment)
 
 
 @st.dialog("Export this version", icon=":material/ios_share:", width="large", on_dismiss="rerun")
-def _dialog(version: VersionInfo) -> None:
+def _dialog(model: str, version: int, deployment: str) -> None:
     try:
-        _choices(version)
+        _choices(model, version, deployment)
     except PilothouseError as refused:
         error_box(refused)
 
 
-def _choices(version: VersionInfo) -> None:
+def _choices(model: str, version: int, first: str) -> None:
     exports = workspace().exports
     left, right = st.columns(2)
     with right:
-        deployment = _deployment(version)
-    offers = exports.offers(version.model, version.version, deployment)
+        deployment = _deployment(model, first)
+    offers = exports.offers(model, version, deployment)
     possible = {offer.target: offer for offer in offers if not offer.reason}
     with left:
         target = _target(possible)
@@ -58,11 +57,11 @@ def _choices(version: VersionInfo) -> None:
     offer = possible[target]
     st.markdown(f":gray[{offer.description}]")
     options = parameter_fields(offer.parameters, {}, key=f"export_{target}", columns=COLUMNS)
-    preview = exports.preview(target, version.model, version.version, deployment, options)
+    preview = exports.preview(target, model, version, deployment, options)
     _notes(preview)
     st.download_button(
         "Download",
-        lambda: exports.archive(target, version.model, version.version, deployment, options),
+        lambda: exports.archive(target, model, version, deployment, options),
         preview.filename,
         "application/zip",
         type="primary",
@@ -74,13 +73,16 @@ def _choices(version: VersionInfo) -> None:
     _files(preview)
 
 
-def _deployment(version: VersionInfo) -> str:
-    names = workspace().deployments.serving(version.model)
+def _deployment(model: str, first: str) -> str:
+    deployments = workspace().deployments
+    names = [n for n in deployments.serving(model) if not deployments.deployment(n).external]
+    choices = [NO_DEPLOYMENT, *names]
+    start = first or next(iter(names), NO_DEPLOYMENT)
     return str(
         st.selectbox(
             "With the settings of",
-            [NO_DEPLOYMENT, *names],
-            index=1 if names else 0,
+            choices,
+            index=choices.index(start),
             format_func=lambda name: name or "no deployment",
             key="export_deployment",
             help="Its replicas, limits and rollout are carried over where the target has a field.",

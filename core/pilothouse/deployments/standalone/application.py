@@ -24,7 +24,7 @@ from pilothouse.deployments.gateway.request import inflate, request_head
 from pilothouse.deployments.gateway.variants import RouteTokens, choice_of, reachable_version
 from pilothouse.deployments.model_server.framing import PREDICT
 from pilothouse.deployments.model_server.server import ModelServer
-from pilothouse.deployments.standalone.exported_model import ServerSettings
+from pilothouse.deployments.standalone.exported_model import ServerSettings, require_readable
 from pilothouse.kit.asgi import (
     BodyBudget,
     Receive,
@@ -165,6 +165,7 @@ class StandaloneServer:
                 limit = self._settings.request_limits.max_body
                 body = await asyncio.to_thread(inflate, body, encoding, limit)
             head = request_head(scope)
+            require_readable(head)
             request = await self._reader.request(endpoint.form, head, body, route.signature)
             raw = await self._ask(PREDICT + request.payload())
             response = response_of(route, request, raw)

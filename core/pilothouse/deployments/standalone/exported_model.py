@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pilothouse.deployments.gateway.request import RequestLimits
+from pilothouse.deployments.gateway.invocations import PARQUET
+from pilothouse.deployments.gateway.request import RequestHead, RequestLimits
 from pilothouse.deployments.model_server.server import Launch
+from pilothouse.kit.errors import UnsupportedContent
 
 LAUNCH = "launch.json"
 SETTINGS = "server.json"
@@ -49,6 +52,12 @@ class ServerSettings:
     def from_json(cls, value: Mapping[str, Any]) -> ServerSettings:
         """The settings that `to_json` wrote."""
         return cls(**{part.name: value[part.name] for part in fields(cls) if part.name in value})
+
+
+def require_readable(head: RequestHead) -> None:
+    """Raises UnsupportedContent for Parquet where its library is not among the packages."""
+    if head.media_type == PARQUET and find_spec("pyarrow") is None:
+        raise UnsupportedContent("this server reads no Parquet.", hint="Send JSON or CSV.")
 
 
 def read_launch(folder: Path) -> Launch:

@@ -18,7 +18,11 @@ from pilothouse.deployments.gateway.request import RequestLimits, request_head
 from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS
 from pilothouse.deployments.model_server.predictor import Predictor
 from pilothouse.deployments.model_server.server import Launch, load_to_serve, warm
-from pilothouse.deployments.standalone.exported_model import read_launch, read_settings
+from pilothouse.deployments.standalone.exported_model import (
+    read_launch,
+    read_settings,
+    require_readable,
+)
 from pilothouse.kit.asgi import Response, error_response
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.signature import Signature
@@ -60,6 +64,7 @@ class Scorer:
         }
         try:
             head = request_head(scope)
+            require_readable(head)
             request = read_request(form, head, body, self.route.signature, self.limits)
             response = response_of(self.route, request, self._raw(request))
             return PROTOCOLS[form].write(response, request.reply)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 
 from pilothouse.interop.exporting.plan import NOTES, ExportPlan, text
 from pilothouse.interop.exporting.subject import ExportSubject, ServingSettings
@@ -24,6 +25,11 @@ LABELS = (
 )
 
 
+PARQUET = (
+    "Bodies of Parquet: pyarrow is not among the packages; add it to requirements.txt for them."
+)
+
+
 def left_out(
     subject: ExportSubject,
     *,
@@ -39,9 +45,11 @@ def left_out(
     """
     served = subject.deployment
     lines = [LOG]
+    if "pyarrow" not in subject.packages:
+        lines.append(PARQUET)
+    lines.append(KEYS if served and served.needs_key else OPEN)
     if served is None:
         return (*lines, LABELS)
-    lines.append(KEYS if served.needs_key else OPEN)
     if not limits:
         lines += _limits(served, at_once=at_once)
     if served.sleep_after_minutes is not None and not sleep:
@@ -159,7 +167,8 @@ def needed_notes(subject: ExportSubject) -> tuple[str, ...]:
 
 def with_notes(subject: ExportSubject, title: str, plan: ExportPlan) -> ExportPlan:
     """The plan with NOTES.md, which says everything that the screen says."""
-    plan = replace(plan, notes=(*plan.notes, *needed_notes(subject)))
+    notes = (*plan.notes, *needed_notes(subject))
+    plan = replace(plan, notes=notes, steps=fenced(plan.steps))
     served = subject.deployment
     of = f", as the deployment {served.name} serves it" if served else ""
     parts = [
@@ -177,6 +186,15 @@ def with_notes(subject: ExportSubject, title: str, plan: ExportPlan) -> ExportPl
     if plan.notes:
         parts += ["## Before you use it", _list(plan.notes)]
     return replace(plan, files={**plan.files, NOTES: text("\n\n".join(parts))})
+
+
+def fenced(steps: str) -> str:
+    """Markdown whose indented commands stand between fences, which every reader shows alike."""
+    parts = []
+    for is_command, lines in groupby(steps.splitlines(), lambda line: line.startswith("    ")):
+        block = "\n".join(line.removeprefix("    ") for line in lines)
+        parts.append(f"```sh\n{block}\n```" if is_command else block)
+    return "\n".join(parts)
 
 
 def _quoted(value: object) -> str:
