@@ -12,6 +12,10 @@ from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.deployments.tables import Deployment, ScaleRule, SleepRule
 from pilothouse.storage import Store
 
+# A limit of memory for so many processes keeps room free for one more; a smaller one would let
+# deployments sleep that could stay.
+ROOM_FROM = 3
+
 
 def sleep_rules(session: Session) -> dict[str, float]:
     """After how many minutes each deployment sleeps that has a rule."""

@@ -13,6 +13,7 @@ import pytest
 from harness.serving import ServerProcess, Worker, running_models, wait_for
 from pilothouse.activity import Activity
 from pilothouse.deployments import Deployments
+from pilothouse.deployments.controller.memory_room import MemoryRoom
 from pilothouse.deployments.gateway.idle_deployments import IdleDeployments
 from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.sleeping import fall_asleep
@@ -90,6 +91,38 @@ def test_the_longest_idle_sleep_first_where_memory_is_limited(registered: Store)
     start = clock.now
     steps = [(0.0, {}), (10.0, {"second": start + 3, "busy": start + 9})]
     assert check(limited, clock, steps) == ["first", "second"]
+
+
+def test_room_for_one_more_is_kept_where_the_limit_has_room_for_several(registered: Store) -> None:
+    clock = Clock()
+    settings = registered.settings.model_copy(update={"serving_memory_mb": 420})
+    limited = replace(registered, settings=settings)
+    for name in ("first", "second", "third", "fourth"):
+        serve(registered, name)
+        Deployments(registered).set_sleep(name, 60.0)
+    assert check(limited, clock, [(0.0, {}), (10.0, {})]) == ["first"]
+
+
+def test_a_start_waits_for_memory_but_not_for_ever() -> None:
+    def process(megabytes: int) -> Replica:
+        return Replica(
+            deployment="d", version=1, ordinal=0, state="ready", pid=1, rss_bytes=megabytes * MB
+        )
+
+    clock = Clock()
+    room = MemoryRoom(420 * MB, clock)
+    starting = [process(100), process(100), process(0)]  # the third is not measured yet
+    assert room.allows("new", starting)
+    full = [*starting, process(100)]
+    assert not room.allows("new", full)
+    clock.now += 5
+    assert not room.allows("new", full)
+    assert room.allows("new", starting)  # others fell asleep
+    assert not room.allows("new", full)
+    clock.now += 11
+    assert room.allows("new", full)  # nobody did
+    assert MemoryRoom(0).allows("new", full)
+    assert MemoryRoom(250 * MB).allows("new", full)  # no room for several in any case
 
 
 def test_a_rollout_or_another_version_keeps_it_awake(registered: Store) -> None:

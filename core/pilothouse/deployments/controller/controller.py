@@ -20,6 +20,7 @@ from pilothouse.activity import record
 from pilothouse.activity.actors import CONTROLLER
 from pilothouse.deployments import replica_states
 from pilothouse.deployments.controller import model_processes, reconcile
+from pilothouse.deployments.controller.memory_room import MemoryRoom
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.model_launch import launch_of, memory_limit, start_seconds
 from pilothouse.deployments.model_server.server import Launch
@@ -91,6 +92,9 @@ class Controller:
     _ticked_at: float = float("-inf")
     _generation: int = -1
 
+    def __post_init__(self) -> None:
+        self._room = MemoryRoom(self.store.settings.serving_memory_mb << 20)
+
     def tick_when_due(self) -> None:
         """Tick every half second, and at once after a change of routes or while a process starts.
 
@@ -111,10 +115,12 @@ class Controller:
         if not self._adopted:
             self._adopt_running()
             self._adopted = True
-        for deployment, replicas in self._read():
+        observed = self._read()
+        everything = [replica for _, replicas in observed for replica in replicas]
+        for deployment, replicas in observed:
             for replica in replicas:
                 self._observe(replica)
-            self._apply_plan(deployment, [r for r in replicas if r.state])
+            self._apply_plan(deployment, [r for r in replicas if r.state], everything)
 
     def stop_all(self, seconds: float = 10.0) -> None:
         """End every model process of this workspace; the desired state stays as it is."""
@@ -298,7 +304,9 @@ class Controller:
         if health is None or not health["in_flight"] or since > MAX_DRAIN_SECONDS:
             model_processes.send(replica, signal.SIGTERM)
 
-    def _apply_plan(self, deployment: Deployment, replicas: list[Replica]) -> None:
+    def _apply_plan(
+        self, deployment: Deployment, replicas: list[Replica], everything: list[Replica]
+    ) -> None:
         steps = reconcile.plan(deployment, replicas, self.store.now())
         if steps.serving_version != deployment.serving_version:
             self._switch(deployment, steps.serving_version)
@@ -309,7 +317,11 @@ class Controller:
         for key in steps.stops:
             self._stop(by_key[key])
         for version, ordinal in steps.starts:
-            self._start(deployment, by_key.get((version, ordinal)), version, ordinal)
+            if not self._room.allows(deployment.name, everything):
+                break
+            started = self._start(deployment, by_key.get((version, ordinal)), version, ordinal)
+            if (version, ordinal) not in by_key:
+                everything.append(started)
 
     def _switch(self, deployment: Deployment, serving: int | None) -> None:
         """Route requests to another version; the one before stays warm for a while."""
@@ -333,7 +345,7 @@ class Controller:
 
     def _start(
         self, deployment: Deployment, replica: Replica | None, version: int, ordinal: int
-    ) -> None:
+    ) -> Replica:
         """Store the token, then spawn: after a kill in between, the next controller finds it."""
         replica = replica or Replica(
             deployment=deployment.name, version=version, ordinal=ordinal, state=NEW
@@ -345,7 +357,7 @@ class Controller:
             replica.last_exit = str(refused)
             self._count_crash(replica, timedelta(0))
             self._save(replica)
-            return
+            return replica
 
         replica.state, replica.token, replica.socket = STARTING, token, launch.socket
         replica.started_at, replica.ready_at, replica.start_after = self.store.now(), None, None
@@ -356,6 +368,7 @@ class Controller:
         self._watches[token] = _Watch(started_at=time.monotonic())
         self._save(replica)
         log.info("%s version %d: process %d", deployment.name, version, replica.pid)
+        return replica
 
     def _launch(self, name: str, version: int, token: str) -> Launch:
         with self.store.read() as session:

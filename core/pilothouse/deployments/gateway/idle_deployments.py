@@ -17,7 +17,7 @@ from sqlmodel import Session, col, func, select
 
 from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.gateway.routes import Routes
-from pilothouse.deployments.sleeping import fall_asleep
+from pilothouse.deployments.sleeping import ROOM_FROM, fall_asleep
 from pilothouse.deployments.tables import Replica
 
 log = logging.getLogger("pilothouse.gateway")
@@ -85,7 +85,10 @@ def _sleeps_after(route: DeploymentRoute) -> float | None:
 
 
 def _beyond(session: Session, limit: int, due: Iterable[str], others: Iterable[str]) -> list[str]:
-    """Which of the others sleep too, so that all processes take no more than the limit."""
+    """Which of the others sleep too, so that all processes take no more than the limit.
+
+    Room for the next one that wakes is kept free where the limit has room for several.
+    """
     sizes = dict(
         session.exec(
             select(Replica.deployment, func.sum(Replica.rss_bytes))
@@ -95,6 +98,9 @@ def _beyond(session: Session, limit: int, due: Iterable[str], others: Iterable[s
     )
     for name in due:
         sizes.pop(name, None)
+    largest = max(sizes.values(), default=0)
+    if limit >= ROOM_FROM * largest:
+        limit -= largest
     chosen: list[str] = []
     for name in others:
         if sum(sizes.values()) <= limit:
