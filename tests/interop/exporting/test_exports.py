@@ -20,6 +20,7 @@ from harness.serving import EXAMPLE, SIGNATURE, register, trained
 from pilothouse.deployments.access.key_ring import CallLimits
 from pilothouse.deployments.standalone.scorer import Scorer
 from pilothouse.deployments.standalone.standalone_server import application
+from pilothouse.deployments.tables import Deployment
 from pilothouse.interop.exporting.archive import tar_gz, write_zip
 from pilothouse.interop.exporting.export_notes import fenced
 from pilothouse.interop.exporting.package_lock import cleaned_lock, installed_lock, merged
@@ -122,6 +123,25 @@ def test_a_deployments_replicas_are_carried_to_kubernetes(
     options = {"autoscale": False, "replicas": 2}
     fixed = exporting.exports.preview("kubernetes", "late", 1, DEPLOYMENT, options)
     assert "kubernetes/autoscaler.yaml" not in fixed.paths
+
+
+def test_the_steps_of_a_running_canary_are_files_of_kserve(exporting: Workspace) -> None:
+    register(exporting.store, "late", trained(0.1))
+    exporting.deployments.launch("canary", "late", 1)
+    with exporting.store.write() as session:
+        row = session.get(Deployment, "canary")
+        assert row is not None
+        row.serving_version = 1
+        session.add(row)
+    exporting.deployments.start_rollout("canary", 2, "canary", {"steps": [5, 25]})
+    tried = exporting.exports.preview("kserve", "late", 2, "canary")
+    steps = [path for path in tried.paths if path.startswith("kserve/canary")]
+    assert steps == ["kserve/canary-1-5-percent.yaml", "kserve/canary-2-25-percent.yaml"]
+    assert any("beside version 1: 5 % for 600 s" in line for line in tried.carried)
+    stable = exporting.exports.preview("kserve", "late", 1, "canary")
+    assert any("its stable version" in line for line in stable.left_out)
+    elsewhere = exporting.exports.preview("compose", "late", 2, "canary")
+    assert any("version 1 is an export of its own" in line for line in elsewhere.left_out)
 
 
 def test_what_cannot_be_served_is_offered_nowhere(exporting: Workspace) -> None:

@@ -62,7 +62,7 @@ def left_out(
             f"The rules of the log ({_quoted('; '.join(served.log_lines))}): there is no log."
         )
     if served.rollout and not (canary and served.canary):
-        lines.append(_rollout(served))
+        lines.append(_rollout(subject, served))
     return (*lines, LABELS)
 
 
@@ -79,7 +79,12 @@ def _limits(served: ServingSettings, *, at_once: bool) -> list[str]:
     return lines
 
 
-def _rollout(served: ServingSettings) -> str:
+def _rollout(subject: ExportSubject, served: ServingSettings) -> str:
+    if served.stable_version == subject.version:
+        return (
+            f"The rollout by {served.rollout} that {served.name} is in: this is its stable "
+            "version, and the one that it tries is an export of its own."
+        )
     if served.canary:
         return (
             f"The canary that {served.name} is in: the target has no field for a share of the "

@@ -280,8 +280,8 @@ def _canary_left_out(subject: ExportSubject) -> tuple[str, ...]:
     if not canary:
         return ()
     return (
-        f"The other {len(canary) - 1} steps of the canary, the comparison in each and callers that "
-        "stay with their version: SageMaker's canary has one step and draws by capacity.",
+        "The later steps of the canary, its comparison and callers that stay with their version: "
+        "SageMaker's canary has one step and draws by capacity.",
     )
 
 
