@@ -56,7 +56,9 @@ def exporting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     workspace = Workspace(store)
     workspace.deployments.launch(DEPLOYMENT, "late", 1)
     workspace.deployments.scale(DEPLOYMENT, 3, most=8)
-    workspace.deployments.set_limits(DEPLOYMENT, CallLimits(max_concurrent=20, per_second=5.0))
+    workspace.deployments.set_limits(
+        DEPLOYMENT, CallLimits(max_concurrent=20, per_second=0.05, burst=3)
+    )
     workspace.deployments.set_sleep(DEPLOYMENT, 30.0)
     workspace.deployments.create_api_key("for the shop", ["predict"], [DEPLOYMENT])
     yield workspace
@@ -274,7 +276,7 @@ def test_the_exported_server_has_the_routes_and_the_limits(
     exporting: Workspace, model_folder: Path
 ) -> None:
     settings = json.loads((model_folder / "server.json").read_text())
-    assert (settings["max_concurrent"], settings["per_second"], settings["burst"]) == (20, 5.0, 5)
+    assert (settings["max_concurrent"], settings["per_second"], settings["burst"]) == (20, 0.05, 3)
 
     async def calls() -> dict[str, httpx.Response]:
         transport = httpx.ASGITransport(application(model_folder))
