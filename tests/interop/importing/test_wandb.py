@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from harness import wandb_files as wb
 from harness.protobuf_bytes import message, number, text
 from pilothouse.interop.importing.report import ImportReport
-from pilothouse.interop.importing.wandb import log_blocks
+from pilothouse.interop.importing.wandb import log_blocks, offline_runs
 from pilothouse.kit.errors import Invalid
 from pilothouse.workspace import Workspace
 
@@ -141,9 +142,22 @@ def test_a_second_import_finds_nothing_and_a_resumed_run_is_continued(
     assert (report.imported["runs"], report.changed) == (0, {"runs": 1})
     run = runs_of(workspace)["abcd1234"]
     assert (run.values["loss"], run.status) == (0.01, "failed")
+    assert whys(report, "noted", "run") == ["it has no end: its process was killed"]
+
+
+def test_a_run_that_is_still_written_runs_here_too_and_ends_later(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wb, "AT_S", int(time.time()))
+    wb.write(tmp_path, "abcd1234", [wb.run("abcd1234"), wb.history(0, {"loss": 1.0})])
+    report = workspace.imports.run(str(tmp_path))
+    assert runs_of(workspace)["abcd1234"].status == "running"
     assert whys(report, "noted", "run") == [
-        "it has no end: its process was killed, or it is still running"
+        "it has no end yet and wrote something just now: import again after it"
     ]
+    monkeypatch.setattr(offline_runs, "QUIET_SECONDS", 0.0)
+    assert workspace.imports.run(str(tmp_path)).changed == {"runs": 1}
+    assert runs_of(workspace)["abcd1234"].status == "failed"
 
 
 @pytest.mark.parametrize("missing", [1, 20, 60])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.experiments.run_changes import TagColumns
-from pilothouse.experiments.tables import FAILED, FINISHED
+from pilothouse.experiments.tables import FAILED, FINISHED, RUNNING
 from pilothouse.interop.importing import coerce
 from pilothouse.interop.importing.file_end import read_records
 from pilothouse.interop.importing.kept_points import KeptPoints
@@ -41,7 +42,9 @@ ENDING, FILES, CONSOLE = ".wandb", "files", "output.log"
 NO_PROJECT = "uncategorized"  # as W&B names the project of runs without one
 FORMAT = 1  # of what is read: a higher one reads again what was imported
 FIRST_RECORDS, MAX_ENTRIES = 1_000, 200_000
-NO_END = "it has no end: its process was killed, or it is still running"
+NO_END = "it has no end: its process was killed"
+GOES_ON = "it has no end yet and wrote something just now: import again after it"
+QUIET_SECONDS = 300.0  # the load of the machine is written every 15 seconds
 
 
 @dataclass(frozen=True)
@@ -129,13 +132,14 @@ class WandbSource(RunsOnly):
             yield record
 
     def _run(self, experiment: ExperimentRecord, run: OfflineRun, facts: RunFacts) -> RunRecord:
+        status = _status(facts)
         if facts.exit_code is None:
-            self.report.noted("run", run.id, NO_END)
+            self.report.noted("run", run.id, GOES_ON if status == RUNNING else NO_END)
         started_us = facts.first_us if facts.started_us is None else facts.started_us
         return RunRecord(
             id=_run_id(run),
             experiment=experiment.id,
-            status=FINISHED if facts.exit_code == 0 else FAILED,
+            status=status,
             name=coerce.text(facts.texts.get("name") or run.id),
             user=coerce.text(facts.user),
             source=coerce.text(facts.program),
@@ -152,6 +156,7 @@ class WandbSource(RunsOnly):
                 FORMAT,
                 [(file.path, file.size) for file in run.files],
                 [(path, file.size) for path, file in self._run_files(run)],
+                *([RUNNING] if status == RUNNING else []),  # so that its end is a change
             ),
         )
 
@@ -232,6 +237,17 @@ class WandbSource(RunsOnly):
         if facts.bad_records:
             message = f"records that are no messages: {facts.bad_records:,}"
             self.report.broken("run", run.id, message)
+
+
+def _status(facts: RunFacts) -> str:
+    """How it ended; one without an end still runs when it wrote something just now.
+
+    The times of its records say so, since those of a copied file are new.
+    """
+    if facts.exit_code is not None:
+        return FINISHED if facts.exit_code == 0 else FAILED
+    quiet_s = time.time() - (facts.last_us or 0) / 1_000_000
+    return RUNNING if abs(quiet_s) < QUIET_SECONDS else FAILED
 
 
 def _run_id(run: OfflineRun) -> str:
