@@ -34,6 +34,7 @@ from pilothouse.experiments.metrics.history import history
 from pilothouse.experiments.metrics.kinds import SAME, MetricKind
 from pilothouse.experiments.metrics.leading import leading_metrics
 from pilothouse.kit.errors import Invalid, PilothouseError
+from pilothouse.kit.notebook_html import card, small_table
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 from pilothouse.storage import Store
@@ -79,6 +80,27 @@ class Comparison:
     signatures: dict[str, Signature | None]
     kinds: MetricKinds
     deciding: str
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the metrics of the runs, the baseline first, and the parameters."""
+        names = [self.labels[run.id] for run in self.runs]
+        values = []
+        for key in dict.fromkeys(key for run in self.runs for key in run.values):
+            kind = self.kinds.of(key)
+            texts = [kind.format_value(run.values.get(key, math.nan)) for run in self.runs]
+            values.append((kind.title, *texts))
+        params = [
+            (key, *(run.params.get(key, "") for run in self.runs))
+            for key in dict.fromkeys(key for run in self.runs for key in run.params)
+        ]
+        notes = [(note.message,) for note in self.notes]
+        return card(
+            f"Comparison of {len(names)} runs",
+            {"Baseline": names[0], "Others": ", ".join(names[1:])},
+            small_table(("Metric", *names), values),
+            small_table(("Parameter", *names), params),
+            small_table(("Note",), notes),
+        )
 
     @cached_property
     def facts(self) -> pd.DataFrame:

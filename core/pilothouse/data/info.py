@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.data.schema import Column, Type
 from pilothouse.kit.errors import NotFound
+from pilothouse.kit.notebook_html import card, small_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,21 @@ class DatasetVersionInfo:
 
     def __repr__(self) -> str:
         return f"<dataset version {self.ref}, {self.rows:,} rows x {self.columns} columns>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its facts and columns."""
+        facts = {
+            "Rows": self.rows,
+            "Status": self.status,
+            "Source": self.source,
+            "Licence": self.licence,
+            "Event time": self.event_time,
+            "Registered": self.created_at,
+            "By": self.created_by,
+            "Note": self.note,
+        }
+        columns = [(column.name, column.type) for column in self.schema]
+        return card(f"Data {self.ref}", facts, small_table(("Column", "Type"), columns))
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from pilothouse.deployments.replica_states import is_looping
 from pilothouse.deployments.tables import Deployment, Replica, Revision
 from pilothouse.deployments.traffic_split import named_versions
+from pilothouse.kit.notebook_html import card, small_table
 from pilothouse.models.engine_choice import EngineResult
 from pilothouse.models.signature import Signature
 
@@ -81,6 +82,30 @@ class DeploymentInfo:
     def __repr__(self) -> str:
         of = f" of {self.version_ref}" if self.model else ""
         return f"<deployment {self.name}{of}, {self.status}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its facts, processes and last changes."""
+        facts = {
+            "Version": self.version_ref,
+            "Status": self.status,
+            "Message": self.message,
+            "Launched": self.created_at,
+            "By": self.created_by,
+        }
+        processes = [
+            (replica.version, replica.state, f"{replica.memory_mb:,.0f}", replica.restarts)
+            for replica in self.replicas
+        ]
+        changes = [
+            (revision.action, f"{revision.model}@{revision.version}", revision.by, revision.at)
+            for revision in self.revisions
+        ]
+        return card(
+            f"Deployment {self.name}",
+            facts,
+            small_table(("Process of version", "State", "Memory (MB)", "Restarts"), processes),
+            small_table(("Change", "Version", "By", "At"), changes),
+        )
 
     @property
     def version_ref(self) -> str:

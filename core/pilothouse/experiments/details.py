@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.lifecycle import run_not_found
+from pilothouse.experiments.metrics.kinds import metric_texts
 from pilothouse.experiments.metrics.summary import MetricSummary
 from pilothouse.experiments.recording import artifact_path, summary_of
 from pilothouse.experiments.tables import (
@@ -25,6 +26,7 @@ from pilothouse.experiments.tables import (
     SourceUse,
 )
 from pilothouse.kit.errors import NotFound
+from pilothouse.kit.notebook_html import card, small_table
 
 T = TypeVar("T")
 
@@ -96,6 +98,25 @@ class RunInfo:
 
     def __repr__(self) -> str:
         return f"<run {self.name} ({self.id}) of {self.experiment!r}, {self.status}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its facts, metrics and parameters."""
+        facts = {
+            "Experiment": self.experiment,
+            "Status": self.status,
+            "Started": self.started_at,
+            "Seconds": self.duration_s,
+            "By": self.user,
+            "Source": self.source,
+            "Error": self.error,
+            "Id": self.id,
+        }
+        return card(
+            f"Run {self.name}",
+            facts,
+            small_table(("Metric", "Last value"), metric_texts(self.values)),
+            small_table(("Parameter", "Value"), self.params.items()),
+        )
 
     @property
     def duration_s(self) -> float | None:

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.log_rules.deletions import deleted_before
+from pilothouse.experiments.metrics.kinds import metric_texts
 from pilothouse.jobs import Progress
+from pilothouse.kit.notebook_html import card, small_table
 from pilothouse.monitoring import (
     alert_rules,
     alerts,
@@ -81,6 +83,22 @@ class WindowInfo:
     def version_ref(self) -> str:
         """The model version: model@version; empty when it is not registered."""
         return f"{self.model}@{self.version}" if self.model else ""
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its facts and metrics."""
+        facts = {
+            "Deployment": self.deployment,
+            "Version": self.version_ref,
+            "Status": self.status,
+            "Drift": self.drift_status,
+            "Performance": self.performance_status,
+            "Rows": self.rows,
+            "With labels": self.labelled,
+            "Drifted columns": f"{self.drifted} of {self.columns}",
+            "Evaluated": self.evaluated_at,
+        }
+        heading = f"Window from {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+        return card(heading, facts, small_table(("Metric", "Value"), metric_texts(self.metrics)))
 
 
 @dataclass(frozen=True)

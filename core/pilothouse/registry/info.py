@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pilothouse.experiments.metrics.kinds import metric_kind
+from pilothouse.experiments.metrics.kinds import metric_kind, metric_texts
+from pilothouse.kit.notebook_html import card, small_table
 from pilothouse.models.package import ModelPackage
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import primary_metric, task_of, tasks
@@ -43,6 +44,26 @@ class VersionInfo:
     def __repr__(self) -> str:
         named = f", {', '.join(self.aliases)}" if self.aliases else ""
         return f"<version {self.ref}, stage {self.stage}{named}{self._primary()}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its facts, metrics and inputs."""
+        facts = {
+            "Stage": self.stage,
+            "Aliases": ", ".join(self.aliases),
+            "Predicts": self.signature.target,
+            "Task": self.signature.task,
+            "Data": self.dataset,
+            "Registered": self.created_at,
+            "By": self.created_by,
+            "Note": self.note,
+        }
+        inputs = [(field.name, field.type) for field in self.signature.inputs]
+        return card(
+            f"Version {self.ref}",
+            facts,
+            small_table(("Metric", "Value"), metric_texts(self.metrics)),
+            small_table(("Input", "Type"), inputs),
+        )
 
     def _primary(self) -> str:
         """The metric that decides for its kind of model, where it was measured."""

@@ -183,3 +183,9 @@ def int_or_nan(value: float) -> float:
 def compare_values(key: str, value: float, baseline: float) -> MetricVerdict:
     """Whether a value is better or worse than a baseline, by what the metric's key suggests."""
     return metric_kind(key).compare(value, baseline)
+
+
+def metric_texts(values: Mapping[str, float]) -> list[tuple[str, str]]:
+    """The title and the value of each metric, for people."""
+    kinds = {key: metric_kind(key) for key in values}
+    return [(kinds[key].title, kinds[key].format_value(value)) for key, value in values.items()]
