@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 
 from harness.logged_days import log_days
 from harness.running_instance import wait_for, worker_alone
+from pilothouse.deployments.controller.controller import stop_all
 from pilothouse.deployments.prediction_log.stored_columns import output_column
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.ids import uuid7s
@@ -81,11 +82,21 @@ def kill_during(folder: Path, is_running: Callable[[], bool], what: str) -> None
         process.wait()
 
 
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """A workspace whose model processes end with the test: they outlive a worker."""
+    settings = Settings(workspace=tmp_path / "workspace", actor="ada", code_patch=False)
+    opened = open_workspace(settings=settings)
+    yield opened
+    stop_all(opened.store)
+
+
 @pytest.mark.proof
 @pytest.mark.timeout(600)
-def test_a_retraining_that_is_killed_in_every_step_ends_in_one_proposal(tmp_path: Path) -> None:
-    folder = tmp_path / "workspace"
-    workspace = open_workspace(settings=Settings(workspace=folder, actor="ada", code_patch=False))
+def test_a_retraining_that_is_killed_in_every_step_ends_in_one_proposal(
+    workspace: Workspace,
+) -> None:
+    folder = workspace.folder
     prepare(workspace)
     workspace.pipelines.set_retraining_policy(
         NAME, triggers={"new_data": {"rows": 500}}, min_rows=100, monthly_budget=1
