@@ -29,8 +29,7 @@ def fall_asleep(session: Session, store: Store, name: str) -> bool:
     rule = session.get(SleepRule, name)
     if deployment is None or rule is None or rule.after_minutes is None:
         return False
-    settled = deployment.desired_state == "running" and deployment.traffic is None
-    if not settled or deployment.serving_version != deployment.version:
+    if not is_settled(deployment) or deployment.serving_version != deployment.version:
         return False
     deployment.asleep_since, deployment.warm_until = store.now(), None
     scaled = session.get(ScaleRule, name)
@@ -39,6 +38,11 @@ def fall_asleep(session: Session, store: Store, name: str) -> bool:
     session.add(deployment)
     increment_generation(session)
     return True
+
+
+def is_settled(deployment: Deployment) -> bool:
+    """Whether it runs and no rollout splits its requests, so that its load may change it."""
+    return deployment.desired_state == "running" and deployment.traffic is None
 
 
 def wake(session: Session, name: str) -> bool:

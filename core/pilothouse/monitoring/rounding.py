@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pilothouse.kit.rounding import ROUNDING
 from pilothouse.monitoring.distances import Floats
-
-ROUNDING = 2e-7  # of a value; a float32 rounds by 6e-8 of it
 
 
 def anchors_of(values: Floats) -> Floats:

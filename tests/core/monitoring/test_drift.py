@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
+from pilothouse.kit.rounding import ROUNDING
 from pilothouse.monitoring.drift import (
     CategoryPair,
     DriftTest,
@@ -26,7 +27,7 @@ from pilothouse.monitoring.profiles import (
     number_reference,
     number_window,
 )
-from pilothouse.monitoring.rounding import ROUNDING, anchors_of, snapped
+from pilothouse.monitoring.rounding import anchors_of, snapped
 
 values = arrays.arrays(
     np.float64,

@@ -11,11 +11,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imported_runs import files_of, is_unchanged, points_of, reasons, runs_by_name
+from imported_runs import (
+    files_of,
+    import_with_stops,
+    is_unchanged,
+    make_batches_small,
+    points_of,
+    reasons,
+    runs_by_name,
+)
 
 from harness import comet_archives as comet
-from pilothouse.interop.importing import importer, json_lines
-from pilothouse.kit.errors import Cancelled, Invalid
+from pilothouse.interop.importing import json_lines
+from pilothouse.kit.errors import Invalid
 from pilothouse.workspace import Workspace
 
 
@@ -113,28 +121,11 @@ def test_a_second_import_finds_nothing_and_a_resumed_run_is_continued(
 def test_an_import_that_is_stopped_continues(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "PROGRESS_INTERVAL_S", 0.0)
-    monkeypatch.setattr(importer, "MAX_POINTS", 10)
-    monkeypatch.setattr("pilothouse.interop.importing.waiting_points.MAX_WAITING", 10)
-    monkeypatch.setattr("pilothouse.interop.importing.kept_points.MAX_KEPT", 15)
+    make_batches_small(monkeypatch)
     for number in range(8):
         points = [comet.metric("loss", n, n) for n in range(25)]
         comet.write(tmp_path, points, key=f"{number:032x}")
-    stops, budget = 0, 0
-
-    def stop(_share: float, _message: str) -> None:
-        nonlocal budget
-        budget -= 1
-        if budget < 0:
-            raise Cancelled("stopped")
-
-    for attempt in range(40):
-        budget = 4 + 5 * attempt
-        try:
-            workspace.imports.run(str(tmp_path), on_progress=stop)
-            break
-        except Cancelled:
-            stops += 1
+    stops = import_with_stops(workspace, tmp_path)
     runs = runs_by_name(workspace).values()
     assert (stops > 2, len(runs)) == (True, 8)
     for run in runs:

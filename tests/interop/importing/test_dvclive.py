@@ -9,11 +9,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-from imported_runs import files_of, is_unchanged, points_of, reasons, runs_by_name
+from imported_runs import (
+    files_of,
+    import_with_stops,
+    is_unchanged,
+    make_batches_small,
+    points_of,
+    reasons,
+    runs_by_name,
+)
 
 from harness import dvclive_projects as dvc
-from pilothouse.interop.importing import importer
-from pilothouse.kit.errors import Cancelled, Invalid
+from pilothouse.kit.errors import Invalid
 from pilothouse.workspace import Workspace
 
 FILES = {"plots/images/a.png": b"png", "model.txt": b"model", "parts/a/b.bin": b"model"}
@@ -178,28 +185,11 @@ def test_without_git_the_folders_come_and_the_rest_is_said(
 def test_an_import_that_is_stopped_continues(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "PROGRESS_INTERVAL_S", 0.0)
-    monkeypatch.setattr(importer, "MAX_POINTS", 10)
-    monkeypatch.setattr("pilothouse.interop.importing.waiting_points.MAX_WAITING", 10)
-    monkeypatch.setattr("pilothouse.interop.importing.kept_points.MAX_KEPT", 15)
+    make_batches_small(monkeypatch)
     for number in range(6):
         points = [(step, step + number) for step in range(25)]
         dvc.write(tmp_path / f"run-{number}", {"loss": points})
-    stops, budget = 0, 0
-
-    def stop(_share: float, _message: str) -> None:
-        nonlocal budget
-        budget -= 1
-        if budget < 0:
-            raise Cancelled("stopped")
-
-    for attempt in range(40):
-        budget = 4 + 5 * attempt
-        try:
-            workspace.imports.run(str(tmp_path), on_progress=stop)
-            break
-        except Cancelled:
-            stops += 1
+    stops = import_with_stops(workspace, tmp_path)
     runs = runs_by_name(workspace)
     assert (stops > 2, len(runs)) == (True, 6)
     for number in range(6):

@@ -12,12 +12,19 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imported_runs import files_of, is_unchanged, points_of, reasons, runs_by_name
+from imported_runs import (
+    files_of,
+    import_with_stops,
+    is_unchanged,
+    make_batches_small,
+    points_of,
+    reasons,
+    runs_by_name,
+)
 
 from harness import neptune_exports as neptune
-from pilothouse.interop.importing import importer
 from pilothouse.interop.importing.neptune.attributes import UNIT, millionths
-from pilothouse.kit.errors import Cancelled, Invalid
+from pilothouse.kit.errors import Invalid
 from pilothouse.workspace import Workspace
 
 LOSS = [(step, 1 / (step + 1)) for step in range(6)]
@@ -150,29 +157,12 @@ def test_files_that_are_elsewhere_are_said_or_named(
 def test_an_import_that_is_stopped_continues(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "PROGRESS_INTERVAL_S", 0.0)
-    monkeypatch.setattr(importer, "MAX_POINTS", 10)
+    make_batches_small(monkeypatch)
     monkeypatch.setattr("pilothouse.interop.importing.neptune.parquet_parts.ROWS", 10)
-    monkeypatch.setattr("pilothouse.interop.importing.waiting_points.MAX_WAITING", 10)
-    monkeypatch.setattr("pilothouse.interop.importing.kept_points.MAX_KEPT", 15)
     for number in range(6):
         rows = [neptune.point("loss", f"{step}.5", step + number) for step in range(25)]
         neptune.write(tmp_path, f"RUN-{number}", rows)
-    stops, budget = 0, 0
-
-    def stop(_share: float, _message: str) -> None:
-        nonlocal budget
-        budget -= 1
-        if budget < 0:
-            raise Cancelled("stopped")
-
-    for attempt in range(40):
-        budget = 4 + 5 * attempt
-        try:
-            workspace.imports.run(str(tmp_path), on_progress=stop)
-            break
-        except Cancelled:
-            stops += 1
+    stops = import_with_stops(workspace, tmp_path)
     runs = runs_by_name(workspace)
     assert (stops > 2, len(runs)) == (True, 6)
     for number in range(6):

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pilothouse.kit.rounding import ROUNDING
+
 if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 PRIOR = 0.5  # of both outcomes: the prior of Jeffreys
 TYPICAL_EFFECT = 0.1  # in standard deviations: the means' intervals are narrowest around it
-ROUNDING = 2e-7  # of a value; a float32 rounds by 6e-8 of it
 MIN_FOR_MEANS = 30  # the normal approximation needs some values of each variant
 
 

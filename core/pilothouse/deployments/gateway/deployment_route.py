@@ -48,6 +48,11 @@ class DeploymentRoute:
     process_limits: ProcessLimits = ONE_PROCESS
     variants: tuple[DeploymentRoute, ...] = ()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it answers here and nothing is under way that its load must not change."""
+        return not (self.stopped or self.external or self.asleep) and self.traffic is None
+
     def variant(self, version: int) -> DeploymentRoute | None:
         """The route of one of its versions; None when it does not have that one."""
         if version == self.version:

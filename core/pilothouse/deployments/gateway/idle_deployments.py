@@ -78,8 +78,7 @@ class IdleDeployments:
 
 def _sleeps_after(route: DeploymentRoute) -> float | None:
     """After how many seconds without a request it sleeps; None for one that may not, or does."""
-    settled = not (route.stopped or route.external or route.asleep) and route.traffic is None
-    if not settled or not route.replicas or route.sleep_after_minutes is None:
+    if not route.is_settled or not route.replicas or route.sleep_after_minutes is None:
         return None
     return 60 * route.sleep_after_minutes
 

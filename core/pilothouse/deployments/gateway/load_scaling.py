@@ -20,6 +20,7 @@ from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.route_generation import increment_generation
+from pilothouse.deployments.sleeping import is_settled
 from pilothouse.deployments.tables import Deployment
 
 log = logging.getLogger("pilothouse.gateway")
@@ -39,7 +40,8 @@ class LoadScaling:
         changes = {}
         for route in self.routes.routes():
             connections = self.routes.connections_to(route)
-            if not _is_judged(route) or len(connections) != route.process_count:
+            is_judged = route.is_settled and not route.process_limits.is_fixed
+            if not is_judged or len(connections) != route.process_count:
                 self._samples.pop(route.name, None)
                 continue
             samples = self._measure(route, connections)
@@ -69,17 +71,10 @@ class LoadScaling:
                     log.info("%s: the number of processes is now %d, for its load", name, number)
 
 
-def _is_judged(route: DeploymentRoute) -> bool:
-    running = not (route.stopped or route.external or route.asleep)
-    return running and route.traffic is None and not route.process_limits.is_fixed
-
-
 def _set_processes(session: Session, name: str, number: int) -> bool:
     """Set the number, unless a person or a rollout has begun something meanwhile."""
     deployment = session.get(Deployment, name)
-    if deployment is None or deployment.asleep_since is not None:
-        return False
-    if deployment.desired_state != "running" or deployment.traffic is not None:
+    if deployment is None or deployment.asleep_since is not None or not is_settled(deployment):
         return False
     deployment.replicas = number
     session.add(deployment)
