@@ -10,7 +10,7 @@ from sqlmodel import text
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import migrate, open_store
-from pilothouse.workspace import open_workspace
+from pilothouse.workspace import Workspace, open_workspace
 
 WRITTEN = (
     "INSERT INTO experiments_experiment (id, name, note, created_at, created_by) "
@@ -19,18 +19,23 @@ WRITTEN = (
 )
 
 
-def test_the_first_revisions_rows_are_there_after_the_second(tmp_path: Path) -> None:
-    settings = Settings(workspace=tmp_path, actor="ada")
+def upgraded(folder: Path, revision: str, statements: tuple[str, ...]) -> Workspace:
+    """A workspace that had these rows at a revision, opened with the newest."""
+    settings = Settings(workspace=folder, actor="ada")
     store = open_store(settings)
     with store.write() as session:
         config = migrate._config()
         config.attributes["connection"] = session.connection()
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
     with store.write() as session:
-        for statement in WRITTEN:
-            session.execute(text(statement))
+        for statement in statements:
+            session.execute(text(statement.replace(":", r"\:")))
     store.engine.dispose()
-    workspace = open_workspace(settings=settings)
+    return open_workspace(settings=settings)
+
+
+def test_the_first_revisions_rows_are_there_after_the_second(tmp_path: Path) -> None:
+    workspace = upgraded(tmp_path, "0001", WRITTEN)
     assert migrate.schema_state(workspace.store).current
     assert workspace.experiments.experiments()["name"].tolist() == ["flights"]
     assert workspace.registry.models()["name"].tolist() == ["late"]
@@ -51,17 +56,7 @@ SQL_SOURCE = (
 
 
 def test_databases_that_datasets_came_from_are_sources_of_the_kind_sql(tmp_path: Path) -> None:
-    settings = Settings(workspace=tmp_path, actor="ada")
-    store = open_store(settings)
-    with store.write() as session:
-        config = migrate._config()
-        config.attributes["connection"] = session.connection()
-        command.upgrade(config, "0067")
-    with store.write() as session:
-        for statement in SQL_SOURCE:
-            session.execute(text(statement.replace(":", r"\:")))
-    store.engine.dispose()
-    workspace = open_workspace(settings=settings)
+    workspace = upgraded(tmp_path, "0067", SQL_SOURCE)
     source = workspace.data.source("towns")
     assert source is not None
     assert (source.kind, source.place, source.about) == (

@@ -31,6 +31,10 @@ class Endpoint:
     version: str = ""
     label: str = ""
 
+    def takes(self, method: str) -> bool:
+        """Whether requests of an HTTP method are predicted."""
+        return method == "POST" or (method == "PUT" and self.form == "torchserve")
+
 
 @lru_cache(maxsize=4096)
 def prediction_endpoint(path: str) -> Endpoint | None:

@@ -44,7 +44,13 @@ from pilothouse.deployments.gateway.load_scaling import LoadScaling
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
 from pilothouse.deployments.gateway.mirrors import Mirrors
 from pilothouse.deployments.gateway.protocols import PROTOCOLS
-from pilothouse.deployments.gateway.request import RequestLimits, inflate, request_head
+from pilothouse.deployments.gateway.request import (
+    MAX_IN_FLIGHT,
+    PREDICT_SECONDS,
+    RequestLimits,
+    inflate,
+    request_head,
+)
 from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.gateway.tensors import InferenceResponse
 from pilothouse.deployments.gateway.variants import (
@@ -76,11 +82,9 @@ from pilothouse.models.signature import Signature
 
 log = logging.getLogger("pilothouse.gateway")
 WAIT_SECONDS = 5.0
-PREDICT_SECONDS = 30.0
 CANDIDATE_SECONDS = 10.0  # then the stable version answers in its place
 RETRY_SECONDS = 25.0
 LATE_STATUS = 504  # of a candidate that did not answer in time
-MAX_IN_FLIGHT = 512
 ROWS = re.compile(r"/deployments/([^/]+)/(labels|predictions|feedback)")
 
 Read = Callable[[Signature], Awaitable[CheckedRequest]]
@@ -133,7 +137,7 @@ class Gateway:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path, method = scope["path"], scope["method"]
         endpoint = endpoints.prediction_endpoint(path)
-        if endpoint and (method == "POST" or (method == "PUT" and endpoint.form == "torchserve")):
+        if endpoint and endpoint.takes(method):
             return await self._answer_prediction(endpoint, scope, receive)
         rows = ROWS.fullmatch(path)
         if method == "POST" and rows:

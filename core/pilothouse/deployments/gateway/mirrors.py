@@ -26,6 +26,7 @@ import orjson
 from pilothouse.deployments.gateway.bodies import CheckedRequest
 from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
+from pilothouse.deployments.gateway.request import PREDICT_SECONDS
 from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.gateway.tensors import InferenceResponse
 from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS
@@ -36,7 +37,6 @@ log = logging.getLogger("pilothouse.mirrors")
 MAX_QUEUED = 64
 MAX_VALUES = 200_000  # that one queue holds
 IN_FLIGHT = 4
-PREDICT_SECONDS = 30.0
 MAX_FILE_BYTES = 512 << 20
 REFUSED_STATUS, FAILED_STATUS, NO_PROCESS_STATUS = 422, 500, 503
 ANSWERED, DROPPED, FAILED = "answered", "dropped", "failed"

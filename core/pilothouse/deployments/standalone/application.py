@@ -20,7 +20,12 @@ from pilothouse.deployments.gateway.endpoints import Endpoint
 from pilothouse.deployments.gateway.exposition import CONTENT_TYPE, request_lines
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
 from pilothouse.deployments.gateway.protocols import PROTOCOLS
-from pilothouse.deployments.gateway.request import inflate, request_head
+from pilothouse.deployments.gateway.request import (
+    MAX_IN_FLIGHT,
+    PREDICT_SECONDS,
+    inflate,
+    request_head,
+)
 from pilothouse.deployments.gateway.variants import RouteTokens, choice_of, reachable_version
 from pilothouse.deployments.model_server.framing import PREDICT
 from pilothouse.deployments.model_server.server import ModelServer
@@ -40,8 +45,6 @@ from pilothouse.kit.asgi import (
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, TooMany, Unavailable
 
 log = logging.getLogger("pilothouse.standalone")
-PREDICT_SECONDS = 30.0
-MAX_IN_FLIGHT = 512
 PROBES = ("/healthz", "/readyz")
 
 
@@ -112,7 +115,7 @@ class StandaloneServer:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path, method = scope["path"], scope["method"]
         endpoint = endpoints.prediction_endpoint(path)
-        if endpoint and (method == "POST" or (method == "PUT" and endpoint.form == "torchserve")):
+        if endpoint and endpoint.takes(method):
             return await self._predict(endpoint, scope, receive)
         page = None if endpoint else await self._page(path)
         if page is not None and method in ("GET", "HEAD"):
