@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
+from pilothouse.data.secret_references import REQUIREMENT, is_reference, secret_at
 from pilothouse.kit.errors import Invalid, NotFound, Unavailable
 
 MAX_ROWS, MAX_SECONDS = 1_000_000, 300.0
@@ -63,8 +63,8 @@ def sql_query(
         wrong["query"] = "give either a table or a query"
     elif query and (problem := _not_a_selection(query)):
         wrong["query"] = problem
-    if secret and not re.fullmatch(r"env:\w+|file:.+", secret):
-        wrong["secret"] = "must be env:NAME or file:PATH"
+    if secret and not is_reference(secret):
+        wrong["secret"] = REQUIREMENT
     if not 1 <= max_rows <= 100_000_000:
         wrong["max_rows"] = "must be 1 to 100,000,000"
     if not 0 < max_seconds <= 24 * 3600:
@@ -84,7 +84,7 @@ def connect(query: SqlQuery) -> Engine:
     url = _parsed(query.url)
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, query.max_seconds)
-    url = url.set(password=_password(query.secret)) if query.secret else url
+    url = url.set(password=secret_at(query.secret)) if query.secret else url
     try:
         if url.get_backend_name() in POSTGRES:
             milliseconds = int(query.max_seconds * 1000)
@@ -147,22 +147,6 @@ def _select_all(url: URL, table: str) -> str:
     except (NoSuchModuleError, ModuleNotFoundError) as missing:
         raise _without_driver(url) from missing
     return f"select * from {'.'.join(map(quote, table.split('.')))}"
-
-
-def _password(secret: str) -> str:
-    """The password at a reference; it is never part of a message."""
-    kind, _, name = secret.partition(":")
-    if kind == "env":
-        if name not in os.environ:
-            raise NotFound(
-                f"the environment variable {name} is not set.",
-                hint="Set it for the worker and for the process that asks.",
-            )
-        return os.environ[name]
-    try:
-        return Path(name).read_text(encoding="utf-8").strip()
-    except OSError as missing:
-        raise NotFound(f"the secret file {name} cannot be read: {missing.strerror}.") from missing
 
 
 def _sqlite(url: URL, seconds: float) -> Engine:
