@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pilothouse.deployments.access.key_ring import CallLimits
+from pilothouse.registry import stages, versions
 
 
 def shown(page) -> str:
@@ -121,3 +122,42 @@ def test_the_number_of_processes_follows_the_load_or_is_fixed(served, access):
         limits = served.deployments.process_limits("late")
         assert (limits.least, limits.most) == (least, most)
         assert f"Processes {tile} " in shown(access())
+
+
+def stage_script() -> None:
+    """The dialog of the stage."""
+    from pilothouse_app.components.workspace import workspace
+    from pilothouse_app.features.deployments.stage import change_stage
+
+    change_stage(workspace().deployments.deployment("late"))
+
+
+def test_a_deployment_answers_the_address_of_its_stage(served, access, tour):
+    move(served, 1, "none")
+    page = AppTest.from_function(stage_script, default_timeout=30).run()
+    assert "Version 1 is in no stage" in shown(page)
+    move(served, 1, "production")
+
+    page = AppTest.from_function(stage_script, default_timeout=30).run()
+    page.selectbox(key="stage").select("production").run()
+    assert "/stages/production/v2/models/late/infer" in shown(page)
+    page.text_input(key="stage_reason").set_value("the shop asks there").run()
+    page.button(key="stage_go").click().run()
+    assert served.deployments.stage("late") == "production"
+    assert "Production `/stages/production`" in shown(access())
+    assert "whatever the deployment is called" in shown(
+        tour("deployment", name="late", deployment_view="Clients")
+    )
+    page = tour("deployment", name="late")
+    assert page.button(key="swap").disabled  # the other version is in no stage
+
+    move(served, 2, "production")  # which archives version 1
+    assert "Production, but version 1 is archived" in shown(access())
+    assert not tour("deployment", name="late").button(key="swap").disabled
+
+
+def move(workspace, version: int, stage: str) -> None:
+    with workspace.store.write() as session:
+        stages.move(
+            session, workspace.store, versions.require(session, "late", version), stage, "a test"
+        )

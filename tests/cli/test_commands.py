@@ -207,7 +207,16 @@ def test_a_shell_completes_commands_and_options() -> None:
     complete = ShellComplete(root, {}, "pilothouse", "_PILOTHOUSE_COMPLETE")
     assert [item.value for item in complete.get_completions([], "dep")] == ["deployments"]
     names = [item.value for item in complete.get_completions(["deployments"], "s")]
-    assert names == ["scale", "serving", "show", "signature", "sleep", "stop", "switch-version"]
+    assert names == [
+        "scale",
+        "serving",
+        "show",
+        "signature",
+        "sleep",
+        "stage",
+        "stop",
+        "switch-version",
+    ]
     options = [item.value for item in complete.get_completions(["runs", "list"], "--f")]
     assert options == ["--filter"]
 

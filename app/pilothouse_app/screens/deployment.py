@@ -38,6 +38,7 @@ from pilothouse_app.features.deployments.labels import labels_view
 from pilothouse_app.features.deployments.launch import no_other_version, swap
 from pilothouse_app.features.deployments.request_log import request_log
 from pilothouse_app.features.deployments.rollout_view import roll_out_button, rollouts_view
+from pilothouse_app.features.deployments.stage import stage_text
 from pilothouse_app.features.deployments.traffic import (
     SPANS,
     deployment_traffic,
@@ -156,6 +157,7 @@ def _facts(deployment: DeploymentInfo) -> None:
                 "Model": "" if ref else "not registered",
                 "Predicts": "" if ref else task_of(deployment.signature).title,
                 "Address": f"`{path}`",
+                "Stage": stage_text(deployment),
                 "Added" if deployment.external else "Launched": since,
                 "Previous version": str(deployment.previous_version or ""),
             }

@@ -51,6 +51,7 @@ COLUMNS = {
     "name": name_column("Deployment", width=170),
     "status": status_column(width=88),
     "version": text_column("Version", width=130),
+    "stage": text_column("Stage", width=90),
     "ready": number_column("Ready", 0, width=58, help="Processes that are ready"),
     "replicas": number_column("Desired", 0, width=66, help="Processes that should run"),
     "restarts": number_column("Restarts", 0, width=70),
@@ -102,9 +103,12 @@ def _body(span: str) -> bool:
     """Everything that moves; whether a deployment is changing."""
     deployments = workspace().deployments.deployments()
     rows = deployments.assign(version=_versions(deployments))
+    columns = dict(COLUMNS)
+    if not deployments["stage"].any():
+        del columns["stage"]
     with table_height("deployments", len(deployments), reserve=30) as height:
         table(
-            rows, COLUMNS, key="deployments", alt="Deployments", ids="name",
+            rows, columns, key="deployments", alt="Deployments", ids="name",
             opens=("deployment", "name"), height=height,
         )  # fmt: skip
     served_here = deployments[~deployments["external"].astype(bool)]

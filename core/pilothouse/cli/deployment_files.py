@@ -1,4 +1,4 @@
-"""`pilothouse deployments export`, `diff` and `apply`: deployments as a file; `scale`, `sleep`."""
+"""`pilothouse deployments export`, `diff`, `apply`: deployments as a file; `scale` to `stage`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pilothouse.cli.command import Group, verb
 from pilothouse.cli.options import FILE, NEW_FILE
 from pilothouse.cli.output import Output
 from pilothouse.deployments.api import Deployments
-from pilothouse.deployments.desired_state.desired import SAME
+from pilothouse.deployments.desired_state.desired import NO_STAGE, SAME
 from pilothouse.kit.errors import Invalid
 
 if TYPE_CHECKING:
@@ -86,6 +86,27 @@ def _sleep(ws: Workspace, name: str, after_minutes: float, reason: str) -> Outpu
     value = {"deployment": name, "sleep_after_minutes": minutes}
     when = "never sleeps" if minutes is None else f"sleeps after {minutes:g} minutes unasked"
     return Output(value, f"{name} {when}")
+
+
+@verb(
+    deployment_files,
+    Deployments.set_stage,
+    Deployments.stage,
+    name="stage",
+    writes=True,
+    reason=True,
+    example=(
+        "pilothouse deployments stage churn production",
+        "pilothouse deployments stage churn none",
+    ),
+)
+@click.argument("name")
+@click.argument("stage")
+def _stage(ws: Workspace, name: str, stage: str, reason: str) -> Output:
+    ws.deployments.set_stage(name, "" if stage == NO_STAGE else stage, reason)
+    stage = ws.deployments.stage(name)
+    address = f"/stages/{stage}" if stage else "no stage"
+    return Output({"deployment": name, "stage": stage}, f"{name} answers {address}")
 
 
 @verb(

@@ -96,12 +96,13 @@ def _facts(info: DeploymentInfo) -> dict[str, Any]:
 @click.argument("model")
 @click.argument("version", type=int)
 @click.option("--replicas", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--stage", default="", help="Whose address it answers too; see stage.")
 @click.option("--wait", is_flag=True, help="Until it answers; see wait-until-ready.")
 def _launch(
-    ws: Workspace, name: str, model: str, version: int, replicas: int, wait: bool, reason: str
+    ws: Workspace, name: str, model: str, version: int, wait: bool, reason: str, **options: Any
 ) -> Output:
     """Serve a VERSION of a MODEL as the deployment NAME; a running worker starts its processes."""
-    info = ws.deployments.launch(name, model, version, reason, replicas=replicas)
+    info = ws.deployments.launch(name, model, version, reason, **options)
     return _state(ws.deployments.wait_until_ready(name) if wait else info)
 
 

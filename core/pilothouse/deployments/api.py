@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from pilothouse.deployments import (
     label_file,
     label_report,
     readiness,
+    stage_rules,
     version_environments,
 )
 from pilothouse.deployments.access.access_api import AccessCommands
@@ -77,6 +78,7 @@ COLUMNS = (
     "external",
     "created_at",
     "updated_at",
+    "stage",
 )
 POLL_SECONDS = 0.1
 
@@ -93,17 +95,26 @@ class Deployments(
     """Deployments, their rollouts, predictions, labels, logs, traffic, API keys and limits."""
 
     def launch(
-        self, name: str, model: str, version: int, reason: str = "", *, replicas: int = 1
+        self,
+        name: str,
+        model: str,
+        version: int,
+        reason: str = "",
+        *,
+        replicas: int = 1,
+        stage: str = "",
     ) -> DeploymentInfo:
-        """Serve a model version under a new name.
+        """Serve a model version under a new name, and at the address of a `stage`, see `set_stage`.
 
-        Raises NotFound without the version, Conflict when the name is taken, Refused when it is
-        archived, not described, or may not be loaded.
+        Raises NotFound without the version, Conflict when the name or the stage is taken, Refused
+        when it is archived, not described, does not stand in the stage, or may not be loaded.
         """
         prepare_to_serve(self._store, model, version)
         with self._store.write() as session:
             model_version = commands.require_servable(session, self._store, model, version)
             commands.launch(session, self._store, name, model_version, reason, replicas)
+            if stage:
+                stage_rules.enter_stage(session, self._store, name, stage, model_version, reason)
         return self.deployment(name)
 
     def add_external(
@@ -214,7 +225,8 @@ class Deployments(
     def switch_version(self, name: str, version: int, reason: str = "") -> DeploymentInfo:
         """Serve another version of the model: it takes over when it is ready, no request fails.
 
-        Raises Conflict while a rollout is under way.
+        Raises Conflict while a rollout is under way, Refused for a version that does not stand in
+        the deployment's stage.
         """
         info = self.deployment(name)
         if info.external:
@@ -224,6 +236,7 @@ class Deployments(
             model = commands.require(session, name).model
             rollout_commands.require_idle(session, name)
             model_version = commands.require_servable(session, self._store, model, version)
+            stage_rules.require_in_stage(session, name, model_version)
             commands.switch_version(session, self._store, name, model_version, reason)
         return self.deployment(name)
 
@@ -274,7 +287,8 @@ class Deployments(
 
         with self._store.read() as session:
             deployments = session.exec(select(Deployment).order_by(Deployment.name)).all()
-            rows = [_row(d, commands.replicas_of(session, d.name)) for d in deployments]
+            stages = stage_rules.stages_by_name(session)
+            rows = [_row(d, commands.replicas_of(session, d.name), stages) for d in deployments]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def deployment(self, name: str) -> DeploymentInfo:
@@ -465,7 +479,9 @@ def _filename(source: str | Path | bytes | pd.DataFrame) -> str:
     return Path(source).name if isinstance(source, str | Path) else "the file"
 
 
-def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]:
+def _row(
+    deployment: Deployment, replicas: Sequence[Replica], stages: Mapping[str, str]
+) -> tuple[Any, ...]:
     state, message = describe_status(deployment, replicas)
     return (
         deployment.name,
@@ -483,4 +499,5 @@ def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]
         bool(deployment.external),
         deployment.created_at,
         deployment.updated_at,
+        stages.get(deployment.name, ""),
     )

@@ -282,6 +282,21 @@ class ScaleRule(Table, table=True):
     most: int | None = None
 
 
+class StageRule(Table, table=True):
+    """The stage whose address a deployment answers; without one it has none.
+
+    One deployment of a model has a stage: the database holds that, whoever writes.
+    """
+
+    __tablename__ = "deployments_stage_rule"
+    __table_args__ = (UniqueConstraint("stage", "model"),)
+    seal: ClassVar[Seal | None] = Seal()
+
+    deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
+    model: str
+    stage: str | None = None
+
+
 class SleepRule(Table, table=True):
     """After how long without a request a deployment sleeps. Without a row it never does."""
 

@@ -33,6 +33,7 @@ TABLE_NOUNS = {
     "deployments_revision": "revision",
     "deployments_scale_rule": "number of processes of",
     "deployments_sleep_rule": "sleep of",
+    "deployments_stage_rule": "stage of",
     "experiments_hold": "hold on",
     "experiments_metric_note": "note on the metric",
     "experiments_written_model": "model file trusted as",

@@ -32,6 +32,7 @@ from pilothouse_app.components.table import (
     when_column,
 )
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.stage import change_stage
 
 if TYPE_CHECKING:
     from pilothouse.deployments.access.keys import ApiKeyInfo
@@ -90,6 +91,10 @@ def access_view(deployment: DeploymentInfo) -> None:
             "Sleep", icon=":material/bedtime:", key="sleep_change"
         ):
             change_sleep(name)
+        if not deployment.external and st.button(
+            "Stage", icon=":material/flag:", key="stage_change"
+        ):
+            change_stage(deployment)
         if deployment.external and st.button(
             "When a key is needed", icon=":material/lock:", key="limits_change_external"
         ):

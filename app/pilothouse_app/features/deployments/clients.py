@@ -43,6 +43,11 @@ def clients_view(deployment: DeploymentInfo) -> None:
     )
     section("Protocols", "all on one port, with the same answers")
     _protocols(examples)
+    if stage := workspace().deployments.stage(deployment.name):
+        st.markdown(
+            f"In {stage}, whatever the deployment is called: `/stages/{stage}` before the address, "
+            f"and the model in its place: `/stages/{stage}/v2/models/{deployment.model}/infer`."
+        )
     section("Programs", "with the columns and the example of this deployment")
     st.markdown(FACTS)
     if needs_key:

@@ -16,6 +16,7 @@ from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.stage import can_serve, choose_stage
 
 if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
@@ -49,13 +50,19 @@ def launch(model: str, version: int) -> None:
     if obstacle := ws.deployments.not_servable(model_version.model, model_version.version):
         st.info(literal(obstacle), title="It cannot be served", icon=":material/info:")
         return
-    existing = ws.deployments.serving(model_version.model)
+    serving = ws.deployments.serving(model_version.model)
+    existing = [name for name in serving if can_serve(name, model_version)]
     target = st.selectbox("Where", [NEW, *existing], key="launch_place") if existing else NEW
     if target == NEW:
-        name, processes, missing = _name_and_processes(model_version.model)
-        steps = _launch_steps(model_version, name, processes)
+        name, missing = _name(model_version.model)
+        with st.container(horizontal=True):
+            processes = int(
+                st.number_input("Processes", 1, MAX_PROCESSES, 1, key="launch_processes", width=130)
+            )
+            stage = choose_stage(model_version)
+        steps = _launch_steps(model_version, name, processes, stage)
     else:
-        name, processes, missing = target, 0, ""
+        name, processes, missing, stage = target, 0, "", ""
         steps = swap_steps(ws.deployments.deployment(target), model_version.version)
     with st.container(border=True, key="launch_preview"):
         st.markdown("**What will happen**\n\n" + "\n".join(f"1. {line}" for line in steps))
@@ -67,7 +74,12 @@ def launch(model: str, version: int) -> None:
     def act() -> object:
         if target == NEW:
             return ws.deployments.launch(
-                name, model_version.model, model_version.version, reason, replicas=processes
+                name,
+                model_version.model,
+                model_version.version,
+                reason,
+                replicas=processes,
+                stage=stage,
             )
         return ws.deployments.switch_version(target, model_version.version, reason)
 
@@ -82,10 +94,13 @@ def swap(name: str) -> None:
     ws = workspace()
     deployment = ws.deployments.deployment(name)
     versions = [
-        version for version in servable_versions(deployment.model) if version != deployment.version
+        version
+        for version in servable_versions(deployment.model)
+        if version != deployment.version
+        and can_serve(name, ws.registry.version(deployment.model, version))
     ]
     if not versions:
-        st.markdown(f"**{literal(deployment.model)}** has no other version that could be served.")
+        st.markdown(f"{no_other_version(deployment)}.")
         return
 
     def preview(chosen: int) -> None:
@@ -132,13 +147,14 @@ def swap_steps(deployment: DeploymentInfo, version: int) -> list[str]:
     ]
 
 
-def _launch_steps(version: VersionInfo, name: str, processes: int) -> list[str]:
+def _launch_steps(version: VersionInfo, name: str, processes: int, stage: str) -> list[str]:
     url_name = name or "the name"
+    in_stage = f", and at `/stages/{stage}/v2/models/{version.model}/infer`" if stage else ""
     return [
         f"{plural(processes, 'process', 'processes')} of its own "
         f"{'starts' if processes == 1 else 'start'} and loads {version.model} {version.version}; "
         "its digest is checked first.",
-        f"Once ready, it serves requests at `/v2/models/{url_name}/infer`.",
+        f"Once ready, it serves requests at `/v2/models/{url_name}/infer`{in_stage}.",
         "Every prediction is logged, and its windows are monitored for drift.",
     ]
 
@@ -187,16 +203,27 @@ def servable_versions(model: str) -> list[int]:
     return cached(f"servable versions of {model}", lambda: _only_servable(model, numbers))
 
 
-def no_other_version(deployment: DeploymentInfo) -> str:
-    """Why no other version can take over; empty when one can. Read again only after a write."""
+def no_other_version(deployment: DeploymentInfo, *, answering: bool = True) -> str:
+    """Why no other version can take over; empty when one can. Read again only after a write.
+
+    One that would get copies of requests only, without `answering`, need not be in its stage.
+    """
+    ws = workspace()
+    stage = ws.deployments.stage(deployment.name) if answering else ""
 
     def some() -> bool:
         others = (v for v in current_versions(deployment.model) if v != deployment.version)
-        deployments = workspace().deployments
-        return any(not deployments.not_servable(deployment.model, version) for version in others)
+        return any(
+            not ws.deployments.not_servable(deployment.model, version)
+            and (not stage or ws.registry.version(deployment.model, version).stage == stage)
+            for version in others
+        )
 
-    has_other = cached(f"another version than {deployment.version_ref}", some)
-    return "" if has_other else "The model has no other version that can be served"
+    has_other = cached(f"another version than {deployment.version_ref} {stage}", some)
+    if has_other:
+        return ""
+    inside = f" in {stage}" if stage else ""
+    return f"The model has no other version{inside} that can be served"
 
 
 def _only_servable(model: str, numbers: list[int]) -> list[int]:
@@ -209,15 +236,13 @@ def _version_title(version: int, champion: VersionInfo | None) -> str:
     return f"Version {version}, the champion" if is_champion else f"Version {version}"
 
 
-def _name_and_processes(model: str) -> tuple[str, int, str]:
-    """The name, the number of processes, and what is missing for the name to be used."""
+def _name(model: str) -> tuple[str, str]:
+    """The name, and what is missing for it to be used."""
     taken = set(workspace().deployments.deployments()["name"])
-    name, missing = name_input(
+    return name_input(
         DEPLOYMENT,
         DEPLOYMENT.suggest(model, taken),
         key=f"launch_name_{model}",
         taken=taken,
         taken_message="is that of another deployment",
     )
-    processes = st.number_input("Processes", 1, MAX_PROCESSES, 1, key="launch_processes", width=130)
-    return name, int(processes), missing

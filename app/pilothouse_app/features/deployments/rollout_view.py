@@ -55,7 +55,7 @@ HOLDS = {
 
 def roll_out_button(deployment: DeploymentInfo) -> None:
     """The button that opens the wizard; disabled while it could not start."""
-    obstacle = no_other_version(deployment)
+    obstacle = no_other_version(deployment, answering=False)
     if deployment.desired_state == "stopped":
         obstacle = "Resume the deployment first"
     elif workspace().deployments.active_rollout(deployment.name) is not None:
@@ -92,7 +92,9 @@ def rollouts_view(deployment: DeploymentInfo) -> None:
             "A rollout tries another version on part of the requests, compares both at the same "
             "time, and goes on or back by itself.",
             icon=":material/stairs:",
-            action=None if no_other_version(deployment) else (ROLL_OUT, lambda: roll_out(name)),
+            action=None
+            if no_other_version(deployment, answering=False)
+            else (ROLL_OUT, lambda: roll_out(name)),
             key="no_rollouts",
         )
     elif not ended.empty:

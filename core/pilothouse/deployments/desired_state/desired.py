@@ -14,6 +14,7 @@ from pilothouse.deployments.log_rules.rules import KEPT_FOR_EVER, LogRules
 RUNNING, STOPPED = "running", "stopped"
 ADDED, CHANGED, SAME = "added", "changed", "same"
 UNLIMITED = "no limit"
+NO_STAGE = "none"  # in a file
 NEVER = 0.0  # minutes without a request after which it sleeps, in a file
 
 
@@ -30,7 +31,8 @@ class DesiredDeployment:
     """A deployment as a file names it; what is None is not said there and stays as it is.
 
     The version is a number, or the alias of one. With `max_replicas` above `replicas`, the load
-    sets the number of processes between them. `sleep_after_minutes` is 0 for never.
+    sets the number of processes between them. `sleep_after_minutes` is 0 for never. `stage` is that
+    whose address it answers, "none" for no stage.
     """
 
     name: str
@@ -43,6 +45,7 @@ class DesiredDeployment:
     limits: CallLimits | None = None
     log: LogRules | None = None
     sleep_after_minutes: float | None = None
+    stage: str | None = None
     strategy: DesiredStrategy | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -50,7 +53,7 @@ class DesiredDeployment:
         value: dict[str, Any] = {"name": self.name, "model": self.model}
         value |= {"alias": self.alias} if self.alias else {"version": self.version}
         value |= {"replicas": self.replicas, "max_replicas": self.max_replicas, "state": self.state}
-        value |= {"sleep_after_minutes": self.sleep_after_minutes}
+        value |= {"sleep_after_minutes": self.sleep_after_minutes, "stage": self.stage}
         if self.limits is not None:
             value["limits"] = {k: v for k, v in asdict(self.limits).items() if v is not None}
         if self.log is not None:
@@ -68,10 +71,12 @@ class DeploymentState:
     limits: CallLimits = key_ring.UNLIMITED
     log: LogRules = KEPT_FOR_EVER
     sleep_after_minutes: float | None = None
+    stage: str = ""
 
     def after(self, desired: DesiredDeployment, version: int) -> DeploymentState:
         """The state once a file is applied; `version` is the number that it names."""
         sleep = desired.sleep_after_minutes
+        stage = self.stage if desired.stage is None else desired.stage
         return DeploymentState(
             version=version,
             processes=_processes(self.processes, desired),
@@ -79,6 +84,7 @@ class DeploymentState:
             limits=self.limits if desired.limits is None else desired.limits,
             log=self.log if desired.log is None else desired.log,
             sleep_after_minutes=self.sleep_after_minutes if sleep is None else sleep or None,
+            stage="" if stage == NO_STAGE else stage,
         )
 
     def lines(self) -> list[str]:
@@ -91,6 +97,7 @@ class DeploymentState:
             f"version: {self.version}",
             f"replicas: {self.processes.text}",
             f"state: {self.state}",
+            f"stage: {self.stage or NO_STAGE}",
             f"sleeps: {'never' if sleep is None else f'after {sleep:g} minutes'}",
             f"needs key: {needs_key}",
             f"requests at once: {limits.max_concurrent or UNLIMITED}",

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from pilothouse.deployments import commands
+from pilothouse.deployments import commands, stage_rules
 from pilothouse.deployments.access import call_rules
 from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.desired_state import scaling, sleep_rule
 from pilothouse.deployments.desired_state.desired import (
     NEVER,
+    NO_STAGE,
     RUNNING,
     STOPPED,
     DeploymentChange,
@@ -65,6 +66,33 @@ class DesiredStateCommands(Service):
         with self._store.write() as session:
             sleep_rule.set_sleep(session, self._store, name, after_minutes, reason)
 
+    def stage(self, name: str) -> str:
+        """The stage whose address a deployment answers; empty for none. Raises NotFound."""
+        with self._store.read() as session:
+            return stage_rules.stage_of(session, name)
+
+    def in_stage(self, stage: str, model: str) -> str:
+        """The deployment of a model that answers a stage's address; empty without one."""
+        with self._store.read() as session:
+            return stage_rules.deployment_in(session, stage, model)
+
+    def set_stage(self, name: str, stage: str, reason: str = "") -> None:
+        """Let a deployment answer the address of a stage; an empty stage ends that.
+
+        From then on only versions that stand in the stage take its requests; a rollback is always
+        possible. Raises NotFound, Invalid for a stage that no version is promoted to, Refused when
+        the version that it serves does not stand there, Conflict when another deployment of the
+        model has the stage or this one is served elsewhere.
+        """
+        with self._store.write() as session:
+            deployment = commands.require(session, name)
+            if stage:
+                commands.refuse_external(deployment)
+                served = versions.find(session, deployment.model, deployment.version)
+                stage_rules.enter_stage(session, self._store, name, stage, served, reason)
+            else:
+                stage_rules.leave_stage(session, self._store, name, reason)
+
     def export(self, names: Sequence[str] = ()) -> str:
         """The desired state of deployments as YAML, all that are served here without names.
 
@@ -101,9 +129,13 @@ class DesiredStateCommands(Service):
             with self._store.read() as session:
                 _refuse_other(session, desired)
                 which = desired.alias or desired.version or 0
-                version = versions.find(session, desired.model, which).version
+                served = versions.find(session, desired.model, which)
+                version = served.version
                 before = _state(session, desired, version)
-            after = (before or DeploymentState(version)).after(desired, version)
+                after = (before or DeploymentState(version)).after(desired, version)
+                standing = (version, after.stage)
+                if after.stage and (before is None or (before.version, before.stage) != standing):
+                    stage_rules.check_entry(session, desired.name, after.stage, served)
             if before is None or before.version != version:
                 prepare_to_serve(self._store, desired.model, version)
             result.append((desired, change(desired.name, before, after, desired.strategy), version))
@@ -115,16 +147,16 @@ class DesiredStateCommands(Service):
         store, name = self._store, desired.name
         before = _state(session, desired, version)
         after = (before or DeploymentState(version)).after(desired, version)
-        if before is None or before.version != version:
+        served = versions.find(session, desired.model, version)
+        if before is None:
             served = commands.require_servable(session, store, desired.model, version)
-            if before is None:
-                commands.launch(session, store, name, served, reason, after.processes.least)
-            elif desired.strategy is None:
-                commands.switch_version(session, store, name, served, reason)
-            else:
-                plan = checked_plan(desired.strategy.kind, desired.strategy.settings, 1)
-                check_settings(session, name, [served], plan)
-                rollout_commands.start(session, store, name, [served], plan, reason)
+            commands.launch(session, store, name, served, reason, after.processes.least)
+        if after.stage:  # before another version takes over, which must stand there
+            stage_rules.enter_stage(session, store, name, after.stage, served, reason)
+        else:
+            stage_rules.leave_stage(session, store, name, reason)
+        if before is not None and before.version != version:
+            self._change_version(session, desired, version, reason)
         scaling.scale(session, store, name, after.processes, reason)
         sleep_rule.set_sleep(session, store, name, after.sleep_after_minutes, reason)
         call_rules.set_limits(session, store, name, after.limits, reason)
@@ -133,6 +165,19 @@ class DesiredStateCommands(Service):
         if state != after.state:
             act = commands.stop if after.state == STOPPED else commands.resume
             act(session, store, name, reason)
+
+    def _change_version(
+        self, session: Session, desired: DesiredDeployment, version: int, reason: str
+    ) -> None:
+        store, name = self._store, desired.name
+        served = commands.require_servable(session, store, desired.model, version)
+        if desired.strategy is None:
+            stage_rules.require_in_stage(session, name, served)
+            commands.switch_version(session, store, name, served, reason)
+            return
+        plan = checked_plan(desired.strategy.kind, desired.strategy.settings, 1)
+        check_settings(session, name, [served], plan)
+        rollout_commands.start(session, store, name, [served], plan, reason)
 
 
 def _refuse_other(session: Session, desired: DesiredDeployment) -> None:
@@ -165,6 +210,7 @@ def _state(session: Session, desired: DesiredDeployment, version: int) -> Deploy
         call_rules.limits_of(session, desired.name),
         rules.rules_of(session, desired.name),
         sleep_rule.sleep_after(session, desired.name),
+        stage_rules.stage_of(session, desired.name),
     )
 
 
@@ -182,6 +228,7 @@ def _desired(session: Session, name: str) -> DesiredDeployment:
         limits=call_rules.limits_of(session, name),
         log=rules.rules_of(session, name),
         sleep_after_minutes=sleep_rule.sleep_after(session, name) or NEVER,
+        stage=stage_rules.stage_of(session, name) or NO_STAGE,
     )
 
 

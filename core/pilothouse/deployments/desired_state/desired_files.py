@@ -25,7 +25,7 @@ from pilothouse.kit.yaml_file import FaultReader, Path, file_error, read_yaml
 
 FIELDS = (
     *("name", "model", "version", "alias", "replicas", "state", "limits", "log", "strategy"),
-    *("sleep_after_minutes", "max_replicas"),
+    *("sleep_after_minutes", "max_replicas", "stage"),
 )
 STRATEGY_FIELDS = ("kind", "settings")
 LOG_FIELDS = ("keep_days", "drop", "hash", "share")
@@ -90,6 +90,7 @@ class _Reader(FaultReader):
             limits=self._limits(value.get("limits"), (*path, "limits")),
             log=self._log(value.get("log"), (*path, "log")),
             sleep_after_minutes=self._sleep(value, (*path, "sleep_after_minutes")),
+            stage=self._stage(value, path),
             strategy=self._strategy(value.get("strategy"), (*path, "strategy")),
         )
 
@@ -152,6 +153,13 @@ class _Reader(FaultReader):
         except Invalid as wrong:
             self.fault(path, wrong.message)
         return float(minutes)
+
+    def _stage(self, value: Mapping[str, Any], path: Path) -> str | None:
+        stage = value.get("stage")
+        if stage is not None and not isinstance(stage, str):
+            self.fault((*path, "stage"), "must be a stage's name, or none")
+            return None
+        return stage
 
     def _limits(self, value: Any, path: Path) -> CallLimits | None:
         if value is None:

@@ -29,7 +29,7 @@ class DeploymentRoute:
     During a rollout `traffic` splits its requests, and `variants` are the routes of the other
     versions, with their `role`. Without one they hold the previous version while it is warm: it
     answers in the place of the serving version when that has no ready process. One that is
-    `asleep` has no process until it is woken.
+    `asleep` has no process until it is woken. `stage` is that whose address it answers too.
     """
 
     name: str
@@ -46,6 +46,7 @@ class DeploymentRoute:
     sleep_after_minutes: float | None = None
     process_count: int = 1
     process_limits: ProcessLimits = ONE_PROCESS
+    stage: str = ""
     variants: tuple[DeploymentRoute, ...] = ()
 
     @property

@@ -18,7 +18,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], Form], ...] = (
     (re.compile(rf"/deployments/{NAME}/predict"), "kserve"),
     (re.compile(rf"/predictions/{NAME}(?:/(?P<version>[0-9]{{1,9}}))?"), "torchserve"),
 )
-PREFIXES = ("/v2/", "/v1/models/", "/deployments/", "/predictions/")
+PREFIXES = ("/v2/", "/v1/models/", "/deployments/", "/predictions/", "/stages/")
 PATHS = frozenset(("/v2", "/v1/models", "/ping", "/invocations"))
 
 

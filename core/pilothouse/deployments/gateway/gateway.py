@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse.deployments.access import key_ring
-from pilothouse.deployments.gateway import endpoints
+from pilothouse.deployments.gateway import endpoints, stage_addresses
 from pilothouse.deployments.gateway import model_pages as pages
 from pilothouse.deployments.gateway.bodies import CheckedRequest
 from pilothouse.deployments.gateway.body_reader import BodyReader
@@ -136,6 +136,8 @@ class Gateway:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path, method = scope["path"], scope["method"]
+        if path.startswith(stage_addresses.PREFIX):
+            path = await self._own_path(path)
         endpoint = endpoints.prediction_endpoint(path)
         if endpoint and endpoint.takes(method):
             return await self._answer_prediction(endpoint, scope, receive)
@@ -148,6 +150,14 @@ class Gateway:
         if endpoint or rows or page is not None:
             return error_response(_not_allowed(method), status=405)
         raise NotFound(f"no such route: {path}.", hint="See /openapi.json.")
+
+    async def _own_path(self, path: str) -> str:
+        """The deployment's own path for the address of a stage, after a refresh when it is new."""
+        try:
+            return stage_addresses.own_path(path, self.routes.routes())
+        except NotFound:
+            await self.routes.refresh()
+            return stage_addresses.own_path(path, self.routes.routes())
 
     async def _answer_prediction(
         self, endpoint: Endpoint, scope: Scope, receive: Receive

@@ -26,6 +26,7 @@ from pilothouse.deployments.route_generation import generation
 from pilothouse.deployments.scale_rules import limits_of, scale_rules
 from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.sleeping import sleep_rules, wake
+from pilothouse.deployments.stage_rules import stages_by_name
 from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
 from pilothouse.deployments.traffic_split import PREVIOUS, TrafficSplit
 from pilothouse.kit.errors import Conflict, NotFound, PilothouseError, Unavailable
@@ -57,7 +58,7 @@ def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
         deployments = session.exec(select(Deployment)).all()
         ready = session.exec(select(Replica).where(Replica.state == "ready")).all()
         sleep, logged = sleep_rules(session), logged_columns_by_name(session)
-        scaled = scale_rules(session)
+        scaled, stages = scale_rules(session), stages_by_name(session)
         table = {}
         for deployment in deployments:
             name = deployment.name
@@ -67,6 +68,7 @@ def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
                 sleep_after_minutes=sleep.get(name),
                 process_count=deployment.replicas,
                 process_limits=limits_of(deployment, scaled.get(name)),
+                stage=stages.get(name, ""),
             )
         return (counter.value if counter else 0), table
 

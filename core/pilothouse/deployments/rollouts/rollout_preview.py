@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from pilothouse.deployments import commands
+from pilothouse.deployments import commands, stage_rules
 from pilothouse.deployments.analysis.criteria.disagreement import KIND as DISAGREEMENT
 from pilothouse.deployments.analysis.judge import AnalysisSettings
 from pilothouse.deployments.rollouts import rollout_commands
@@ -44,7 +44,13 @@ def checked_plan(strategy: str, settings: Mapping[str, Any], candidates: int) ->
 def check_settings(
     session: Session, name: str, candidates: Sequence[VersionInfo], plan: RolloutPlan
 ) -> None:
-    """Raise Refused for a candidate that would refuse the requests that callers send today."""
+    """Raise Refused for a candidate that callers must not get.
+
+    It does not stand in the deployment's stage, or would refuse the requests they send today.
+    """
+    if plan.answers:
+        for version in candidates:
+            stage_rules.require_in_stage(session, name, version)
     if not any(step.analysis for step in plan.steps):
         return  # such as a direct rollout: callers change with the version, as they do today
     deployment = commands.require(session, name)

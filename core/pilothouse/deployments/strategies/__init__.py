@@ -128,6 +128,11 @@ class RolloutPlan:
     replaces: bool
 
     @property
+    def answers(self) -> bool:
+        """Whether a candidate ever answers a caller; one that only gets copies does not."""
+        return self.replaces or any(any(step.weights) or step.previews for step in self.steps)
+
+    @property
     def compared_steps(self) -> int:
         """How many of its steps compare the versions."""
         return sum(step.analysis for step in self.steps)
