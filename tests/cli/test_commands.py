@@ -53,6 +53,7 @@ APIS = (
 
 # Methods that no command calls, each with the reason.
 NOT_COMMANDS = {
+    Imports.upload: "of the browser: commands read the folder where it lies",
     Experiments.close_open_runs: "the end of a job: the worker calls it",
     Experiments.resume_candidate: "the start of a job: the worker calls it",
     Experiments.log_environment: "of the process that calls it, which is the command line's own",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pilothouse.cli.command import Command, Group
+from pilothouse.cli.command import Command, Group, verb
 from pilothouse.cli.options import (
     PluginName,
     actor_option,
@@ -19,10 +19,11 @@ from pilothouse.cli.options import (
     settings_of,
     workspace_option,
 )
-from pilothouse.cli.output import to_json
+from pilothouse.cli.output import Output, to_json
 from pilothouse.cli.up import Stop, raise_stop
 from pilothouse.interop.importing.api import Imports
 from pilothouse.interop.importing.readers import readers
+from pilothouse.interop.importing.watches import EVERY_SECONDS
 
 if TYPE_CHECKING:
     from pilothouse.interop.importing.preview import ImportPreview
@@ -158,6 +159,95 @@ def mlflow(
     options = {"tracker": "mlflow", "experiments": experiments, "prefix": prefix}
     options["artifacts"] = str(artifacts) if artifacts else ""
     _run(source, workspace, acting_as, as_json=as_json, dry_run=dry_run, **options)
+
+
+@verb(
+    imports,
+    Imports.watch,
+    name="watch",
+    writes=True,
+    example="pilothouse import watch ./wandb --every 15",
+)
+@click.argument("folder")
+@click.option("--tracker", type=PluginName(readers), default=None, help="Whose folder it is.")
+@experiment_option
+@prefix_option
+@click.option(
+    "--every", type=int, default=EVERY_SECONDS, show_default=True, help="Seconds between looks."
+)
+def _watch(
+    ws: Workspace,
+    folder: str,
+    tracker: str | None,
+    experiments: tuple[str, ...],
+    prefix: str,
+    every: int,
+) -> Output:
+    watch = ws.imports.watch(
+        folder,
+        tracker=tracker or "",
+        experiments=experiments,
+        prefix=prefix,
+        every_seconds=every,
+    )
+    return Output(vars(watch), f"{watch.folder} is watched; the worker imports what is new in it")
+
+
+@verb(imports, Imports.watches, name="watches", example="pilothouse import watches")
+def _watches(ws: Workspace) -> Output:
+    rows = [vars(watch) for watch in ws.imports.watches()]
+    lines = [f"{row['folder']}: {_state(row)}" for row in rows]
+    return Output(rows, "\n".join(lines) or "No folder is watched.")
+
+
+def _state(watch: Mapping[str, Any]) -> str:
+    if watch["paused"]:
+        return "paused"
+    if watch["problem"]:
+        return str(watch["problem"])
+    return f"last import {watch['job']}" if watch["job"] else "not looked at yet"
+
+
+@verb(
+    imports,
+    Imports.pause_watch,
+    name="pause-watch",
+    writes=True,
+    reason=True,
+    example="pilothouse import pause-watch ./wandb",
+)
+@click.argument("folder")
+def _pause_watch(ws: Workspace, folder: str, reason: str) -> Output:
+    ws.imports.pause_watch(folder, reason)
+    return Output({"folder": folder, "paused": True}, f"{folder} is not looked at until resumed")
+
+
+@verb(
+    imports,
+    Imports.resume_watch,
+    name="resume-watch",
+    writes=True,
+    reason=True,
+    example="pilothouse import resume-watch ./wandb",
+)
+@click.argument("folder")
+def _resume_watch(ws: Workspace, folder: str, reason: str) -> Output:
+    ws.imports.resume_watch(folder, reason)
+    return Output({"folder": folder, "paused": False}, f"{folder} is watched again")
+
+
+@verb(
+    imports,
+    Imports.remove_watch,
+    name="remove-watch",
+    writes=True,
+    reason=True,
+    example="pilothouse import remove-watch ./wandb",
+)
+@click.argument("folder")
+def _remove_watch(ws: Workspace, folder: str, reason: str) -> Output:
+    ws.imports.remove_watch(folder, reason)
+    return Output({"folder": folder}, f"{folder} is watched no more; what was imported stays")
 
 
 def _run(

@@ -27,6 +27,7 @@ COMPACTION_TICK_S = 10.0
 HISTORIES_TICK_S = 10.0
 WATCH_TICK_S = 5.0
 NOTIFICATIONS_TICK_S = 1.0
+FOLDERS_TICK_S = 2.0
 LOCK_SECONDS = 10.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.deployments.controller.controller import Controller
     from pilothouse.deployments.rollouts.rollout_controller import RolloutController
     from pilothouse.experiments.metrics.packed_history import compact_waiting
+    from pilothouse.interop.importing.watches import FolderWatcher
     from pilothouse.jobs.engine import Engine
     from pilothouse.monitoring.notifications.sender import NotificationWorker
     from pilothouse.pipelines.auto_monitor import monitor_new
@@ -70,6 +72,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
         _every(ROLLOUT_TICK_S, rollouts.tick, stop, "rollouts"),
         _every(WATCH_TICK_S, lambda: monitor_new(store), stop, "watching"),
         _every(NOTIFICATIONS_TICK_S, NotificationWorker(store).tick, stop, "notifications"),
+        _every(FOLDERS_TICK_S, FolderWatcher(store).tick, stop, "folders"),
         _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),
         _every(HISTORIES_TICK_S, lambda: compact_waiting(store), stop, "histories"),
     ]

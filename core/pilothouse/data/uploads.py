@@ -16,10 +16,7 @@ MAX_AGE_SECONDS = 7 * 24 * 3600  # a failed registration can be retried for so l
 
 def store_upload(store: Store, content: bytes, filename: str) -> str:
     """Keep an upload until its job has registered it, and return its path."""
-    folder = store.settings.folder / FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _remove_old(folder)
-    path = folder / run_id()
+    path = _new_path(store)
     try:
         path.touch(mode=0o600)
         path.write_bytes(content)
@@ -29,10 +26,24 @@ def store_upload(store: Store, content: bytes, filename: str) -> str:
     return str(path)
 
 
+def new_upload_folder(store: Store) -> Path:
+    """An empty folder for an upload of several files, removed after a week."""
+    path = _new_path(store)
+    path.mkdir(mode=0o700)
+    return path
+
+
 def remove_upload(store: Store, path: str) -> None:
     """Remove an upload once it is registered; any other path is left alone."""
     if Path(path).parent == store.settings.folder / FOLDER:
         Path(path).unlink(missing_ok=True)
+
+
+def _new_path(store: Store) -> Path:
+    folder = store.settings.folder / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _remove_old(folder)
+    return folder / run_id()
 
 
 def _remove_old(folder: Path) -> None:

@@ -64,3 +64,24 @@ class Imported(Table, table=True):
     state: str
     digest: str = ""
     imported_at: datetime = Field(sa_type=Utc)
+
+
+class WatchedFolder(Table, table=True):
+    """A folder of another tracker that is looked at again and again.
+
+    `args` are those of its imports; `state` tells what lay in it when the last one was submitted,
+    and `problem` why nothing was.
+    """
+
+    __tablename__ = "interop_watched_folder"
+
+    folder: str = Field(primary_key=True)
+    args: dict[str, Any] = Field(sa_type=Json)
+    every_seconds: int
+    enabled: bool = True
+    state: str = ""
+    problem: str = ""
+    job: str = ""
+    imported_at: datetime | None = Field(default=None, sa_type=Utc)
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from harness import wandb_files as wb
 from harness.protobuf_bytes import message, number, text
+from pilothouse.interop.importing import still_written
 from pilothouse.interop.importing.report import ImportReport
-from pilothouse.interop.importing.wandb import log_blocks, offline_runs
+from pilothouse.interop.importing.wandb import log_blocks
 from pilothouse.kit.errors import Invalid
 from pilothouse.workspace import Workspace
 
@@ -155,7 +156,7 @@ def test_a_run_that_is_still_written_runs_here_too_and_ends_later(
     assert whys(report, "noted", "run") == [
         "it has no end yet and wrote something just now: import again after it"
     ]
-    monkeypatch.setattr(offline_runs, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(still_written, "QUIET_SECONDS", 0.0)
     assert workspace.imports.run(str(tmp_path)).changed == {"runs": 1}
     assert runs_of(workspace)["abcd1234"].status == "failed"
 

@@ -25,13 +25,16 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.watched_folders import watched_folders
 
 if TYPE_CHECKING:
     from pilothouse.interop.importing.report import ImportReport
     from pilothouse.jobs.api import JobInfo
 
 KIND = "import_history"
-PREVIEW = "import_look"
+PREVIEW, UPLOAD = "import_look", "import_uploaded"
+PATH, FOLDER, ARCHIVE = "Path or server", "Upload a folder", "Upload an archive"
+PLACES = (PATH, FOLDER, ARCHIVE)
 MAX_EXPERIMENTS = 200
 FEW_LINES, MAX_ITEMS = 6, 5
 EXPERIMENT_COLUMNS = {
@@ -61,6 +64,7 @@ def import_button(*, key: str = "import") -> None:
     """The button that opens the dialog."""
     if st.button("Import", icon=":material/move_to_inbox:", key=key):
         st.session_state.pop(PREVIEW, None)
+        st.session_state.pop(UPLOAD, None)
         _import()
 
 
@@ -73,17 +77,83 @@ def _import() -> None:
     )
     source, tracker = _source_input()
     preview = _current_preview(source, tracker)
-    chosen, into = list[str](), ""
+    chosen, into, watch = list[str](), "", False
     if preview is not None:
         _draw_preview(preview)
         chosen, into = _choices(preview)
+        watch = preview["kind"] == "folder" and _place() == PATH and _watch_choice()
     missing = "" if preview else "Preview the source first"
-    if dialog_buttons("Import", "import", missing=missing):
-        run_or_show_error(lambda: _start(source, tracker, chosen, into))
+    if dialog_buttons("Watch" if watch else "Import", "import", missing=missing):
+        start = _watch if watch else _start
+        run_or_show_error(lambda: start(source, tracker, chosen, into))
+    watched_folders()
+
+
+def _place() -> str:
+    return str(st.session_state.get("import_place") or PATH)
 
 
 def _source_input() -> tuple[str, str]:
     """The path or address, and the tracker when it was chosen."""
+    st.segmented_control(
+        "Where it is", PLACES, default=PATH, required=True, key="import_place",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if _place() == PATH:
+        return _typed_source()
+    source = _uploaded()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        return source, _tracker_and_preview(source)
+
+
+def _uploaded() -> str:
+    """Where the files lie that were dropped, once they are there; empty until then."""
+    as_folder = _place() == FOLDER
+    uploads = st.file_uploader(
+        "Folder" if as_folder else "Archive",
+        type=None if as_folder else ["zip", "tar", "gz", "tgz", "bz2", "xz"],
+        accept_multiple_files="directory" if as_folder else False,
+        help="What a training wrote, with all that is below it."
+        if as_folder
+        else "A zip or tar archive of such a folder, or an offline archive of Comet.",
+        key=f"import_upload_{as_folder}",
+    )
+    files = list(uploads or []) if isinstance(uploads, list) else [uploads] if uploads else []
+    if not files:
+        return ""
+    identity = tuple(file.file_id for file in files)
+    if st.session_state.get(UPLOAD, ((), ""))[0] != identity:
+        st.session_state[UPLOAD] = (identity, "")
+
+        def keep() -> None:
+            content = {file.name: file.getvalue() for file in files}
+            st.session_state[UPLOAD] = (identity, workspace().imports.upload(content))
+
+        run_or_show_error(keep)
+    return str(st.session_state[UPLOAD][1])
+
+
+def _tracker_and_preview(source: str) -> str:
+    """The tracker that was chosen, and the button that reads the source."""
+    trackers = workspace().imports.trackers()
+    chosen = str(
+        st.selectbox(
+            "Tracker",
+            ["", *trackers],
+            format_func=lambda name: trackers[name].title if name else "Recognised",
+            help="By its content, unless you choose. Choose when a folder holds several.",
+            width=170,
+            key="import_tracker",
+        )
+    )
+    if st.button("Preview", icon=":material/search:", disabled=not source, key="import_look_go"):
+        st.session_state.pop(PREVIEW, None)
+        with st.spinner("Reading the source"):
+            run_or_show_error(lambda: _read_preview(source, chosen))
+    return chosen
+
+
+def _typed_source() -> tuple[str, str]:
     trackers = workspace().imports.trackers()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input(
@@ -96,21 +166,7 @@ def _source_input() -> tuple[str, str]:
             key="import_source",
         )
         source = (typed or "").strip()
-        chosen = st.selectbox(
-            "Tracker",
-            ["", *trackers],
-            format_func=lambda name: trackers[name].title if name else "Recognised",
-            help="By its content, unless you choose. Choose when a folder holds several.",
-            width=170,
-            key="import_tracker",
-        )
-        if st.button(
-            "Preview", icon=":material/search:", disabled=not source, key="import_look_go"
-        ):
-            st.session_state.pop(PREVIEW, None)
-            with st.spinner("Reading the source"):
-                run_or_show_error(lambda: _read_preview(source, chosen))
-    return source, chosen
+        return source, _tracker_and_preview(source)
 
 
 def _read_preview(source: str, tracker: str) -> None:
@@ -182,6 +238,21 @@ def _start(source: str, tracker: str, experiments: list[str], into: str) -> None
     job = workspace().imports.start(source, experiments=experiments, prefix=into, tracker=tracker)
     toast_next("Import started")
     go(address("job", job))
+
+
+def _watch_choice() -> bool:
+    return st.toggle(
+        "Watch this folder",
+        help="The worker looks at it every half minute and imports what is new, so that a training "
+        "that still writes there appears while it runs.",
+        key="import_watch",
+    )
+
+
+def _watch(source: str, tracker: str, experiments: list[str], into: str) -> None:
+    workspace().imports.watch(source, experiments=experiments, prefix=into, tracker=tracker)
+    toast_next("The folder is watched")
+    st.rerun()
 
 
 def is_import(job: JobInfo) -> bool:

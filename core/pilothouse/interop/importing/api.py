@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from sqlmodel import Session, col, select
-
+from pilothouse.data.uploads import FOLDER as UPLOADS
 from pilothouse.interop.importing import importer as bring
-from pilothouse.interop.importing import preview
+from pilothouse.interop.importing import preview, uploaded_folders, watches
 from pilothouse.interop.importing.preview import ImportPreview
 from pilothouse.interop.importing.readers import readers
 from pilothouse.interop.importing.report import ImportReport
 from pilothouse.interop.importing.sources import normalised
+from pilothouse.interop.importing.watches import KIND, WatchInfo
 from pilothouse.jobs import submit
-from pilothouse.jobs.tables import ENDED, Job
+from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.storage.service import Service
-
-KIND = "import_history"
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,13 @@ class Imports(Service):
             name: TrackerInfo(reader.title, reader.description, reader.accepts)
             for name, reader in readers.items()
         }
+
+    def upload(self, files: Mapping[str, bytes]) -> str:
+        """Keep the files of a folder, by their paths in it, or one archive of a folder; its path.
+
+        A zip or tar archive is unpacked within limits. It is kept for a week. Raises Invalid.
+        """
+        return uploaded_folders.keep(self._store, files)
 
     def run(
         self,
@@ -100,9 +104,46 @@ class Imports(Service):
             "artifacts": str(Path(artifacts).expanduser().resolve()) if artifacts else "",
         }
         with self._store.write() as session:
-            if _is_under_way(session, location):
+            if watches.is_under_way(session, location):
                 raise Conflict(f"{location} is being imported already.")
             return submit(session, self._store, KIND, args, title=f"Import {_short(location)}")
+
+    def watch(
+        self,
+        folder: str,
+        *,
+        experiments: Sequence[str] = (),
+        prefix: str = "",
+        tracker: str = "",
+        every_seconds: int = watches.EVERY_SECONDS,
+    ) -> WatchInfo:
+        """Watch a folder: the worker imports what is new in it, also of runs that go on.
+
+        Raises NotFound, Invalid for what is no folder, Conflict when it is watched already.
+        """
+        spec = watches.WatchSpec(folder, experiments, prefix, tracker, every_seconds)
+        with self._store.write() as session:
+            return watches.add(session, self._store, spec)
+
+    def watches(self) -> list[WatchInfo]:
+        """The watched folders, by path."""
+        with self._store.read() as session:
+            return watches.listed(session)
+
+    def pause_watch(self, folder: str, reason: str = "") -> None:
+        """Look at a watched folder no more until it is resumed. Raises NotFound."""
+        with self._store.write() as session:
+            watches.switch(session, self._store, folder, enabled=False, reason=reason)
+
+    def resume_watch(self, folder: str, reason: str = "") -> None:
+        """Look at a paused folder again; what was added meanwhile is imported. Raises NotFound."""
+        with self._store.write() as session:
+            watches.switch(session, self._store, folder, enabled=True, reason=reason)
+
+    def remove_watch(self, folder: str, reason: str = "") -> None:
+        """Watch a folder no more; what was imported stays. Raises NotFound."""
+        with self._store.write() as session:
+            watches.remove(session, self._store, folder, reason)
 
     def report(self, job: str) -> ImportReport:
         """The report of an import. Raises NotFound for another job, Conflict until it has ended."""
@@ -115,17 +156,11 @@ class Imports(Service):
         return ImportReport.from_json(row.result)
 
 
-def _is_under_way(session: Session, location: str) -> bool:
-    query = select(Job.args).where(Job.kind == KIND, col(Job.status).not_in(ENDED))
-    return any(_source(args) == location for args in session.exec(query))
-
-
-def _source(args: Mapping[str, Any]) -> str:
-    return str(args.get("source", ""))
-
-
 def _short(location: str) -> str:
     """The end of a path, or the host of an address, for a job's title."""
     if location.startswith(("http:", "https:")):
         return urlsplit(location).netloc
-    return "/".join(Path(location).parts[-2:])
+    parts = Path(location).parts
+    if UPLOADS in parts[-3:]:
+        return "/".join(parts[parts.index(UPLOADS) + 2 :]) or "an upload"
+    return "/".join(parts[-2:])

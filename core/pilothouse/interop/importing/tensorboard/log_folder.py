@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.experiments.run_changes import TagColumns
-from pilothouse.experiments.tables import FINISHED
+from pilothouse.experiments.tables import FINISHED, RUNNING
 from pilothouse.interop.importing import coerce
 from pilothouse.interop.importing.file_end import read_records
 from pilothouse.interop.importing.kept_points import KeptPoints
@@ -23,6 +23,7 @@ from pilothouse.interop.importing.records import (
 from pilothouse.interop.importing.report import ReportBuilder
 from pilothouse.interop.importing.runs_only import RunsOnly
 from pilothouse.interop.importing.sandbox import Entry, Sandbox
+from pilothouse.interop.importing.still_written import wrote_just_now
 from pilothouse.interop.importing.tensorboard import frames
 from pilothouse.interop.importing.tensorboard.events import EventReader
 from pilothouse.interop.importing.tensorboard.hparams import Session
@@ -107,10 +108,12 @@ class TensorBoardSource(RunsOnly):
         tags = {FOLDER: folder.path or ".", GROUP: session.group, MODEL: session.model_uri}
         if session.description:
             tags["tensorboard.description"] = session.description
+        running = RUNNING if wrote_just_now(contents.last_us) else FINISHED
+        status = session.status or running
         return RunRecord(
             id=_run_id(folder.path, contents.first_us),
             experiment=experiment.id,
-            status=session.status or FINISHED,
+            status=status,
             name=name,
             user=coerce.text(session.user),
             source="TensorBoard",
@@ -119,7 +122,9 @@ class TensorBoardSource(RunsOnly):
             params=coerce.text_mapping(session.params),
             tags=coerce.filled_texts(tags),
             fingerprint=coerce.fingerprint(
-                FORMAT, [(file.path, file.size) for file in folder.files]
+                FORMAT,
+                [(file.path, file.size) for file in folder.files],
+                *([RUNNING] if status == RUNNING else []),  # so that its end is a change
             ),
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from pilothouse.interop.importing.records import (
 from pilothouse.interop.importing.report import ReportBuilder
 from pilothouse.interop.importing.runs_only import RunsOnly
 from pilothouse.interop.importing.sandbox import Entry, Sandbox, reason
+from pilothouse.interop.importing.still_written import wrote_just_now
 from pilothouse.interop.importing.wandb import log_blocks
 from pilothouse.interop.importing.wandb.run_records import (
     Media,
@@ -44,7 +44,6 @@ FORMAT = 1  # of what is read: a higher one reads again what was imported
 FIRST_RECORDS, MAX_ENTRIES = 1_000, 200_000
 NO_END = "it has no end: its process was killed"
 GOES_ON = "it has no end yet and wrote something just now: import again after it"
-QUIET_SECONDS = 300.0  # the load of the machine is written every 15 seconds
 
 
 @dataclass(frozen=True)
@@ -240,14 +239,10 @@ class WandbSource(RunsOnly):
 
 
 def _status(facts: RunFacts) -> str:
-    """How it ended; one without an end still runs when it wrote something just now.
-
-    The times of its records say so, since those of a copied file are new.
-    """
+    """How it ended; one without an end still runs when it wrote something just now."""
     if facts.exit_code is not None:
         return FINISHED if facts.exit_code == 0 else FAILED
-    quiet_s = time.time() - (facts.last_us or 0) / 1_000_000
-    return RUNNING if abs(quiet_s) < QUIET_SECONDS else FAILED
+    return RUNNING if wrote_just_now(facts.last_us) else FAILED
 
 
 def _run_id(run: OfflineRun) -> str:
