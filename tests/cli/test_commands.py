@@ -27,6 +27,7 @@ from pilothouse.environments.api import Environments
 from pilothouse.experiments.api import Experiments
 from pilothouse.explanations.api import Explanations
 from pilothouse.governance.api import Governance
+from pilothouse.interop.events.api import Events
 from pilothouse.interop.exporting.api import ModelExports
 from pilothouse.interop.importing.api import Imports
 from pilothouse.jobs.api import Jobs
@@ -48,7 +49,7 @@ APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
     *(Training, Environments, Governance, People, Policies),
-    *(Comments, Explanations, ModelExports),
+    *(Comments, Explanations, ModelExports, Events),
 )
 
 # Methods that no command calls, each with the reason.
@@ -133,6 +134,7 @@ NAMES_NOTHING = {
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
 VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"}
+VALUES |= {"flow": "labels"}
 VALUES |= {"object_kind": "run", "after_minutes": "30", "target": "container"}
 NEEDED = {
     "models override": ["--until", "2027-01-01", "--reason", "why"],
@@ -151,6 +153,8 @@ NEEDED = {
     "alerts rules change": ["--threshold", "1"],
     "datasets edit": ["--note", "new"],
     "monitors change": ["--min-rows", "3"],
+    "events add": ["--deployment", "nope", "--set", "brokers=a:1", "--set", "topic=t"],
+    "events preview": ["--deployment", "nope", "--set", "brokers=a:1", "--set", "topic=t"],
     "monitors checks add": ["--warn", "1", "--fail", "2"],
     "monitors checks try": ["--warn", "1", "--fail", "2"],
     "monitors page": ["--output", "page.html"],

@@ -47,6 +47,7 @@ COMMANDS = {
     "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),
     "alerts": ("pilothouse.cli.alerts", "alerts", "Alerts and alert rules."),
     "channels": ("pilothouse.cli.channels", "channels", "Where alerts are delivered to."),
+    "events": ("pilothouse.cli.events", "events", "Kafka: labels in, predictions out, and more."),
     "pipelines": (
         "pilothouse.cli.pipeline_files",
         "pipelines",

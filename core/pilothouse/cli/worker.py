@@ -1,4 +1,4 @@
-"""The worker's loop: durable work, deployments, notifications, tidying of logs and histories."""
+"""The worker's loop: durable work, deployments, notifications, events, tidying of logs."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ HISTORIES_TICK_S = 10.0
 WATCH_TICK_S = 5.0
 NOTIFICATIONS_TICK_S = 1.0
 FOLDERS_TICK_S = 2.0
+EVENTS_TICK_S = 1.0
 LOCK_SECONDS = 10.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.deployments.controller.controller import Controller
     from pilothouse.deployments.rollouts.rollout_controller import RolloutController
     from pilothouse.experiments.metrics.packed_history import compact_waiting
+    from pilothouse.interop.events.supervision import EventWorker
     from pilothouse.interop.importing.watches import FolderWatcher
     from pilothouse.jobs.engine import Engine
     from pilothouse.monitoring.notifications.sender import NotificationWorker
@@ -65,6 +67,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
 
     reconcile = Controller(store).tick_when_due
     rollouts = RolloutController(store)
+    events = EventWorker(store)
     heart = Heartbeat(store.run_folder, "worker")
     threads = [
         heart.start(stop),
@@ -73,6 +76,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
         _every(WATCH_TICK_S, lambda: monitor_new(store), stop, "watching"),
         _every(NOTIFICATIONS_TICK_S, NotificationWorker(store).tick, stop, "notifications"),
         _every(FOLDERS_TICK_S, FolderWatcher(store).tick, stop, "folders"),
+        _every(EVENTS_TICK_S, events.tick, stop, "events"),
         _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),
         _every(HISTORIES_TICK_S, lambda: compact_waiting(store), stop, "histories"),
     ]
@@ -84,6 +88,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
     for thread in threads:
         thread.join(timeout=5)
     rollouts.close()
+    events.close()
 
 
 def _beating(heart: Heartbeat, act: Callable[[], object], name: str) -> Callable[[], object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,7 +36,8 @@ def infer(
     deployment: str,
     signature: Signature,
     records: list[dict[str, Any]],
-    event_ms: int | None = None,
+    event_ms: int | Sequence[int] | None = None,
+    prediction_ids: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
     """One prediction per record, as a dictionary.
 
@@ -44,8 +45,9 @@ def infer(
     object of outputs) and `outputs`, the output columns by name. A model with classes also has
     `label` and, when it gives them, `probabilities` by class; one with a score has `score`.
     `signature` is that of the version that serves; `event_ms` is when the events happened, in
-    milliseconds since the epoch; None means now. Raises Invalid, NotFound or Unavailable with the
-    server's message.
+    milliseconds since the epoch, one for all or one a record; None means now. With
+    `prediction_ids`, a repeated request is counted once. Raises Invalid, NotFound or Unavailable
+    with the server's message.
     """
     names = dict.fromkeys(name for record in records for name in record)
     kinds = {field.name: DATATYPES[field.type] for field in signature.inputs}
@@ -60,8 +62,8 @@ def infer(
     ]
     tensors = output_tensors(signature)
     body: dict[str, Any] = {"inputs": inputs, "outputs": [{"name": name} for name in tensors]}
-    if event_ms is not None:
-        body["parameters"] = {"event_time": event_ms}
+    parameters = {"event_time": event_ms, "prediction_ids": prediction_ids}
+    body["parameters"] = {name: value for name, value in parameters.items() if value is not None}
 
     return _by_row(_post(run_folder, f"/v2/models/{quote(deployment)}/infer", body), signature)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index, LargeBinary, text
 from sqlmodel import Field
 
 from pilothouse.storage.tables import Json, Seal, Table, Utc
@@ -85,3 +85,94 @@ class WatchedFolder(Table, table=True):
     imported_at: datetime | None = Field(default=None, sa_type=Utc)
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
+
+
+class EventConnection(Table, table=True):
+    """What flows between this workspace and a topic, a file or an address; secrets by reference."""
+
+    __tablename__ = "interop_event_connection"
+    seal: ClassVar[Seal | None] = Seal()
+    __table_args__ = (
+        Index(
+            "ix_interop_event_connection_one_name",
+            "name",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    name: str
+    flow: str
+    system: str
+    deployment: str
+    settings: dict[str, Any] = Field(sa_type=Json)
+    options: dict[str, Any] = Field(sa_type=Json)
+    enabled: bool = True
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    changed_at: datetime = Field(sa_type=Utc)
+    removed_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class EventState(Table, table=True):
+    """How a connection does: whether it works, its last error, and what it has counted."""
+
+    __tablename__ = "interop_event_state"
+
+    connection_id: str = Field(primary_key=True, foreign_key="interop_event_connection.id")
+    state: str
+    error: str = ""
+    failures: int = 0
+    messages: int = Field(default=0, sa_type=BigInteger)
+    taken: int = Field(default=0, sa_type=BigInteger)
+    set_aside: int = Field(default=0, sa_type=BigInteger)
+    lag: int | None = Field(default=None, sa_type=BigInteger)
+    last_at: datetime | None = Field(default=None, sa_type=Utc)
+    changed_at: datetime = Field(sa_type=Utc)
+
+
+class EventPosition(Table, table=True):
+    """The next position to read: of a partition, or of our own log for what goes out."""
+
+    __tablename__ = "interop_event_position"
+
+    connection_id: str = Field(primary_key=True, foreign_key="interop_event_connection.id")
+    topic: str = Field(primary_key=True)
+    partition: int = Field(primary_key=True)
+    position: int = Field(sa_type=BigInteger)
+
+
+class WaitingLabels(Table, table=True):
+    """Labels that were read in the transaction of this row and are not in the journal yet."""
+
+    __tablename__ = "interop_event_labels"
+
+    id: str = Field(primary_key=True)
+    connection_id: str = Field(foreign_key="interop_event_connection.id", index=True)
+    deployment: str
+    stamp: int = Field(sa_type=BigInteger)
+    labels: dict[str, Any] = Field(sa_type=Json)
+
+
+class SetAsideMessage(Table, table=True):
+    """A message that could not be used: where it stood, why, and what it held."""
+
+    __tablename__ = "interop_event_message"
+    __table_args__ = (Index(None, "connection_id", "status"),)
+
+    id: str = Field(primary_key=True)
+    connection_id: str = Field(foreign_key="interop_event_connection.id")
+    topic: str
+    partition: int
+    position: int = Field(sa_type=BigInteger)
+    key: str
+    payload: bytes | None = Field(default=None, sa_type=LargeBinary)
+    size: int
+    sent_at: datetime | None = Field(default=None, sa_type=Utc)
+    reason: str
+    status: str
+    set_aside_at: datetime = Field(sa_type=Utc)
+    ended_at: datetime | None = Field(default=None, sa_type=Utc)
+    ended_by: str = ""

@@ -10,6 +10,8 @@ from pilothouse.data.sources import sources
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.strategies import strategies
 from pilothouse.governance.maturity.checks import maturity_checks
+from pilothouse.interop.events.flows import flows
+from pilothouse.interop.events.systems import systems
 from pilothouse.interop.exporting.targets import export_targets
 from pilothouse.interop.importing.readers import readers
 from pilothouse.jobs import workflows
@@ -28,6 +30,7 @@ from pilothouse.registry.gates import gates
 from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.engines import check_engine
+from pilothouse.testing.event_systems import check_event_flow, check_event_system
 from pilothouse.testing.export_targets import check_export_target
 from pilothouse.testing.exports import check_export
 from pilothouse.testing.formats import check_format
@@ -77,6 +80,8 @@ KINDS = (
     Kind(exports, check_export, "Writes a pipeline as a file of another program."),
     Kind(sources, check_source, "Reads rows for a dataset, and again when it is refreshed."),
     Kind(export_targets, check_export_target, "Writes a version as the files of another system."),
+    Kind(systems, check_event_system, "Holds messages that are read or written, as Kafka does."),
+    Kind(flows, check_event_flow, "Says what the messages of a connection are, and moves them."),
     Kind(readers, check_reader, "Reads the history of another tracker for an import."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
     Kind(

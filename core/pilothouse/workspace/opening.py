@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments import Experiments
     from pilothouse.explanations import Explanations
     from pilothouse.governance import Governance
+    from pilothouse.interop.events.api import Events
     from pilothouse.interop.exporting.api import ModelExports
     from pilothouse.interop.importing.api import Imports
     from pilothouse.monitoring import Monitoring
@@ -213,6 +214,13 @@ class Workspace:
         from pilothouse.interop.exporting.api import ModelExports
 
         return ModelExports(self.store)
+
+    @cached_property
+    def events(self) -> Events:
+        """Labels and requests that come as messages; predictions and alerts that leave."""
+        from pilothouse.interop.events.api import Events
+
+        return Events(self.store)
 
 
 def _dataset_uses(session: Session, ref: str) -> list[Use]:

@@ -39,6 +39,7 @@ TABLE_NOUNS = {
     "experiments_written_model": "model file trusted as",
     "governance_attestation": "attestation",
     "governance_outcome_decision": "decision on the outcome of promotion",
+    "interop_event_connection": "event connection",
     "interop_webhook": "webhook",
     "jobs_schedule": "schedule",
     "monitoring_alert": "alert",

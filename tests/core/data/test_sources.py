@@ -163,7 +163,7 @@ def test_a_delta_table_that_points_elsewhere_is_refused(
 def test_without_the_package_the_extra_is_named(
     workspace: Workspace, sales: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pilothouse.data.sources.find_spec", lambda _name: None)
+    monkeypatch.setattr("pilothouse.kit.optional_packages.find_spec", lambda _name: None)
     with pytest.raises(Unavailable) as missing:
         add(workspace, "delta", sales)
     assert 'pip install "pilothouse[delta]"' in str(missing.value)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.optional_packages import how_to_install, is_installed, require_package
 from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.kit.plugins import Plugins
 
@@ -17,6 +16,15 @@ if TYPE_CHECKING:
 
     from pilothouse.data.reading.arrow_rows import ArrowRows
 
+__all__ = [
+    "DataSource",
+    "Progress",
+    "SourceRows",
+    "how_to_install",
+    "is_installed",
+    "require_package",
+    "sources",
+]
 Progress = Callable[[float, str], None]
 
 
@@ -96,23 +104,3 @@ class DataSource(Protocol):
 
 
 sources: Plugins[DataSource] = Plugins(__name__, "data source")
-
-
-def is_installed(source: DataSource) -> bool:
-    """Whether the package that a kind needs is installed."""
-    return not source.needs or find_spec(source.needs) is not None
-
-
-def how_to_install(source: DataSource) -> str:
-    """The command that installs the package which a kind needs."""
-    package = f"pilothouse[{source.extra}]" if source.extra else source.needs
-    return f'pip install "{package}"'
-
-
-def require_package(source: DataSource) -> None:
-    """Raise Unavailable, naming the extra, when the package that a kind needs is not there."""
-    if not is_installed(source):
-        raise Unavailable(
-            f"{source.title} needs the package {source.needs}, which is not installed here.",
-            hint=f"Install it with `{how_to_install(source)}`, for the worker too.",
-        )

@@ -198,8 +198,8 @@ class Journal:
         if self._file >= 0 and time.monotonic() - self._opened_at >= self._seal_seconds:
             self.seal()
 
-    def seal(self) -> None:
-        """Close the segment, so that it can be compacted."""
+    def seal(self, *, durable: bool = False) -> None:
+        """Close the segment, so that it can be compacted; `durable` waits for the disk."""
         self._retry_at = 0.0
         if not self._write_waiting():
             log.error("%d lines are lost: the disk is full", len(self._waiting))
@@ -207,6 +207,8 @@ class Journal:
             self.waiting_bytes = 0
         if self._file < 0:
             return
+        if durable:
+            os.fsync(self._file)
         os.close(self._file)
         self._file, self._size = -1, 0
         self._typed_versions.clear()

@@ -1,0 +1,1 @@
+"""Event connections: the list, the form with a look at the messages, and what was set aside."""
