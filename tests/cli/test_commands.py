@@ -54,6 +54,7 @@ APIS = (
 
 # Methods that no command calls, each with the reason.
 NOT_COMMANDS = {
+    ModelExports.window_offers: "the choice of a page: the commands say why they refuse",
     Imports.upload: "of the browser: commands read the folder where it lies",
     Experiments.close_open_runs: "the end of a job: the worker calls it",
     Experiments.resume_candidate: "the start of a job: the worker calls it",

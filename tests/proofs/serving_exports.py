@@ -47,6 +47,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "kserve": ("kserve>=0.21,<0.22",),
     "azureml": ("azure-ai-ml>=1.35,<1.36",),
     "vertex": ("google-cloud-aiplatform>=2.7,<2.8",),
+    "huggingface": ("huggingface-hub>=1",),
     "helm": ("helm-python-sdk==0.2.2", "kubernetes-validate>=1.36", "pyyaml"),
 }
 # These are installed beside the packages of the export itself.
@@ -571,6 +572,51 @@ def azureml(case: Case) -> str:
     return f"it reads them: {case.run('azureml', '-c', AZUREML, case.folder / 'azureml').strip()}"
 
 
+HUB_CODE = """
+import sys
+from pathlib import Path
+from huggingface_hub import CommitOperationAdd, ModelCard
+folder = Path(sys.argv[1])
+card = ModelCard.load(folder / "README.md")
+files = [path for path in folder.rglob("*") if path.is_file()]
+adds = [CommitOperationAdd(path.relative_to(folder).as_posix(), path) for path in files]
+print(card.data.pipeline_tag, len(adds))
+"""
+HANDLER_CODE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from handler import EndpointHandler
+handler = EndpointHandler(sys.argv[1])
+value = handler({"inputs": json.loads(sys.argv[2])})
+try:
+    handler({"inputs": [{"distance": 1.0}]})
+    refusal = ""
+except ValueError as wrong:
+    refusal = str(wrong)
+print(json.dumps([value, refusal]))
+"""
+
+
+def huggingface(case: Case) -> str:
+    """The Hub's library reads the card and takes the files; the handler answers the same."""
+    folder = case.folder / "huggingface"
+    task, count = case.run("huggingface", "-c", HUB_CODE, folder).split()
+    assert task == "tabular-classification", task
+    python = case.beside((), folder / "requirements.txt")
+    printed = subprocess.run(
+        [python, "-c", HANDLER_CODE, folder, json.dumps(RECORDS)],
+        env=plain_variables(),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    value, refusal = json.loads(printed.strip().splitlines()[-1])
+    assert value["scores"] == case.scores, value
+    assert value["predictions"] == case.labels, value
+    assert "carrier" in refusal, refusal
+    return f"the same {len(case.scores)} scores and labels; the library takes {count} files"
+
+
 CHECKS: dict[str, tuple[str, Callable[[Case], str]]] = {
     "container": ("container", container),
     "dockerfile": ("container", dockerfile),
@@ -584,6 +630,7 @@ CHECKS: dict[str, tuple[str, Callable[[Case], str]]] = {
     "torchserve": ("torchserve", torchserve),
     "vertex": ("vertex", vertex),
     "azureml": ("azureml", azureml),
+    "huggingface": ("huggingface", huggingface),
 }
 
 

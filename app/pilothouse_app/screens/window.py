@@ -42,6 +42,7 @@ from pilothouse_app.features.monitoring.quality import window_quality
 from pilothouse_app.features.monitoring.reports import download_page, report_frame, report_table
 from pilothouse_app.features.monitoring.requests import requests_view
 from pilothouse_app.features.monitoring.trends import summary_kpi
+from pilothouse_app.features.monitoring.window_exports import window_export_button
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +97,7 @@ def render() -> None:
             f"{window.deployment}-{window.start:%Y-%m-%d}.html",
             key="window_page",
         )
+        window_export_button(window)
         _report_button(window)
     if window.rows_deleted:
         st.markdown(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.models import model_argument, version_argument
-from pilothouse.cli.options import NEW_FILE, PAIR, PluginName, scalars
+from pilothouse.cli.options import INSTANT, NEW_FILE, PAIR, PluginName, scalars
 from pilothouse.cli.output import Output
 from pilothouse.interop.exporting.api import ModelExports
 from pilothouse.interop.exporting.targets import export_targets
@@ -93,6 +94,47 @@ def _export_targets(ws: Workspace, model: str, version: int, deployment: str) ->
     return Output(offers, "\n".join(lines))
 
 
+@verb(
+    root_commands,
+    ModelExports.whylogs_profiles,
+    name="export-whylogs",
+    writes=True,
+    example="pilothouse export-whylogs WINDOW --output profiles.zip",
+)
+@click.argument("window")
+@click.option("--output", "-o", type=NEW_FILE, default=None, help="[default: whylogs-WINDOW.zip]")
+def _export_whylogs(ws: Workspace, window: str, output: Path | None) -> Output:
+    return _written(output or Path(f"whylogs-{window}.zip"), ws.exports.whylogs_profiles(window))
+
+
+@verb(
+    root_commands,
+    ModelExports.arize_files,
+    name="export-arize",
+    writes=True,
+    example="pilothouse export-arize churn --start 2026-01-01 --output churn.zip",
+)
+@click.argument("deployment")
+@click.option("--start", type=INSTANT, default=None, help="Events of then or later.")
+@click.option("--end", type=INSTANT, default=None, help="Events before.")
+@click.option("--output", "-o", type=NEW_FILE, default=None, help="[default: arize-DEPLOYMENT.zip]")
+def _export_arize(
+    ws: Workspace,
+    deployment: str,
+    start: datetime | None,
+    end: datetime | None,
+    output: Path | None,
+) -> Output:
+    content = ws.exports.arize_files(deployment, start, end)
+    return _written(output or Path(f"arize-{deployment}.zip"), content)
+
+
+def _written(path: Path, content: bytes) -> Output:
+    path.write_bytes(content)
+    about = {"path": str(path), "bytes": len(content)}
+    return Output(about, f"{path} is written: {len(content):,} bytes")
+
+
 def _notes(preview: ExportPreview) -> str:
     """What is not carried over, and what to know before the export is used."""
     parts = [f"{preview.ref} for {preview.title}"]
@@ -107,3 +149,5 @@ def _notes(preview: ExportPreview) -> str:
 
 export = root_commands.commands["export"]
 export_targets_command = root_commands.commands["export-targets"]
+export_whylogs = root_commands.commands["export-whylogs"]
+export_arize = root_commands.commands["export-arize"]

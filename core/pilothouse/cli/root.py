@@ -33,6 +33,12 @@ COMMANDS = {
         "export_targets_command",
         "Where a version can be exported to.",
     ),
+    "export-whylogs": (
+        "pilothouse.cli.exports",
+        "export_whylogs",
+        "Profiles of a window for whylogs.",
+    ),
+    "export-arize": ("pilothouse.cli.exports", "export_arize", "Predictions for Arize."),
     "policies": ("pilothouse.cli.policies", "policies", "Gates and approvals before a stage."),
     "validate": ("pilothouse.cli.validation", "validate", "Ask the gates, for pipelines outside."),
     "evaluate": ("pilothouse.cli.scoring", "evaluate", "Evaluate a version on labelled rows."),

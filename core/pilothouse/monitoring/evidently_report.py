@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.evaluated_settings import evaluated_config, reference_source
 from pilothouse.monitoring.kinds import Kind
 from pilothouse.monitoring.reference_profile import KINDS, monitored_inputs, output_columns
+from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage import Store
@@ -47,19 +48,50 @@ MAX_CLASSES = 20
 DIGITS = 12
 
 
+@dataclass(frozen=True, eq=False)
+class WindowSides:
+    """The rows of a window and of its reference, as reports have them."""
+
+    signature: Signature
+    window: Window
+    reference: pd.DataFrame
+    current: pd.DataFrame
+
+
 def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
     """Render the HTML of a requested report as an artifact. Idempotent."""
     with store.read() as session:
         requested = report_requests.require(session, report)
-        window = window_store.require(session, requested.window_id)
-        span = Span(window.start, window.end)
-        if requested.digest is None:
-            refuse_deleted_rows(session, window.deployment, span)
-
     if requested.digest is not None:
         return {"report": report, "digest": requested.digest}
 
     progress(0.05, "reading rows")
+    sides = window_sides(store, requested.window_id)
+    signature = sides.signature
+    reference, current = map(sample, comparable(signature, sides.reference, sides.current))
+    progress(0.2, "starting Evidently")
+    kinds = {name: kind for name, kind in column_kinds(signature).items() if name in current}
+    page = evidently_page(reference, current, kinds, signature)
+    digest = store.artifacts.put_bytes(page)
+
+    rendered = report_requests.RenderedReport(
+        digest, len(page), len(current), len(reference), _sampling(len(sides.current))
+    )
+    with store.write() as session:
+        report_requests.store_report(session, store, report, rendered)
+
+    return {"report": report, "digest": digest}
+
+
+def window_sides(store: Store, window_id: str) -> WindowSides:
+    """The rows of a window and of what it is compared with, inputs only where that has no outputs.
+
+    Raises NotFound, Conflict for a window whose rows were deleted.
+    """
+    with store.read() as session:
+        window = window_store.require(session, window_id)
+        span = Span(window.start, window.end)
+        refuse_deleted_rows(session, window.deployment, span)
     profile = json.loads(store.artifacts.read(window.profile))
     with store.read() as session:
         present = monitors.monitor_info(session, window.deployment).config
@@ -76,22 +108,10 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
     chosen = chosen_inputs(store, window.deployment, signature, config, span)
     if chosen is not None:
         reference_rows = replace(chosen.rows, outputs={})
-    sides = report_frame(reference_rows, signature), report_frame(rows, signature)
+    reference, current = report_frame(reference_rows, signature), report_frame(rows, signature)
     if chosen is not None:  # inputs only
-        sides = sides[0], sides[1][[name for name in sides[0] if name in sides[1]]]
-    reference, current = map(sample, comparable(signature, *sides))
-    progress(0.2, "starting Evidently")
-    kinds = {name: kind for name, kind in column_kinds(signature).items() if name in current}
-    page = evidently_page(reference, current, kinds, signature)
-    digest = store.artifacts.put_bytes(page)
-
-    rendered = report_requests.RenderedReport(
-        digest, len(page), len(current), len(reference), _sampling(len(version_rows))
-    )
-    with store.write() as session:
-        report_requests.store_report(session, store, report, rendered)
-
-    return {"report": report, "digest": digest}
+        current = current[[name for name in reference if name in current]]
+    return WindowSides(signature, window, reference, current)
 
 
 def column_kinds(signature: Signature) -> dict[str, Kind]:

@@ -15,15 +15,15 @@ from pilothouse.interop.exporting.info import ExportedArchive, ExportOffer, Expo
 from pilothouse.interop.exporting.plan import ExportPlan
 from pilothouse.interop.exporting.subject import ExportSubject, label_of
 from pilothouse.interop.exporting.targets import ExportTarget, export_targets
+from pilothouse.interop.window_exports.api import WindowExports
 from pilothouse.kit.errors import PilothouseError, Refused
 from pilothouse.kit.parameters import read_params
-from pilothouse.storage.service import Service
 
 EXPORTED = "exported"  # the verb of the activity log
 
 
-class ModelExports(Service):
-    """Exports of model versions to other serving systems."""
+class ModelExports(WindowExports):
+    """Exports of model versions to other serving systems, and of windows to monitoring systems."""
 
     def offers(self, model: str, version: int, deployment: str = "") -> tuple[ExportOffer, ...]:
         """Every target, with the reason where it cannot take this version. Raises NotFound."""

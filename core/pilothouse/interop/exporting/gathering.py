@@ -30,6 +30,7 @@ from pilothouse.models.audit.pickles import audit_pickle
 from pilothouse.models.formats import format_of, formats
 from pilothouse.models.formats.pilothouse_pipeline import FILE, KIND
 from pilothouse.registry import code_audit
+from pilothouse.registry.cards import model_card
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
@@ -67,7 +68,13 @@ def subject_of(store: Store, model: str, version: int, deployment: str = "") -> 
         is_own_code=_is_own_code(store, info),
         start_seconds=start_seconds(info),
         deployment=served,
+        card=_card(store, info),
     )
+
+
+def _card(store: Store, info: VersionInfo) -> str:
+    with store.read() as session:
+        return model_card.model_card(session, store, info.model, info.version).markdown()
 
 
 def _release() -> str:

@@ -63,7 +63,8 @@ class ExportSubject:
 
     `launch` has paths relative to the folder `model`, whose files are `model_files`. `lock` pins
     every package with its version; `lock_notes` say what of it is not as here. `server_files` are
-    the modules that serve the model. `format_title` and `main_file` say how it is stored.
+    the modules that serve the model. `format_title` and `main_file` say how it is stored, `card` is
+    the version's model card as Markdown.
     """
 
     ref: str
@@ -78,6 +79,7 @@ class ExportSubject:
     is_own_code: bool = False
     start_seconds: float = 120.0
     deployment: ServingSettings | None = None
+    card: str = ""
 
     @property
     def model(self) -> str:

@@ -1,0 +1,1 @@
+"""Windows and predictions for other monitoring systems: whylogs, Arize."""

@@ -1,0 +1,117 @@
+"""Windows and predictions for other monitoring systems, as screens and commands use them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pilothouse.activity import record
+from pilothouse.kit.errors import Invalid, NotFound, Refused, Unavailable
+from pilothouse.storage.service import Service
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXPORTED = "exported"
+
+
+@dataclass(frozen=True)
+class WindowOffers:
+    """Why a window has no export to each system; empty where it has one."""
+
+    whylogs: str
+    arize: str
+
+
+class WindowExports(Service):
+    """Exports of what deployments answered."""
+
+    def window_offers(self, window: str) -> WindowOffers:
+        """What a window can be exported to, and why not to the others. Raises NotFound."""
+        from pilothouse.deployments import commands
+        from pilothouse.interop.window_exports.whylogs_profiles import require_whylogs
+        from pilothouse.monitoring import window_store
+        from pilothouse.monitoring.evidently_report import measures
+
+        whylogs = arize = ""
+        try:
+            require_whylogs()
+        except Unavailable as missing:
+            whylogs = f"{missing.message} {missing.hint}"
+        with self._store.read() as session:
+            row = window_store.require(session, window)
+            signature = commands.signature_of(session, row.deployment, row.model, row.version)
+        if not measures(signature):
+            arize = "Arize has no place for answers that are neither a number nor one class."
+        return WindowOffers(whylogs, arize)
+
+    def whylogs_profiles(self, window: str) -> bytes:
+        """A zip with the profiles of a window's rows and of its reference's, as whylogs reads them.
+
+        Raises NotFound, Conflict for a window whose rows were deleted, Unavailable without the
+        library, naming the extra.
+        """
+        from pilothouse.interop.window_exports.whylogs_profiles import profile_of, require_whylogs
+        from pilothouse.monitoring import window_store
+        from pilothouse.monitoring.evidently_report import window_sides
+
+        with self._store.read() as session:
+            window_store.require(session, window)
+        require_whylogs()
+        sides = window_sides(self._store, window)
+        files = {
+            f"{name}.bin": profile_of(_plain(frame), sides.window.start)
+            for name, frame in (("window", sides.current), ("reference", sides.reference))
+            if len(frame)
+        }
+        with self._store.write() as session:
+            about = {"target": "whylogs", "rows": len(sides.current)}
+            record(session, self._store, EXPORTED, "window", window, after=about)
+        return _zipped(files)
+
+    def arize_files(
+        self, deployment: str, start: datetime | None = None, end: datetime | None = None
+    ) -> bytes:
+        """A zip with predictions and labels in Arize's tabular schema, a folder for each version.
+
+        `start` and `end` bound the time of the event. Raises NotFound, Invalid for an empty
+        period, Refused for answers that are neither a number nor one class.
+        """
+        from pilothouse.interop.window_exports.arize_files import files_of, refusal
+        from pilothouse.interop.window_exports.logged_predictions import by_version
+
+        if start is not None and end is not None and start >= end:
+            raise Invalid("the period is empty.", fields={"end": "must be later than the start"})
+        files: dict[str, bytes] = {}
+        rows = 0
+        for part in by_version(self._store, deployment, start, end):
+            if reason := refusal(part.frame):
+                raise Refused(f"{part.ref} cannot be exported to Arize: {reason}.")
+            own = files_of(part.frame, part.signature, part.model, part.version)
+            files |= {f"{part.model}-{part.version}/{name}": body for name, body in own.items()}
+            rows += len(part.frame)
+        if not files:
+            raise NotFound(f"{deployment!r} logged no predictions in this period.")
+        with self._store.write() as session:
+            about = {"target": "arize", "rows": rows}
+            record(session, self._store, EXPORTED, "deployment", deployment, after=about)
+        return _zipped(files)
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns of numbers as they are, all others as texts, which a Parquet file holds."""
+    texts = {str(name): frame[name].astype("string") for name in frame
+             if frame[name].dtype == object}  # fmt: skip
+    return frame.assign(**texts)
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in files.items():
+            archive.writestr(name, body)
+    return content.getvalue()
