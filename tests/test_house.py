@@ -19,7 +19,7 @@ from pilothouse.storage.migrate import SCRIPTS
 ROOT = Path(__file__).parents[1]
 ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "monitoring")
 ROOMS += ("interop", "attention", "governance", "environments", "pipelines", "people")
-ROOMS += ("comments", "reviews", "explanations")
+ROOMS += ("comments", "reviews", "explanations", "features")
 EDGES = {
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status
     "core/pilothouse/training/all_trainers.py",  # a part of a job: its failure is in the result
@@ -35,6 +35,7 @@ EDGES = {
     "core/pilothouse/interop/mlflow/trials.py",  # a trial: raised by whoever waits for it
     "core/pilothouse/monitoring/notifications/sender.py",  # an attempt: its error is logged
     "core/pilothouse/interop/events/bridge.py",  # a connection: its failure is its state
+    "core/pilothouse/features/agents/feast_agent.py",  # a question: its failure is the answer
     # Somebody's own code, in its process: what it raises becomes the result.
     "core/pilothouse/monitoring/custom_checks/check_process.py",
     "app/pilothouse_app/components/errors.py",  # a screen

@@ -26,6 +26,7 @@ from pilothouse.deployments.api import Deployments
 from pilothouse.environments.api import Environments
 from pilothouse.experiments.api import Experiments
 from pilothouse.explanations.api import Explanations
+from pilothouse.features.api import Features
 from pilothouse.governance.api import Governance
 from pilothouse.interop.events.api import Events
 from pilothouse.interop.exporting.api import ModelExports
@@ -49,7 +50,7 @@ APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
     *(Training, Environments, Governance, People, Policies),
-    *(Comments, Explanations, ModelExports, Events),
+    *(Comments, Events, Explanations, Features, ModelExports),
 )
 
 # Methods that no command calls, each with the reason.
@@ -130,7 +131,7 @@ NAMES_NOTHING = {
     *("runs param-importance", "runs start", "schedules add", "environments build"),
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
     *("people add", "people choose", "reviews start", "deployments keys create"),
-    *("deployments apply", "deployments diff"),
+    *("deployments apply", "deployments diff", "features add"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
@@ -138,6 +139,8 @@ VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"
 VALUES |= {"flow": "labels"}
 VALUES |= {"object_kind": "run", "after_minutes": "30", "target": "container"}
 NEEDED = {
+    "features historical": ["--time", "at", "--service", "drivers"],
+    "features online": ["--key", "driver_id=1", "--service", "drivers"],
     "models override": ["--until", "2027-01-01", "--reason", "why"],
     "evidence-pack": ["--model", "nope"],
     "deployments add-external": ["--model", "absent", "--version", "1"],

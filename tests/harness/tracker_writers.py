@@ -1,4 +1,4 @@
-"""The real libraries of other trackers, in environments of their own that are built once."""
+"""The real libraries of other trackers and of Feast, in environments that are built once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ REQUIREMENTS = {
     "tensorboard": ("tensorboard==2.21.0", "tensorboardX==2.6.5", "setuptools<81"),
     "comet": ("comet-ml==3.58.8", "numpy"),
     "dvclive": ("dvclive==3.49.1", "dvc==3.67.1", "numpy", "pillow", "scikit-learn"),
+    "feast": ("feast==0.67.0",),
     "wandb-0.31": ("wandb==0.31.0", "numpy", "pillow"),
     "wandb-0.19": ("wandb==0.19.11", "numpy", "pillow", "setuptools<81"),
     "wandb-0.16": ("wandb==0.16.6", "numpy<2", "pillow", "setuptools<81"),

@@ -50,6 +50,7 @@ COMMANDS = {
     ),
     "deployments": ("pilothouse.cli.deployments", "deployments", "Served model versions."),
     "environments": ("pilothouse.cli.environments", "environments", "Environments of models."),
+    "features": ("pilothouse.cli.features", "features", "Feature stores."),
     "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),
     "alerts": ("pilothouse.cli.alerts", "alerts", "Alerts and alert rules."),
     "channels": ("pilothouse.cli.channels", "channels", "Where alerts are delivered to."),

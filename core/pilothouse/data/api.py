@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, or_, select
 
 from pilothouse.data import lifecycle, versions
-from pilothouse.data.allowed_paths import check_allowed
 from pilothouse.data.contract_api import ContractCommands
 from pilothouse.data.contract_enforcement import OnBreach
 from pilothouse.data.datasheets.datasheet_api import DatasheetCommands
@@ -22,6 +21,7 @@ from pilothouse.data.source_api import SourceCommands
 from pilothouse.data.sources import SourceRows
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.kit import names
+from pilothouse.kit.allowed_paths import check_allowed
 from pilothouse.kit.errors import NotFound, Unavailable
 from pilothouse.storage import Store
 

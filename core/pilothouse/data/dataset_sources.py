@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from pilothouse.activity import record
 from pilothouse.data import versions
@@ -126,8 +126,16 @@ def keep(session: Session, store: Store, source: DatasetSourceInfo, version: str
 def find(session: Session, dataset: str) -> DatasetSourceInfo | None:
     """Where a dataset is refreshed from, or None."""
     row = session.get(DatasetSource, dataset)
-    if row is None:
-        return None
+    return None if row is None else _info(row)
+
+
+def of_kind(session: Session, kind: str) -> list[DatasetSourceInfo]:
+    """Where datasets of a kind of source are refreshed from, by the dataset's name."""
+    query = select(DatasetSource).where(DatasetSource.kind == kind)
+    return [_info(row) for row in session.exec(query.order_by(DatasetSource.dataset))]
+
+
+def _info(row: DatasetSource) -> DatasetSourceInfo:
     return DatasetSourceInfo(
         row.dataset,
         row.kind,

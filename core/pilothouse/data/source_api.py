@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pilothouse.activity import record
 from pilothouse.data import dataset_sources, versions
-from pilothouse.data.allowed_paths import check_allowed, local_path
 from pilothouse.data.dataset_sources import DatasetSourceInfo, RefreshCheck, read_settings
 from pilothouse.data.info import DatasetVersionInfo
-from pilothouse.data.sources import DataSource, SourceRows, require_package
+from pilothouse.data.sources import DataSource, SourceRows, WorkspaceSource, require_package
 from pilothouse.kit import names
+from pilothouse.kit.allowed_paths import check_allowed, local_path
 from pilothouse.kit.parameters import Params
 from pilothouse.storage.service import Service
 
@@ -144,6 +144,15 @@ class SourceCommands(Service):
         with self._store.read() as session:
             return dataset_sources.find(session, name)
 
+    def datasets_from(self, kind: str, **settings: Any) -> list[DatasetSourceInfo]:
+        """The datasets that are read from places of a kind, with these values of its settings."""
+        with self._store.read() as session:
+            return [
+                source
+                for source in dataset_sources.of_kind(session, kind)
+                if all(source.settings.get(name) == value for name, value in settings.items())
+            ]
+
     def source_state(self, name: str) -> SourceState:
         """Whether a dataset's source changed since the newest version was read from it.
 
@@ -230,6 +239,8 @@ class SourceCommands(Service):
         """A place with checked settings. Raises NotFound, Invalid, Refused, Unavailable."""
         source, params = read_settings(kind, settings)
         require_package(source)
+        if isinstance(source, WorkspaceSource):
+            source = source.within(self._store)
         for path in source.paths(params):
             check_allowed(self._store.settings, local_path(path))
         return _Location(kind, source, params)
@@ -246,7 +257,8 @@ class SourceCommands(Service):
                 progress(READ_SHARE + (1 - READ_SHARE) * fraction, message)
 
         rows = location.read(reading)
-        version = self._register_rows(name, rows, {"origin": rows.origin, **about}, registering)
+        about_version = {"origin": rows.origin, **about, **rows.about}
+        version = self._register_rows(name, rows, about_version, registering)
         with self._store.write() as session:
             source = location.remembered(name, rows.identity, about)
             dataset_sources.keep(session, self._store, source, version.ref)

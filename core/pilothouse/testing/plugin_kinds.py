@@ -9,6 +9,7 @@ from typing import Any
 from pilothouse.data.sources import sources
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.strategies import strategies
+from pilothouse.features.stores import feature_stores
 from pilothouse.governance.maturity.checks import maturity_checks
 from pilothouse.interop.events.flows import flows
 from pilothouse.interop.events.systems import systems
@@ -33,6 +34,7 @@ from pilothouse.testing.engines import check_engine
 from pilothouse.testing.event_systems import check_event_flow, check_event_system
 from pilothouse.testing.export_targets import check_export_target
 from pilothouse.testing.exports import check_export
+from pilothouse.testing.feature_stores import check_feature_store
 from pilothouse.testing.formats import check_format
 from pilothouse.testing.gates import check_gate
 from pilothouse.testing.maturity_checks import check_maturity_check
@@ -79,6 +81,7 @@ KINDS = (
     Kind(step_kinds, check_step_kind, "What a step of a pipeline can do: inputs and outputs."),
     Kind(exports, check_export, "Writes a pipeline as a file of another program."),
     Kind(sources, check_source, "Reads rows for a dataset, and again when it is refreshed."),
+    Kind(feature_stores, check_feature_store, "Where features are kept, and what answers."),
     Kind(export_targets, check_export_target, "Writes a version as the files of another system."),
     Kind(systems, check_event_system, "Holds messages that are read or written, as Kafka does."),
     Kind(flows, check_event_flow, "Says what the messages of a connection are, and moves them."),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pilothouse.environments import Environments
     from pilothouse.experiments import Experiments
     from pilothouse.explanations import Explanations
+    from pilothouse.features import Features
     from pilothouse.governance import Governance
     from pilothouse.interop.events.api import Events
     from pilothouse.interop.exporting.api import ModelExports
@@ -84,6 +85,13 @@ class Workspace:
         from pilothouse.data import Data
 
         return Data(self.store, _dataset_uses)
+
+    @cached_property
+    def features(self) -> Features:
+        """Feature stores: what they hold, features at times, materialization."""
+        from pilothouse.features import Features
+
+        return Features(self.store)
 
     @cached_property
     def environments(self) -> Environments:

@@ -7,6 +7,7 @@ import pilothouse.data.tables
 import pilothouse.deployments.tables
 import pilothouse.environments.tables
 import pilothouse.experiments.tables
+import pilothouse.features.tables
 import pilothouse.governance.tables
 import pilothouse.interop.tables
 import pilothouse.jobs.tables
@@ -37,6 +38,7 @@ TABLE_NOUNS = {
     "experiments_hold": "hold on",
     "experiments_metric_note": "note on the metric",
     "experiments_written_model": "model file trusted as",
+    "features_store": "feature store",
     "governance_attestation": "attestation",
     "governance_outcome_decision": "decision on the outcome of promotion",
     "interop_event_connection": "event connection",

@@ -10,7 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.data.schema import NAMES
-from pilothouse.data.sources import DataSource, how_to_install, is_installed, sources
+from pilothouse.data.sources import (
+    DataSource,
+    WorkspaceSource,
+    how_to_install,
+    is_installed,
+    sources,
+)
 from pilothouse.kit.names import DATASET
 from pilothouse.kit.parameters import Parameter
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
@@ -82,7 +88,7 @@ def register_source_dialog() -> None:
 
 
 def _choice() -> SourceChoice:
-    kinds = sorted(sources.names(), key=lambda name: (name != FIRST, name))
+    kinds = sorted(_kinds(), key=lambda name: (name != FIRST, name))
     kind = st.segmented_control(
         "Kind", kinds, default=FIRST, required=True, key="source_kind",
         format_func=lambda name: sources.get(name).title, label_visibility="collapsed",
@@ -93,6 +99,11 @@ def _choice() -> SourceChoice:
     _say_what_to_install(source)
     values = _fields(kind, source)
     return SourceChoice(kind, values)
+
+
+def _kinds() -> list[str]:
+    """The kinds of places; what the workspace itself holds is registered where it is shown."""
+    return [name for name, kind in sources.items() if not isinstance(kind, WorkspaceSource)]
 
 
 def _say_what_to_install(source: DataSource) -> None:
@@ -161,10 +172,10 @@ def _preview(choice: SourceChoice) -> None:
             run_or_show_error(read)
     tried, frame, types, notes = st.session_state.get(PREVIEW) or (None, None, {}, ())
     if tried == choice and frame is not None:
-        _rows(frame, types, notes)
+        first_rows(frame, types, notes)
 
 
-def _rows(frame: pd.DataFrame, types: Mapping[str, str], notes: tuple[str, ...]) -> None:
+def first_rows(frame: pd.DataFrame, types: Mapping[str, str], notes: tuple[str, ...]) -> None:
     """The first rows, with the type of each column in its heading."""
     section("First rows", f"{plural(len(frame), 'row')}, {plural(len(types), 'column')}")
     st.dataframe(

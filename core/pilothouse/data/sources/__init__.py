@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pilothouse.kit.optional_packages import how_to_install, is_installed, require_package
 from pilothouse.kit.parameters import Parameter, Params
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.data.reading.arrow_rows import ArrowRows
+    from pilothouse.storage import Store
 
 __all__ = [
     "DataSource",
     "Progress",
     "SourceRows",
+    "WorkspaceSource",
     "how_to_install",
     "is_installed",
     "require_package",
@@ -34,12 +36,14 @@ class SourceRows:
 
     `origin` says where the rows are from, with the state that they were in; `identity` is what
     the source answers as its identity while it holds the same rows, empty when only reading tells.
+    `about` is what the source knows of the version beside that, such as its parent.
     """
 
     rows: pd.DataFrame | ArrowRows | Path
     origin: str
     identity: str = ""
     filename: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class DataSource(Protocol):
@@ -100,6 +104,15 @@ class DataSource(Protocol):
 
         Raises NotFound, Invalid beyond a limit, Unavailable without an answer.
         """
+        ...
+
+
+@runtime_checkable
+class WorkspaceSource(Protocol):
+    """A kind that reads what the workspace itself holds, such as another dataset."""
+
+    def within(self, workspace: Store) -> DataSource:
+        """The same kind, which reads in a workspace."""
         ...
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pilothouse.data.allowed_paths import local_path
 from pilothouse.data.sources import Progress, SourceRows, sources
+from pilothouse.kit.allowed_paths import local_path
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.parameters import Parameter, Params
 

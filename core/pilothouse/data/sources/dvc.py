@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from pilothouse.data.allowed_paths import local_path
 from pilothouse.data.sources import Progress, SourceRows, sources
+from pilothouse.kit.allowed_paths import local_path
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.parameters import Parameter, Params
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pilothouse.data.allowed_paths import local_path
 from pilothouse.data.sources import Progress, SourceRows, sources
+from pilothouse.kit.allowed_paths import local_path
 from pilothouse.kit.parameters import Parameter, Params
 
 if TYPE_CHECKING:

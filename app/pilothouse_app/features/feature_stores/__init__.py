@@ -1,0 +1,1 @@
+"""Feature stores: what one holds, training sets made of it, and bringing its values online."""
