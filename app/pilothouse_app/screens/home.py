@@ -241,9 +241,9 @@ def _runs(now: Overview) -> None:
     table(
         display_frame(now.runs).assign(created=[ago(at) for at in now.runs["created_at"]]),
         {
-            "name": name_column("Run", width=172),
-            "metric": text_column("Metric", width=150),
-            "created": text_column("Created", width=84),
+            "name": name_column("Run", width=158),
+            "metric": text_column("Metric", width=126),
+            "created": text_column("Created", width=72),
         },
         key="home_runs",
         alt="Latest runs",

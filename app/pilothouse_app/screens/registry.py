@@ -37,7 +37,7 @@ from pilothouse_app.features.governance.outcomes import champion_outcomes
 from pilothouse_app.features.policies.overview import policies_in_short
 from pilothouse_app.features.registry.add_files import add_files_button
 from pilothouse_app.features.registry.gates import verdict_summary
-from pilothouse_app.features.registry.promote import decide_buttons
+from pilothouse_app.features.registry.promote import current_evaluation, decide_buttons
 from pilothouse_app.features.registry.stages import stage_overview
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ PROMOTIONS = {
     "version": name_column("Version", width=110),
     "to": status_column("To", width=100),
     "status": status_column(width=96),
-    "gates": text_column("Gates", width=150),
+    "gates": text_column("Gates when requested", width=150),
     "requested_by": text_column("Requested by", width=84),
     "requested_at": when_column("Requested", width=104),
     "decided_by": text_column("Decided by", width=84),
@@ -168,6 +168,7 @@ def _pending(waiting: pd.DataFrame) -> None:
 
 def _card(row: dict[str, Any]) -> None:
     promotion = workspace().registry.promotion(str(row["id"]))
+    now = current_evaluation(promotion)
     with st.container(
         border=True,
         horizontal=True,
@@ -182,12 +183,12 @@ def _card(row: dict[str, Any]) -> None:
                 icon=":material/how_to_vote:",
             )
             st.markdown(
-                f":gray[{verdict_summary(promotion.verdicts)} · requested by "
+                f":gray[{verdict_summary(now.verdicts)} · requested by "
                 f"{literal(promotion.requested_by)} {ago(promotion.requested_at)}]  \n"
                 f"{literal(message_text(promotion.reason))}"
             )
         with st.container(horizontal=True, width="content"):
-            decide_buttons(promotion, key=f"decide_{promotion.id}")
+            decide_buttons(promotion, key=f"decide_{promotion.id}", now=now)
 
 
 def _ladder(model: str) -> None:

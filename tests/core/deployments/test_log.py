@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -491,3 +492,17 @@ def test_every_segment_says_the_types_of_its_columns(tmp_path: Path, writer: Jou
         writer.seal()
     segments = journal.segments(log.journal_folder(tmp_path, "late"))
     assert [[journal.kind_of(line) for line in s.lines] for s in segments] == [["t", "q"]] * 2
+
+
+@given(
+    rows=st.lists(st.integers(0, 60), max_size=40),
+    asked=st.sets(st.integers(0, 60), min_size=1, max_size=60),
+)
+def test_the_rows_of_some_ids_are_the_same_however_many_are_asked_for(
+    rows: list[int], asked: set[int]
+) -> None:
+    names = pa.array([f"id {row}" for row in rows], pa.string())
+    table = pa.table({"prediction_id": names, "place": pa.array(range(len(rows)), pa.int64())})
+    query = log.LogQuery(ids=pd.Series([f"id {number}" for number in sorted(asked)]))
+    expected = [place for place, row in enumerate(rows) if row in asked]
+    assert query.of_ids(table)["place"].to_pylist() == expected

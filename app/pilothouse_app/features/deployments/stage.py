@@ -19,7 +19,7 @@ NO_STAGE = ""
 
 
 def stage_text(deployment: DeploymentInfo) -> str:
-    """The stage of a deployment with its address, or what no longer holds; empty without one."""
+    """The stage of a deployment, and what no longer holds of it; empty without one."""
     ws = workspace()
     stage = ws.deployments.stage(deployment.name)
     if not stage:
@@ -28,7 +28,7 @@ def stage_text(deployment: DeploymentInfo) -> str:
     if standing != stage:
         now = {"archived": "archived", "none": "in no stage"}.get(standing, f"in {standing}")
         return f"{title(stage)}, but version {deployment.version} is {now}"
-    return f"{title(stage)} `/stages/{stage}`"
+    return title(stage)
 
 
 def choose_stage(version: VersionInfo) -> str:

@@ -203,14 +203,16 @@ def decide_buttons(
     key: str = "decide",
     then: PageAddress | None = None,
     by_keyboard: bool = False,
+    now: GateDecision | None = None,
 ) -> None:
     """Accept and reject, for a promotion that waits.
 
     `then` is the page to go on to, or its own. `by_keyboard` the keys Y and N open the dialogs.
+    `now` is what `current_evaluation` gave, where it was asked already.
     """
     ws = workspace()
     what = f"{promotion.model} {promotion.version}"
-    now = current_evaluation(promotion)
+    now = now or current_evaluation(promotion)
     standing = unmet(now.verdicts, ws.registry.overrides(promotion=promotion.id))
     then = then or address("promotion", promotion.id)
 

@@ -7,7 +7,7 @@ read. One file is in memory at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,15 +102,14 @@ def event_times(workspace: Path, deployment: str, ids: pd.Series[str]) -> pd.Ser
 
     query = log.LogQuery(columns=["prediction_id", *TIMES], ids=ids)
     files = log.parquet_files(log.tree_folder(workspace, PREDICTIONS, deployment))
-    parts = [log.of_ids(table, ids) for table in _live(workspace, deployment, PREDICTIONS, query)]
-    missing = ids[~ids.isin(_ids_of(parts))]
+    parts = [query.of_ids(table) for table in _live(workspace, deployment, PREDICTIONS, query)]
+    missing = set(ids) - _ids_of(parts)
     for path in reversed(files):
-        if missing.empty:
+        if not missing:
             break
-        query = replace(query, ids=missing)
         matching = log.readable_tables([path], PREDICTIONS, query)
         parts += matching
-        missing = missing[~missing.isin(_ids_of(matching))]
+        missing -= _ids_of(matching)
     parts = [part for part in parts if part.num_rows]
     if not parts:
         return pd.Series([], index=pd.Index([], name="prediction_id"), dtype="datetime64[ms, UTC]")
