@@ -58,7 +58,7 @@ def fairness_view(version: VersionInfo) -> None:
     except PilothouseError as refused:
         error_box(refused)
         return
-    left, right = st.columns([36, 64], gap="medium")
+    left, right = st.columns([29, 71], gap="medium")
     with left:
         _rates(frame, column)
     with right:
@@ -162,7 +162,7 @@ def _groups(report: GroupThresholds) -> None:
             "TPR, %": _both(change.before.true_positive_rate, change.after.true_positive_rate),
             "FPR, %": _both(change.before.false_positive_rate, change.after.false_positive_rate),
             "Accuracy, %": _both(change.before.accuracy, change.after.accuracy),
-            "Its change, points": _points(change.accuracy),
+            "Change, points": _points(change.accuracy),
         }
         for change in report.groups
     ]
