@@ -31,7 +31,7 @@ from pilothouse.jobs.tables import (
     JobSchedule,
     JobStep,
 )
-from pilothouse.kit.errors import Cancelled, PilothouseError
+from pilothouse.kit.errors import Cancelled, Invalid, PilothouseError
 from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.kit.parameters import read_params
 from pilothouse.kit.settings import Settings
@@ -112,7 +112,16 @@ class Engine:
 
 
 def _open_executor(settings: Settings) -> Executor:
-    """A Dask cluster where the settings name one, else child processes of this process."""
+    """The Dask or Ray cluster that the settings name, else child processes of this process."""
+    if settings.dask_address and settings.ray_address:
+        raise Invalid(
+            "PILOTHOUSE_DASK_ADDRESS and PILOTHOUSE_RAY_ADDRESS are both set.",
+            hint="Leave one of them empty: heavy work runs in one place.",
+        )
+    if settings.ray_address:
+        from pilothouse.jobs.ray_cluster import RayCluster
+
+        return RayCluster(settings.ray_address)
     if settings.dask_address:
         from pilothouse.jobs.dask_cluster import DaskCluster
 

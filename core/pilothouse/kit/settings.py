@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         description="A Dask scheduler that heavy work runs on, such as tcp://127.0.0.1:8786; "
         "empty: child processes of the worker.",
     )
+    ray_address: str = Field(
+        default="",
+        description="A Ray cluster that heavy work runs on, such as 127.0.0.1:6379 or "
+        "ray://head:10001; empty: child processes of the worker.",
+    )
     job_memory_mb: int = Field(
         default=0,
         ge=0,
