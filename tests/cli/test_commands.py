@@ -28,6 +28,7 @@ from pilothouse.experiments.api import Experiments
 from pilothouse.explanations.api import Explanations
 from pilothouse.features.api import Features
 from pilothouse.governance.api import Governance
+from pilothouse.interop.archives.api import WorkspaceArchives
 from pilothouse.interop.events.api import Events
 from pilothouse.interop.exporting.api import ModelExports
 from pilothouse.interop.importing.api import Imports
@@ -50,7 +51,7 @@ APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
     *(Training, Environments, Governance, People, Policies),
-    *(Comments, Events, Explanations, Features, ModelExports),
+    *(Comments, Events, Explanations, Features, ModelExports, WorkspaceArchives),
 )
 
 # Methods that no command calls, each with the reason.
@@ -132,6 +133,7 @@ NAMES_NOTHING = {
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
     *("people add", "people choose", "reviews start", "deployments keys create"),
     *("deployments apply", "deployments diff", "features add"),
+    *("archives export", "archives check", "archives import"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}

@@ -39,6 +39,7 @@ COMMANDS = {
         "Profiles of a window for whylogs.",
     ),
     "export-arize": ("pilothouse.cli.exports", "export_arize", "Predictions for Arize."),
+    "archives": ("pilothouse.cli.archives", "archives", "A whole workspace as one open file."),
     "policies": ("pilothouse.cli.policies", "policies", "Gates and approvals before a stage."),
     "validate": ("pilothouse.cli.validation", "validate", "Ask the gates, for pipelines outside."),
     "evaluate": ("pilothouse.cli.scoring", "evaluate", "Evaluate a version on labelled rows."),

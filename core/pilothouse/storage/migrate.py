@@ -74,14 +74,27 @@ def _upgrade(store: Store, after_upgrade: AfterUpgrade) -> None:
             f"this workspace has schema {state.revision}; this program knows up to {HEAD}.",
             hint="Open it with the newer Pilothouse that wrote it.",
         )
-    from alembic import command
-
     with store.write(durable=True) as session:
-        config = _config()
-        config.attributes["connection"] = session.connection()
-        command.upgrade(config, "head")
+        upgrade_to(session, "head")
         if state.revision is not None:
             after_upgrade(session)
+
+
+def upgrade_to(session: Session, revision: str) -> None:
+    """Bring the schema to a revision in the caller's transaction; that of a new database from none.
+
+    Raises Refused for a revision that this program does not know.
+    """
+    if revision not in ("head", *_known_revisions()):
+        raise Refused(
+            f"schema {revision} is not known; this program knows up to {HEAD}.",
+            hint="Use the newer Pilothouse that wrote it.",
+        )
+    from alembic import command
+
+    config = _config()
+    config.attributes["connection"] = session.connection()
+    command.upgrade(config, revision)
 
 
 def _known_revisions() -> set[str]:

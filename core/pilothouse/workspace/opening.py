@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pilothouse.explanations import Explanations
     from pilothouse.features import Features
     from pilothouse.governance import Governance
+    from pilothouse.interop.archives.api import WorkspaceArchives
     from pilothouse.interop.events.api import Events
     from pilothouse.interop.exporting.api import ModelExports
     from pilothouse.interop.importing.api import Imports
@@ -229,6 +230,13 @@ class Workspace:
         from pilothouse.interop.events.api import Events
 
         return Events(self.store)
+
+    @cached_property
+    def archives(self) -> WorkspaceArchives:
+        """The whole workspace as one archive."""
+        from pilothouse.interop.archives.api import WorkspaceArchives
+
+        return WorkspaceArchives(self.store)
 
 
 def _dataset_uses(session: Session, ref: str) -> list[Use]:

@@ -1,0 +1,1 @@
+"""Archives of whole workspaces in open formats: Parquet, JSON, and files by their content."""
