@@ -15,7 +15,7 @@ from sqlmodel import text
 
 from pilothouse.activity import record
 from pilothouse.deployments.prediction_log.column_hashes import KEY_FILE
-from pilothouse.interop.archives.archive_contents import LEFT_OUT_TABLES, MANIFEST
+from pilothouse.interop.archives.archive_contents import BLANKED, LEFT_OUT_TABLES, MANIFEST
 from pilothouse.interop.archives.export_archive import write_archive
 from pilothouse.interop.archives.import_archive import IMPORTED, ImportedArchive, import_archive
 from pilothouse.interop.archives.settling import seal_blanked_rows, settle
@@ -57,8 +57,10 @@ def _settle(workspace: Workspace, after: dict[str, Any]) -> None:
     with store.write() as session:
         for name in LEFT_OUT_TABLES:
             session.execute(text(f"DELETE FROM {name}"))
-        session.execute(text("UPDATE deployments_api_key SET sha256 = ''"))
-        session.execute(text("UPDATE interop_webhook SET secret = NULL"))
+        for (table, column), blank in BLANKED.items():
+            for (value,) in session.execute(text(f"SELECT DISTINCT {column} FROM {table}")).all():
+                query = text(f"UPDATE {table} SET {column} = :new WHERE {column} = :old")
+                session.execute(query, {"old": value, "new": blank(value)})
     with store.write() as session:
         record(session, store, IMPORTED, "workspace", store.folder.name, after=after)
         seal_blanked_rows(session)

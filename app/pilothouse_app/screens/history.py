@@ -23,6 +23,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import name_column, table, text_column, when_column
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.archives.workspace_archive import archive_button
 from pilothouse_app.features.experiments.formatting import message_text
 from pilothouse_app.features.governance.events import event_list, kinds_filter
 from pilothouse_app.features.governance.evidence_packs import pack_button
@@ -58,7 +59,7 @@ COLUMNS = {
 def render() -> None:
     """Production on the chosen date with the decisions behind it, or the changes of some days."""
     with header("History"):
-        pass
+        archive_button()
     with filter_bar():
         view = switch("history_view", tuple(VIEWS), "View", format_func=VIEWS.__getitem__)
         filters = st.container(horizontal=True, vertical_alignment="center", gap="small")

@@ -58,6 +58,26 @@ def _export(ws: Workspace, file: Path, dry_run: bool) -> Output:
     return Output(info, "\n".join(lines))
 
 
+@verb(
+    archives,
+    WorkspaceArchives.start,
+    writes=True,
+    example="pilothouse archives start",
+)
+def _start(ws: Workspace) -> Output:
+    job = ws.archives.start()
+    return Output({"job": job}, f"job {job} writes it; see `pilothouse archives newest`")
+
+
+@verb(archives, WorkspaceArchives.newest, example="pilothouse archives newest")
+def _newest(ws: Workspace) -> Output:
+    newest = ws.archives.newest()
+    if newest is None:
+        return Output(None, "There is none. Write one with `pilothouse archives start`.")
+    line = f"{newest.path}: {newest.bytes:,} bytes, SHA-256 of its manifest: {newest.manifest}"
+    return Output(newest, line)
+
+
 @archives.command(
     cls=Command,
     help=f"{summary(check_archive)}\n\nIt ends with 1 when something is wrong.",

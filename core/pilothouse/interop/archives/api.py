@@ -6,10 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlmodel import col, select
+
 from pilothouse.interop.archives import export_archive as exporting
 from pilothouse.interop.archives.archive_contents import LeftOut
 from pilothouse.interop.archives.archive_file import ArchiveReader
 from pilothouse.interop.archives.export_archive import ArchiveInfo, ArchivePreview
+from pilothouse.interop.archives.export_job import KIND, KeptArchive, newest_archive
+from pilothouse.jobs import submit
+from pilothouse.jobs.tables import ENDED, Job
+from pilothouse.kit.errors import Conflict
 from pilothouse.storage.service import Service
 
 
@@ -48,6 +54,22 @@ class WorkspaceArchives(Service):
         archive is whole. Raises NotFound without its folder, Unavailable without room.
         """
         return exporting.export_archive(self._store, Path(path), on_progress)
+
+    def start(self) -> str:
+        """Submit a job that writes the archive into the workspace's folder; the job's id.
+
+        It replaces the one that was written so before. Raises Conflict while one is being written.
+        """
+        with self._store.write() as session:
+            active = select(Job.id).where(Job.kind == KIND, col(Job.status).not_in(ENDED))
+            if session.exec(active).first() is not None:
+                raise Conflict("an archive is being written already.")
+            return submit(session, self._store, KIND, {}, title="Archive of the workspace")
+
+    def newest(self) -> KeptArchive | None:
+        """The archive that the last job has written; None when there is none."""
+        with self._store.read() as session:
+            return newest_archive(session, self._store)
 
 
 def check_archive(path: str | Path) -> ArchiveCheck:
