@@ -15,6 +15,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from pilothouse_app.components.base_path import under_base
+
 PATH = "/api/plotly.js"
 MAX_PAGE = 32 << 20  # bytes: a longer page is shown as it is
 ALLOWLIST = "(response-origin)"
@@ -76,13 +78,13 @@ def page(html: bytes) -> tuple[bytes, bool]:
         if source is None or b".js" not in source[1].lower():
             return tag[0]
         uses_plotly = True
-        return b'<script src="' + PATH.encode() + b'">'
+        return b'<script src="' + under_base(PATH).encode() + b'">'
 
     drawn = _SCRIPT.sub(local, html)
     library = b""
     if not uses_plotly and _DRAWS.search(html) and not _EMBEDDED.search(html):
         uses_plotly = True
-        library = b'<script src="' + PATH.encode() + b'"></script>'
+        library = b'<script src="' + under_base(PATH).encode() + b'"></script>'
     head = _DOCTYPE.match(drawn)
     end = head.end() if head else 0
     return drawn[:end] + _GUARD + library + drawn[end:], uses_plotly
@@ -92,7 +94,7 @@ def policy(host: str, *, plotly: bool) -> str:
     """The content policy of a page; with Plotly, that one script of the app may be read."""
     scripts = "'unsafe-inline' 'unsafe-eval'"
     if plotly and _HOST.fullmatch(host):
-        scripts += f" {host}{PATH}"
+        scripts += f" {host}{under_base(PATH)}"
     return _POLICY.format(scripts=scripts)
 
 
@@ -102,7 +104,7 @@ def figure(value: Any) -> tuple[str, str]:
     # Written so that no text of the figure can end the script it stands in.
     text = json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e")
     text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return _FIGURE.format(nonce=nonce, path=PATH, figure=text), nonce
+    return _FIGURE.format(nonce=nonce, path=under_base(PATH), figure=text), nonce
 
 
 def figure_policy(nonce: str) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,10 @@ from pilothouse.experiments.files.preview import HTML, IMAGE, JSON, figure_of, k
 from pilothouse.kit import hosts, logs
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import announce
+from pilothouse.kit.proxy import app_hosts, served_under
 from pilothouse_app import figure_page, shell
+from pilothouse_app.components.base_path import VARIABLE as PREFIX
+from pilothouse_app.components.base_path import base_path, under_base
 from pilothouse_app.components.errors import show_unexpected
 from pilothouse_app.components.workspace import ENVIRONMENT, opened
 from pilothouse_app.theme import configuration
@@ -73,22 +76,29 @@ def serve(settings: Settings) -> None:
     os.environ[PORT] = str(settings.app_port)
     if settings.log_format == logs.ECS:  # text is logged as Streamlit does
         logs.configure("app", settings.log_format)
-    application().run(config=configuration(settings.app_port))
+    os.environ[PREFIX] = served_under(settings)
+    names = app_hosts(settings)
+    config = configuration(settings.app_port, prefix=base_path(), names=names)
+    application(names).run(config=config)
 
 
-def application() -> st.App:
-    """The ASGI application: Streamlit, readiness, reports, files of runs, security headers."""
+def application(names: frozenset[str] = frozenset()) -> st.App:
+    """The ASGI application: Streamlit, readiness, reports, files of runs, security headers.
+
+    `names` are hosts that a proxy in front of it has, beside the loopback.
+    """
     return st.App(
         SCRIPT,
         routes=[
-            Route("/api/ready", _ready),
-            Route(figure_page.PATH, _plotly),
-            Route(shell.PATH, shell.script),
-            Route("/api/reports/{report}", _report),
-            Route("/api/runs/{owner}/files/{path:path}", _file),
-            Route("/api/logged-models/{owner}/files/{path:path}", _file),
+            *(Route(path, _ready) for path in sorted({"/api/ready", under_base("/api/ready")})),
+            Route(under_base(figure_page.PATH), _plotly),
+            Route(under_base(shell.PATH), shell.script),
+            Route(under_base("/api/reports/{report}"), _report),
+            Route(under_base("/api/runs/{owner}/files/{path:path}"), _file),
+            Route(under_base("/api/logged-models/{owner}/files/{path:path}"), _file),
         ],
         middleware=[
+            Middleware(HostCheck, names=names),
             Middleware(SecurityHeaders, policy=_policy()),
             Middleware(shell.ShellScript),
         ],
@@ -98,13 +108,19 @@ def application() -> st.App:
 
 
 class HostCheck:
-    """Lets in what comes to a loopback name, and of pages those of this app."""
+    """Lets in what comes to a loopback name or that of a proxy, and of pages those of this app."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
+        self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = hosts.refusal(scope["headers"]) if scope["type"] in ("http", "websocket") else ""
+        refusal = ""
+        if scope["type"] in ("http", "websocket"):
+            headers = scope["headers"]
+            if scope["path"] == under_base(figure_page.PATH):
+                # The frames that draw with it have no origin, and it is the same for everybody.
+                headers = [header for header in headers if header[0].lower() != b"origin"]
+            refusal = hosts.refusal(headers, names=self._names)
         if not refusal:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import MutableHeaders
 from starlette.responses import FileResponse
 
+from pilothouse_app.components.base_path import under_base
+
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
 
 PATH = "/api/shell.js"
 FILE = Path(__file__).parent / "static" / "shell.js"
-TAG = f'<script src="{PATH}"></script>'.encode()
 HEAD = b"<head>"
+
+
+def tag() -> bytes:
+    """What is put into the page."""
+    return f'<script src="{under_base(PATH)}"></script>'.encode()
 
 
 async def script(_request: Request) -> Response:
@@ -36,7 +42,7 @@ class ShellScript:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/api/"):
+        if scope["type"] != "http" or scope["path"].startswith(under_base("/api/")):
             await self._app(scope, receive, send)
             return
         if _asks_for_page(scope):
@@ -71,7 +77,7 @@ class _Rewriter:
             await self._send(message)
 
     async def _finish(self, start: Message) -> None:
-        page = self._body.replace(HEAD, HEAD + TAG, 1)
+        page = self._body.replace(HEAD, HEAD + tag(), 1)
         headers = MutableHeaders(scope=start)
         if self._body:  # the answer to HEAD keeps the length it would have
             headers["content-length"] = str(len(page))

@@ -6,6 +6,7 @@ icon is a file of ours, so nothing is fetched from elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pilothouse_app.charts.palette import DARK, LIGHT, Palette
@@ -87,8 +88,8 @@ DARK_ONLY: dict[str, Any] = {
 }
 
 
-def configuration(port: int) -> dict[str, Any]:
-    """Every option the app's server is started with."""
+def configuration(port: int, prefix: str = "", names: Collection[str] = ()) -> dict[str, Any]:
+    """Every option the app's server is started with; `names` are hosts of a proxy before it."""
     appearances = {"light": (LIGHT, LIGHT_ONLY), "dark": (DARK, DARK_ONLY)}
     colours = {
         f"theme.{name}.{option}": value
@@ -96,7 +97,11 @@ def configuration(port: int) -> dict[str, Any]:
         for option, value in {**_shared_colours(colours), **own}.items()
     }
     shape = {f"theme.{option}": value for option, value in SHAPE.items()}
-    return {**SERVER, "server.port": port, **shape, "theme.fontFaces": _faces(), **colours}
+    server = {**SERVER, "server.port": port, "server.baseUrlPath": prefix}
+    if names:
+        server["server.allowedHosts"] = [*SERVER["server.allowedHosts"], *sorted(names)]
+        server["server.corsAllowedOrigins"] = [f"https://{name}" for name in sorted(names)]
+    return {**server, **shape, "theme.fontFaces": _faces(), **colours}
 
 
 def _faces() -> list[dict[str, str]]:

@@ -136,7 +136,7 @@ def test_a_socket_of_a_stranger_is_closed_before_it_opens():
         async def send(message):
             sent.append(message["type"])
 
-        scope = {"type": "websocket", "headers": [(b"host", host)]}
+        scope = {"type": "websocket", "path": "/", "headers": [(b"host", host)]}
         await server.HostCheck(fine)(scope, None, send)
         return sent
 
@@ -295,7 +295,7 @@ def test_the_page_gets_our_script_before_any_other_and_nothing_else_does():
         return asyncio.run(ask())
 
     with_script = answer("/run", html)
-    assert with_script.content == page.replace(b"<head>", b"<head>" + shell.TAG)
+    assert with_script.content == page.replace(b"<head>", b"<head>" + shell.tag())
     assert with_script.headers["content-length"] == str(len(with_script.content))
     assert answer("/run", data).content == page
     assert answer("/api/reports/1", html).content == page  # a stranger's page in a frame

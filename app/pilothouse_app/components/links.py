@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from pilothouse_app.components.base_path import under_base
 from pilothouse_app.components.markdown import literal
 
 HOME = ""
@@ -86,9 +87,9 @@ class PageAddress:
 
     @property
     def url(self) -> str:
-        """The address relative to the app's root, for a link one can share."""
+        """The address on this host, for a link one can share."""
         query = f"?{urlencode(self.params)}" if self.params else ""
-        return f"/{self.page}{query}"
+        return under_base(f"/{self.page}{query}")
 
 
 def address(kind: str, ref: str) -> PageAddress:

@@ -19,6 +19,7 @@ from pilothouse.cli.options import settings_of, workspace_option
 from pilothouse.cli.ports import require_free
 from pilothouse.cli.supervisor import Supervisor
 from pilothouse.kit.processes import find
+from pilothouse.kit.proxy import served_under
 
 if TYPE_CHECKING:
     from pilothouse.kit.settings import Settings
@@ -117,6 +118,7 @@ def _greet(supervisor: Supervisor, settings: Settings, began: float, *, open_bro
     run = folder / "run"
     address, server = find(run, "app"), find(run, "server")
     url = address.url if address else f"http://127.0.0.1:{settings.app_port}"
+    url += served_under(settings)
     programs = server.url if server else f"http://127.0.0.1:{settings.server_port}"
     click.echo(f"Pilothouse is open at {url} ({time.monotonic() - began:.1f} s). Ctrl-C closes it.")
     click.echo(f"Workspace {folder}; programs talk to {programs}.")

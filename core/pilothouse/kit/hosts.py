@@ -14,10 +14,15 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 HTTP_PORT = 80
 
 
-def refusal(headers: Iterable[tuple[bytes, bytes]], ports: Collection[int] = ()) -> str:
+def refusal(
+    headers: Iterable[tuple[bytes, bytes]],
+    ports: Collection[int] = (),
+    names: Collection[str] = (),
+) -> str:
     """Why a request is refused; empty when it may come in.
 
-    `ports` are those on loopback whose pages may talk to this process beside its own pages.
+    `ports` are those on loopback whose pages may talk to this process beside its own pages; `names`
+    are hosts of a proxy before it, whose pages are then its own.
     """
     host = origin = ""
     for key, value in headers:
@@ -27,6 +32,11 @@ def refusal(headers: Iterable[tuple[bytes, bytes]], ports: Collection[int] = ())
         elif lowered == b"origin":
             origin = value.decode("latin-1")
     name, port = _split_port(host)
+    if name in names and port is not None:
+        scheme, _, address = origin.partition("://")
+        if not origin or (scheme in ("http", "https") and _split_port(address)[0] == name):
+            return ""
+        return f"pages of {origin} may not talk to this server."
     if name not in LOOPBACK or port is None:
         return f"{host!r} is not a name of this server."
     if origin and not _is_allowed_origin(origin, {port, *ports}):

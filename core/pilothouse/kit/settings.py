@@ -43,6 +43,16 @@ class Settings(BaseSettings):
     server_port: int = Field(
         default=5050, ge=0, le=65_535, description="Port of the server, on loopback."
     )
+    app_prefix: str = Field(
+        default="",
+        description="The path that a proxy serves the app under, such as /services/pilothouse; "
+        "empty: that of JUPYTERHUB_SERVICE_PREFIX for a service of JupyterHub, else the root.",
+    )
+    app_hosts: str = Field(
+        default="",
+        description="Names of hosts that a proxy serves the app under, with commas between them; "
+        "the proxy must know who may come in.",
+    )
     compute_processes: int = Field(
         default=2, ge=1, description="Child processes for heavy work in the worker."
     )

@@ -14,6 +14,7 @@ import streamlit as st
 
 from pilothouse.experiments.files import preview
 from pilothouse.kit.errors import PilothouseError
+from pilothouse_app.components.base_path import under_base
 from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural, size
@@ -44,7 +45,7 @@ def file_url(owner: str, file: ArtifactInfo, *, inline: bool = False, figure: bo
     kind = "logged-models" if owner.startswith("m-") else "runs"
     # The digest makes a replaced file another address, which the browser does not know yet.
     query = f"?{'shown&' if inline else ''}{'figure&' if figure else ''}v={file.digest[:8]}"
-    return f"/api/{kind}/{quote(owner)}/files/{quote(file.path)}{query}"
+    return under_base(f"/api/{kind}/{quote(owner)}/files/{quote(file.path)}{query}")
 
 
 def viewer(owner: str, file: ArtifactInfo) -> None:

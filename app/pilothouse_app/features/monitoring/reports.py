@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pilothouse_app.components.base_path import under_base
 from pilothouse_app.components.formats import ago
 from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.table import (
@@ -79,4 +80,4 @@ def report_page(report: str) -> None:
 
 def report_path(report: str) -> str:
     """Where the app serves a report."""
-    return f"/api/reports/{report}"
+    return under_base(f"/api/reports/{report}")

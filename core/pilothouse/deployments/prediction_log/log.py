@@ -116,8 +116,8 @@ class LogQuery:
             return table
         present = table["prediction_id"].cast(pa.string())
         if table.num_rows < len(self.ids):
-            kept = pa.array([word in self._names for word in present.to_pylist()], pa.bool_())
-            return table.filter(kept)
+            matches = pa.array([word in self._names for word in present.to_pylist()], pa.bool_())
+            return table.filter(matches)
         return table.filter(pc.is_in(present, pa.array(self.ids, pa.string())))
 
     @cached_property
