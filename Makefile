@@ -52,6 +52,8 @@ proof: $(BIN)/.ready ## Run the long tests; compare models of every format with 
 	PYTHONPATH=tests $(BIN)/python tests/proofs/monitoring_exports.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/ray_jobs.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/jupyterhub_service.py
+	PYTHONPATH=tests $(BIN)/python tests/proofs/brokers.py
+	PYTHONPATH=tests $(BIN)/python tests/proofs/lineage_events.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/engines.py
 
 docs: $(BIN)/.ready ## Write the reference pages that are generated from the code

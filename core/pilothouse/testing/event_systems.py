@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pilothouse.interop.events.flows import Flow
@@ -16,6 +17,7 @@ def check_event_system(name: str, system: EventSystem) -> None:
     """Raise AssertionError, with what is wrong, unless the system keeps every promise."""
     check_described(name, system)
     assert not system.extra or system.needs, f"{name}: an extra installs a package that it needs"
+    assert system.at_once > 0, f"{name}: it writes nothing at once"
     assert any(item.required for item in system.parameters), f"{name}: nothing is needed"
     settings = Params({p.name: "" if p.required else p.default for p in system.parameters})
     assert _refusal(system, settings), f"{name} writes to nowhere, or does not say what is wrong"
@@ -35,7 +37,7 @@ def _refusal(system: EventSystem, settings: Params) -> str:
     try:
         require_package(system)
         system.check(settings)
-        system.writer(settings, Permissions()).close()
+        system.writer(settings, Permissions(Path("/nowhere"))).close()
     except PilothouseError as refused:
         return str(refused)
     return ""

@@ -13,6 +13,7 @@ from sqlmodel import select
 from harness.mock_broker import LATE, MockBroker, external_deployment, received
 from harness.raised_alerts import Ward
 from pilothouse.deployments.tables import Deployment
+from pilothouse.interop.events import positions
 from pilothouse.interop.events.bridge import ConnectionThread
 from pilothouse.interop.events.connections import ConnectionSpec
 from pilothouse.interop.events.flows import RunningFlow
@@ -65,7 +66,7 @@ def spec(broker: MockBroker, topic: str, flow: str = "labels", **others: Any) ->
 def opened(workspace: Workspace, name: str) -> RunningFlow:
     with workspace.store.read() as session:
         row = session.get_one(EventConnection, workspace.events.connection(name).id)
-    return ConnectionThread(workspace.store, row)._open()
+    return ConnectionThread(workspace.store, row).opened()
 
 
 def drained(flow: RunningFlow, expected: int) -> None:
@@ -203,6 +204,20 @@ def test_a_new_connection_begins_at_the_end_and_misses_nothing(
     broker.send(topic, [("p1", {"label": "yes"})])
     drained(running("labels"), 1)
     assert labels_of(workspace) == {"p1": "yes"}
+
+
+def test_a_topic_that_was_made_anew_is_read_again_and_that_is_said(
+    workspace: Workspace, broker: MockBroker, topic: str, deployment: str, running: Any
+) -> None:
+    broker.send(topic, [("p0", {"label": "no"}), ("p1", {"label": "yes"})])
+    info = workspace.events.add(spec(broker, topic))
+    with workspace.store.write() as session:
+        positions.keep(session, info.id, topic, 0, 99)
+    drained(running("labels"), 2)
+    assert labels_of(workspace) == {"p0": "no", "p1": "yes"}
+    [lost] = workspace.events.set_aside("labels")
+    assert (lost.position, lost.can_retry) == (99, False)
+    assert "made anew" in lost.reason
 
 
 def test_predictions_and_alerts_leave_once_in_their_order(

@@ -27,16 +27,16 @@ from pilothouse_app.features.events.connection_form import add_dialog, edit_dial
 
 TABLE, ASIDE = "event_connections", "events_set_aside"
 COLUMNS = {
-    "name": name_column("Connection", width=140),
-    "state": status_column("State", width=88),
-    "flow": text_column("Flow", width=118),
-    "deployment": text_column("Deployment", width=98),
-    "address": text_column("Where", width=190),
-    "messages": number_column("Messages", 0, width=76),
+    "name": name_column("Connection", width=136),
+    "state": status_column("State", width=84),
+    "flow": text_column("Flow", width=112),
+    "deployment": text_column("Deployment", width=90),
+    "address": text_column("Where", width=200),
+    "messages": number_column("Messages", 0, width=74),
     "taken": number_column("Used", 0, width=64, help="Labels, answers or events in the messages"),
     "set_aside": number_column("Set aside", 0, width=74),
     "lag": number_column("Waiting", 0, width=66),
-    "last_at": when_column("Last message", width=104),
+    "last_at": when_column("Last message", width=112),
 }
 ASIDE_COLUMNS = {
     "place": name_column("Position", width=150),
@@ -85,12 +85,13 @@ def _states() -> object:
 
 def _row(connection: ConnectionInfo) -> dict[str, object]:
     is_known = connection.flow in flows.names()
+    of_any = is_known and flows.get(connection.flow).of_deployment == "any"
     return {
         "id": connection.id,
         "name": connection.name,
         "state": connection.state,
         "flow": flows.get(connection.flow).title if is_known else connection.flow,
-        "deployment": connection.deployment or "all",
+        "deployment": connection.deployment or ("all" if of_any else ""),
         "address": connection.address,
         "messages": connection.messages,
         "taken": connection.taken,

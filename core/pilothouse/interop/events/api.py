@@ -9,7 +9,7 @@ from pilothouse.interop.events import connections, set_aside
 from pilothouse.interop.events.connections import ConnectionInfo, ConnectionSpec
 from pilothouse.interop.events.messages import IncomingMessage, PreviewedMessage
 from pilothouse.interop.events.set_aside import SetAsideInfo
-from pilothouse.interop.events.systems import Permissions
+from pilothouse.interop.events.systems import permissions_of
 from pilothouse.storage.service import Service
 
 PREVIEWED = 10
@@ -65,8 +65,7 @@ class Events(Service):
         if checked.flow.direction == connections.IN:
             messages = list(checked.system.newest(checked.settings, PREVIEWED))
         else:
-            permissions = Permissions(self._store.settings.webhook_private_addresses)
-            checked.system.writer(checked.settings, permissions).close()
+            checked.system.writer(checked.settings, permissions_of(self._store)).close()
         return checked.flow.judge(self._store, spec.deployment, checked.options, messages)
 
     def set_aside(self, connection: str, limit: int = 100) -> list[SetAsideInfo]:

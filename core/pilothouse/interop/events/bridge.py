@@ -47,13 +47,14 @@ class ConnectionThread(threading.Thread):
         self.stopping = threading.Event()
         self._store, self._row, self._failures = store, row, 0
         self._lag_at = self._tidied_at = -TIDY_SECONDS
+        self._moved = 0
 
     def run(self) -> None:
         """Open the flow, step through it, and begin again after a pause when it fails."""
         while not self.stopping.is_set():
             flow: RunningFlow | None = None
             try:
-                flow = self._open()
+                flow = self.opened()
                 while not self.stopping.is_set():
                     moved = flow.step()
                     self._report(flow, moved)
@@ -65,7 +66,8 @@ class ConnectionThread(threading.Thread):
                 if flow is not None:
                     flow.close()
 
-    def _open(self) -> RunningFlow:
+    def opened(self) -> RunningFlow:
+        """The flow with its connection. Raises as the system does."""
         row = self._row
         settings, options = Params(row.settings), Params(row.options)
         context = FlowContext(self._store, row.id, row.deployment, row.system, settings, options)
@@ -74,7 +76,9 @@ class ConnectionThread(threading.Thread):
     def _report(self, flow: RunningFlow, moved: int) -> None:
         """Say that it works and how much waits, now and then."""
         now = time.monotonic()
-        if self._failures or now - self._lag_at >= LAG_SECONDS:
+        has_caught_up = self._moved > 0 and not moved
+        self._moved = moved
+        if self._failures or has_caught_up or now - self._lag_at >= LAG_SECONDS:
             self._failures, self._lag_at = 0, now
             states.works(self._store, self._row.id, flow.lag())
         if now - self._tidied_at >= TIDY_SECONDS and not moved:

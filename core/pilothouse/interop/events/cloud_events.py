@@ -25,13 +25,17 @@ FORMAT = Parameter(
 
 @dataclass(frozen=True)
 class OutgoingEvent:
-    """Something that happened: its id, which a repeated message keeps, its type and its object."""
+    """Something that happened: its id, which a repeated message keeps, its type and its object.
+
+    Messages of one `key`, by default the id, stay in their order.
+    """
 
     id: str
     type: str
     subject: str
     at: datetime
     data: Mapping[str, Any]
+    key: str = ""
 
 
 def outgoing(event: OutgoingEvent, source: str, form: str) -> OutgoingMessage:
@@ -48,7 +52,9 @@ def outgoing(event: OutgoingEvent, source: str, form: str) -> OutgoingMessage:
             "datacontenttype": "application/json",
             "data": value,
         }
-    return OutgoingMessage(event.id, orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+    return OutgoingMessage(
+        event.key or event.id, orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    )
 
 
 def source_of(public_url: str, workspace: str) -> str:

@@ -80,7 +80,10 @@ class KafkaReader:
         if time.monotonic() - self._looked_at >= PARTITIONS_SECONDS:
             self._assign()
         received = self._consumer.consume(most, seconds)
-        messages = [_incoming(message) for message in _good(received)]
+        refused = [message for message in received if _is_out_of_range(message)]
+        messages = [_incoming(m) for m in _good([m for m in received if m not in refused])]
+        for message in refused:
+            self._mend(message.partition())
         if not messages:
             self._connection.check()
         return messages
@@ -126,21 +129,27 @@ class KafkaReader:
         self._assigned = tuple(sorted((*self._assigned, *new)))
 
     def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
-        """Our positions in partitions, mended where the broker has deleted what comes next."""
+        """Our positions in partitions; those that were never read begin."""
         topic, own = self._topic, self._positions
-        ends = {
-            number: _ends(self._consumer, TopicPartition(topic, number)) for number in partitions
-        }
         starts: dict[int, int] = {}
-        for number, (first, end) in ends.items():
+        ends: dict[int, tuple[int, int]] = {}
+        for number in partitions:
             position = own.next_position(topic, number)
-            if position is not None and not first <= position <= end:
-                position = own.lost(topic, number, position, first)
-            if position is not None:
+            if position is None:
+                ends[number] = _ends(self._consumer, TopicPartition(topic, number))
+            else:
                 starts[number] = position
-        unknown = {number: span for number, span in ends.items() if number not in starts}
-        starts |= own.begin(topic, unknown) if unknown else {}
+        starts |= own.begin(topic, ends) if ends else {}
         return [TopicPartition(topic, number, position) for number, position in starts.items()]
+
+    def _mend(self, partition: int) -> None:
+        """Go on at the first message where the broker has none at our position."""
+        first, _ = _ends(self._consumer, TopicPartition(self._topic, partition))
+        position = self._positions.next_position(self._topic, partition) or 0
+        start = self._positions.lost(self._topic, partition, position, first)
+        mended = TopicPartition(self._topic, partition, start)
+        self._consumer.incremental_unassign([mended])  # it cannot be sought in: it has stopped
+        self._consumer.incremental_assign([mended])
 
 
 class KafkaWriter:
@@ -224,7 +233,7 @@ def _consumer(settings: Params, group: str, connection: _Connection) -> Any:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed",
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",  # a position that the broker has not is a finding
     }
     return Consumer(config | {"error_cb": connection.note}, logger=quiet)
 
@@ -264,6 +273,11 @@ def _ends(consumer: Any, partition: TopicPartition) -> tuple[int, int]:
     except KafkaException as failed:
         raise _unavailable(failed.args[0]) from None
     return int(first), int(end)
+
+
+def _is_out_of_range(message: Message) -> bool:
+    error = message.error()
+    return error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET
 
 
 def _good(received: Sequence[Message]) -> list[Message]:

@@ -17,10 +17,8 @@ from pilothouse.interop.events.messages import (
     PreviewedMessage,
     payload_text,
 )
-from pilothouse.interop.events.systems import Permissions, systems
-from pilothouse.kit.errors import TooLarge
-
-MOST = 1_000
+from pilothouse.interop.events.systems import permissions_of, systems
+from pilothouse.kit.errors import Invalid
 
 
 @dataclass(frozen=True)
@@ -48,14 +46,15 @@ class Sender:
 
     def __init__(self, context: FlowContext, log: OutgoingLog) -> None:
         self._context, self._log = context, log
-        permissions = Permissions(context.store.settings.webhook_private_addresses)
-        self._writer = systems.get(context.system).writer(context.settings, permissions)
+        system = systems.get(context.system)
+        self._at_once = system.at_once
+        self._writer = system.writer(context.settings, permissions_of(context.store))
 
     def step(self) -> int:
         """Send the next messages; how many."""
         store, connection = self._context.store, self._context.connection_id
         cursor = self._cursor()
-        batch = self._log.after(cursor, MOST)
+        batch = self._log.after(cursor, self._at_once)
         if batch.cursor == cursor:
             return 0
         refused = [(message, why) for message in batch.messages if (why := self._write(message))]
@@ -86,7 +85,7 @@ class Sender:
         """Hand over a message; why it is never taken, or nothing."""
         try:
             self._writer.write(message.key, message.value)
-        except TooLarge as refused:
+        except Invalid as refused:
             return str(refused)
         return ""
 

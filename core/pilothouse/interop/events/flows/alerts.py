@@ -1,4 +1,4 @@
-"""Alerts out: each transition of an alert, from pending to resolved, under the alert's id."""
+"""Alerts out: each transition of an alert, from pending to resolved, in their order."""
 
 from __future__ import annotations
 
@@ -109,5 +109,6 @@ class AlertTransitions:
             alert.id,
             transition.at,
             data,
+            key=alert.id,
         )
         return outgoing(event, self._source, self._options.text("format"))

@@ -28,7 +28,7 @@ from pilothouse.interop.events.messages import (
     payload_text,
     read_objects,
 )
-from pilothouse.interop.events.systems import Permissions, systems
+from pilothouse.interop.events.systems import permissions_of, systems
 from pilothouse.interop.events.topic_reader import open_reader
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid
@@ -122,12 +122,10 @@ class RequestReceiver:
         self._context, self._store = context, context.store
         self._reader = open_reader(context)
         try:
-            system, private = (
-                systems.get(context.system),
-                context.store.settings.webhook_private_addresses,
-            )
-            self._writer = system.writer(
-                context.settings, Permissions(private), context.options.text("reply_topic")
+            self._writer = systems.get(context.system).writer(
+                context.settings,
+                permissions_of(context.store),
+                context.options.text("reply_topic"),
             )
         except BaseException:
             self._reader.close()

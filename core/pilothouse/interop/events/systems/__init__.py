@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from pilothouse.interop.events.messages import IncomingMessage
 from pilothouse.interop.events.positions import StoredPositions
 from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.kit.plugins import Plugins
+from pilothouse.storage import Store
 
 
 @dataclass(frozen=True)
 class Permissions:
     """What the settings of the workspace allow a system."""
 
+    folder: Path
     private_addresses: bool = False
+
+
+def permissions_of(store: Store) -> Permissions:
+    """What a workspace allows: files below its own folder, and private addresses if it says so."""
+    return Permissions(store.folder / "events", store.settings.webhook_private_addresses)
 
 
 class TopicReader(Protocol):
@@ -43,7 +51,7 @@ class TopicWriter(Protocol):
     """Writes messages, each at least once."""
 
     def write(self, key: str, value: bytes) -> None:
-        """Hand over a message. Raises TooLarge for one that is never taken, or Unavailable."""
+        """Hand over a message. Raises Invalid for one that is never taken, or Unavailable."""
         ...
 
     def flush(self) -> None:
@@ -84,6 +92,11 @@ class EventSystem(Protocol):
         ...
 
     @property
+    def at_once(self) -> int:
+        """How many messages are written before it is stored that they were."""
+        ...
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
         """Where it is and how it is reached: the fields of its form."""
         ...
@@ -97,7 +110,10 @@ class EventSystem(Protocol):
         ...
 
     def reader(self, settings: Params, positions: StoredPositions) -> TopicReader:
-        """Connect and read on. Raises NotFound without the topic, Unavailable, or Invalid."""
+        """Connect and read on; never called unless it `reads`.
+
+        Raises NotFound without the topic, Unavailable, or Invalid.
+        """
         ...
 
     def writer(self, settings: Params, permissions: Permissions, target: str = "") -> TopicWriter:

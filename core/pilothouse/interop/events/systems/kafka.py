@@ -29,6 +29,7 @@ class Kafka:
     description = "A topic of Apache Kafka, or of a broker that speaks its protocol."
     needs, extra = "confluent_kafka", "kafka"
     reads = True
+    at_once = 1_000
     parameters = (
         Parameter(
             "brokers",

@@ -10,6 +10,7 @@ import http.client
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pilothouse.interop.mlflow.webhooks import addresses
@@ -52,7 +53,8 @@ def send(request: DeliveryRequest, *, private: bool) -> DeliveryResult:
     try:
         target = addresses.parse(request.url)
         ips = addresses.resolve(target, private=private)
-        code, body = _post(target, ips, request)
+        payload = request.payload.encode()
+        code, body = post(target, ips, payload, _headers(request))
     except (Invalid, Refused) as never:
         return DeliveryResult(error=str(never), is_final=True)
     except (PilothouseError, OSError, http.client.HTTPException) as failed:
@@ -74,7 +76,13 @@ def sign(secret: str, delivery: str, timestamp: str, payload: str) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def _post(target: WebhookTarget, ips: list[str], request: DeliveryRequest) -> tuple[int, str]:
+def post(
+    target: WebhookTarget, ips: list[str], payload: bytes, headers: Mapping[str, str]
+) -> tuple[int, str]:
+    """Status and body of the response to one POST to a checked address.
+
+    Raises OSError or HTTPException without a response, Unavailable when it takes too long.
+    """
     connection = http.client.HTTPConnection(target.host, target.port, timeout=MAX_SECONDS)
     late = threading.Event()
     connection.sock = _connected(target, ips)
@@ -83,7 +91,7 @@ def _post(target: WebhookTarget, ips: list[str], request: DeliveryRequest) -> tu
     end.daemon = True
     end.start()
     try:
-        connection.request("POST", target.path, request.payload.encode(), _headers(target, request))
+        connection.request("POST", target.path, payload, _general_headers(target) | dict(headers))
         answer = connection.getresponse()
         return answer.status, answer.read(MAX_READ).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException):
@@ -95,21 +103,26 @@ def _post(target: WebhookTarget, ips: list[str], request: DeliveryRequest) -> tu
         connection.close()
 
 
-def _headers(target: WebhookTarget, request: DeliveryRequest) -> dict[str, str]:
+def _headers(request: DeliveryRequest) -> dict[str, str]:
     timestamp = str(int(time.time()))
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    usual = target.port == addresses.SCHEMES[target.scheme]
     headers = {
-        "Host": host if usual else f"{host}:{target.port}",
-        "User-Agent": "pilothouse",
         "Content-Type": "application/json",
-        "Connection": "close",
         DELIVERY: request.id,
         TIMESTAMP: timestamp,
     }
     if request.secret:
         headers[SIGNATURE] = sign(request.secret, request.id, timestamp, request.payload)
     return headers
+
+
+def _general_headers(target: WebhookTarget) -> dict[str, str]:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    usual = target.port == addresses.SCHEMES[target.scheme]
+    return {
+        "Host": host if usual else f"{host}:{target.port}",
+        "User-Agent": "pilothouse",
+        "Connection": "close",
+    }
 
 
 def _connected(target: WebhookTarget, ips: list[str]) -> socket.socket:
