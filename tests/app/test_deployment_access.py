@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pilothouse.deployments.access.key_ring import CallLimits
+from pilothouse.features import store_rows
+from pilothouse.features.tables import FeatureStoreRow
 from pilothouse.registry import stages, versions
 
 
@@ -161,3 +165,48 @@ def move(workspace, version: int, stage: str) -> None:
         stages.move(
             session, workspace.store, versions.require(session, "late", version), stage, "a test"
         )
+
+
+FEATURES = [{"name": "gust", "type": "Float64"}]
+VIEW = {
+    "name": "weather", "kind": "FeatureView", "description": "", "entities": ["place"],
+    "keys": {"place": "String"}, "features": FEATURES, "request": [], "uses": [],
+    "source": "", "ttl_seconds": None, "online": True, "materialized_until": None,
+}  # fmt: skip
+
+
+def features_script() -> None:
+    """The dialog of features."""
+    from pilothouse_app.features.deployments.looked_up import change_features
+
+    change_features("late")
+
+
+def test_features_are_looked_up_and_their_cost_is_on_the_page(tour, served, access):
+    store = served.store
+    assert "Features" not in [button.label for button in access().button]
+    row = FeatureStoreRow(
+        name="weather", kind="feast", settings={"repository": "/srv/weather"},
+        catalog={"project": "w", "entities": [], "views": [VIEW], "sources": [], "services": []},
+        library="0.67.0", read_at=store.now(), created_at=store.now(), created_by="ada",
+    )  # fmt: skip
+    with store.write() as session:
+        store_rows.add(session, store, row, "")
+    assert "Features" in [button.label for button in access().button]
+    page = AppTest.from_function(features_script, default_timeout=30).run()
+    assert page.button(key="features_go").disabled
+    page.multiselect(key="features_of_weather").set_value(["weather:gust"])
+    page.text_input(key="features_reason").set_value("gusts by place").run()
+    page.button(key="features_go").click().run()
+    assert not page.error
+    rule = served.deployments.features("late")
+    assert (rule.names, dict(rule.keys)) == (("gust",), {"place": "String"})
+    figures = {"late": {"count": 3, "failed": 1, "mean_ms": 1.5, "age_seconds": 7200.0}}
+    (store.run_folder / "feature-lookups.json").write_text(json.dumps(figures))
+    text = shown(access())
+    assert "A lookup 2 ms" in text
+    assert "Age of the values 2 h 0 min" in text
+    page = AppTest.from_function(features_script, default_timeout=30).run()
+    page.text_input(key="features_reason").set_value("not used").run()
+    page.button(key="features_remove").click().run()
+    assert served.deployments.features("late") is None

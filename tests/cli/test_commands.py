@@ -141,6 +141,7 @@ VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"
 VALUES |= {"flow": "labels"}
 VALUES |= {"object_kind": "run", "after_minutes": "30", "target": "container"}
 NEEDED = {
+    "deployments features set": ["--service", "drivers"],
     "features historical": ["--time", "at", "--service", "drivers"],
     "features online": ["--key", "driver_id=1", "--service", "drivers"],
     "models override": ["--until", "2027-01-01", "--reason", "why"],

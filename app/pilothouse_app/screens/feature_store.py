@@ -53,6 +53,7 @@ def _facts(info: FeatureStoreInfo) -> None:
             "Where": literal(info.place),
             "Interpreter": literal(info.python or "Pilothouse's own"),
             "Features": count(len(info.catalog.references)),
+            "Looked up for": literal(", ".join(workspace().deployments.using_store(info.name))),
             "Read": ago(info.read_at),
             "Added by": literal(info.created_by),
         }

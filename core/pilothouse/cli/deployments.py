@@ -11,6 +11,7 @@ import click
 
 from pilothouse.cli.command import Group, verb
 from pilothouse.cli.deployment_access import keys, limits
+from pilothouse.cli.deployment_features import features
 from pilothouse.cli.deployment_files import add_deployment_files
 from pilothouse.cli.deployment_log import log
 from pilothouse.cli.deployment_replays import add_request_log
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 deployments = Group("deployments", help="Model versions that are served, and their predictions.")
 deployments.add_command(keys)
 deployments.add_command(limits)
+deployments.add_command(features)
 deployments.add_command(log)
 add_deployment_files(deployments)
 deployments.add_command(rollouts)

@@ -12,6 +12,7 @@ from pilothouse.cli.command import Group, verb
 from pilothouse.cli.options import FILE, NEW_FILE, PAIR, PluginName, scalar
 from pilothouse.cli.output import Output, text_of
 from pilothouse.data.source_api import SourceCommands
+from pilothouse.deployments.api import Deployments
 from pilothouse.features.api import Features
 from pilothouse.features.store_info import FeatureRequest
 from pilothouse.features.stores import feature_stores
@@ -53,6 +54,7 @@ def _list(ws: Workspace) -> pd.DataFrame:
     features,
     Features.store,
     SourceCommands.datasets_from,
+    Deployments.using_store,
     name="show",
     example="pilothouse features show drivers --json",
 )
@@ -60,8 +62,10 @@ def _list(ws: Workspace) -> pd.DataFrame:
 def _show(ws: Workspace, name: str) -> Output:
     described = _described(ws.features.store(name))
     made = [source.dataset for source in ws.data.datasets_from("feature_store", store=name)]
-    text = f"training sets: {', '.join(made) or 'none'}"
-    return Output({**described.value, "datasets": made}, f"{described.text}\n{text}")
+    used = ws.deployments.using_store(name)
+    text = f"training sets: {', '.join(made) or 'none'}\ndeployments: {', '.join(used) or 'none'}"
+    value = {**described.value, "datasets": made, "deployments": used}
+    return Output(value, f"{described.text}\n{text}")
 
 
 @verb(

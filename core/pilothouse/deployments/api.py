@@ -26,6 +26,7 @@ from pilothouse.deployments.access.access_api import AccessCommands
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.desired_state.desired_api import DesiredStateCommands
 from pilothouse.deployments.failure import Failure, failing, failure_of, readable
+from pilothouse.deployments.feature_rule_api import FeatureRuleCommands
 from pilothouse.deployments.gateway.external_columns import PredictionColumns, guess_columns
 from pilothouse.deployments.gateway.external_rows import (
     PredictionReport,
@@ -86,6 +87,7 @@ POLL_SECONDS = 0.1
 class Deployments(
     AccessCommands,
     DesiredStateCommands,
+    FeatureRuleCommands,
     RolloutCommands,
     ReplayCommands,
     RequestLogCommands,

@@ -222,6 +222,26 @@ class CallRule(Table, table=True):
     burst: int | None = None
 
 
+class FeatureRuleRow(Table, table=True):
+    """Which features of which store are looked up for a deployment's requests.
+
+    `keys` are the columns that a request brings, with their types; `names` are the model's inputs
+    that are looked up. A request waits at most `seconds` for the store.
+    """
+
+    __tablename__ = "deployments_feature_rule"
+    seal: ClassVar[Seal | None] = Seal()
+
+    deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
+    store: str
+    features: list[str] = Field(default_factory=list, sa_type=Json)
+    service: str = ""
+    full_names: bool = False
+    keys: dict[str, str] = Field(default_factory=dict, sa_type=Json)
+    names: list[str] = Field(default_factory=list, sa_type=Json)
+    seconds: float
+
+
 class LogRule(Table, table=True):
     """How a deployment's predictions are logged. Without a row all is logged and kept for ever.
 

@@ -143,6 +143,13 @@ class StoreCatalog:
             columns |= dict.fromkeys(view.request)
         return tuple(columns)
 
+    def key_types(self, request: FeatureRequest) -> dict[str, str]:
+        """The columns that a request needs with their types, where the store says them."""
+        types: dict[str, str] = {}
+        for view in self.views:
+            types |= {**view.request, **view.keys}
+        return {name: types.get(name, "") for name in self.needed_columns(request)}
+
     def feature_names(self, request: FeatureRequest) -> tuple[str, ...]:
         """What the features of a request are called in the rows that are answered."""
         pairs = [ref.partition(":") for ref in self.references_of(request)]

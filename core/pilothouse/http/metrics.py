@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy.exc import SQLAlchemyError
 
 import pilothouse
-from pilothouse.deployments.gateway.exposition import head, labels, request_lines
+from pilothouse.deployments.gateway.exposition import head, labels, lookup_lines, request_lines
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store
@@ -62,6 +62,7 @@ def _lines(gateway: Gateway, ingest_fallbacks: int) -> Iterator[str]:
     for name, count in sorted(metrics.labels.items()):
         yield f"pilothouse_labels_total{labels(name)} {count}"
 
+    yield from lookup_lines(gateway.lookups.figures)
     yield from head(WAITING, "gauge", "Log lines that wait in memory for a full disk.")
     for name, size in sorted(gateway.waiting_bytes().items()):
         yield f"{WAITING}{labels(name)} {size}"

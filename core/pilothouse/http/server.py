@@ -197,6 +197,7 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
         await self._note_key_uses()
+        await self.gateway.lookups.close()
         self.gateway.close()
         if self._protocol is not None:
             await asyncio.to_thread((await self._mlflow_app()).close)
@@ -213,6 +214,7 @@ class Server:
             try:
                 await self.gateway.idle.check()
                 await self.gateway.load_scaling.check()
+                await self.gateway.keep_agents()
             except (SQLAlchemyError, PilothouseError, OSError) as busy:
                 log.warning("no deployment could follow its load: %s", busy)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pilothouse.storage.store import Store
 
-HEAD = "0078"
+HEAD = "0079"
 SCRIPTS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 60
 

@@ -29,6 +29,7 @@ TABLE_NOUNS = {
     "deployments_api_key": "API key",
     "deployments_call_rule": "limits of",
     "deployments_deployment": "deployment",
+    "deployments_feature_rule": "features of",
     "deployments_log_deletion": "deletion of rows",
     "deployments_log_rule": "rules of the log of",
     "deployments_revision": "revision",

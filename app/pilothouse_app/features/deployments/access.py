@@ -32,6 +32,7 @@ from pilothouse_app.components.table import (
     when_column,
 )
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.looked_up import features_button, lookup_tiles
 from pilothouse_app.features.deployments.stage import change_stage
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def access_view(deployment: DeploymentInfo) -> None:
             Kpi("Without requests", *_sleep_text(deployments.sleep_after(name))),
         ]
     kpi_row(tiles)
+    if looked_up := lookup_tiles(name):
+        kpi_row(looked_up)
     _show_new_key(name)
     keys = deployments.api_keys(name)
     section("API keys", plural(len(keys), "key") if keys else "none was made for it")
@@ -95,6 +98,7 @@ def access_view(deployment: DeploymentInfo) -> None:
             "Stage", icon=":material/flag:", key="stage_change"
         ):
             change_stage(deployment)
+        features_button(deployment)
         if deployment.external and st.button(
             "When a key is needed", icon=":material/lock:", key="limits_change_external"
         ):

@@ -22,6 +22,7 @@ from pilothouse.deployments.gateway.invocations import PARQUET
 from pilothouse.deployments.gateway.labels import Labels, check_labels
 from pilothouse.deployments.gateway.protocols import PROTOCOLS, Form
 from pilothouse.deployments.gateway.request import (
+    InferenceRequest,
     ReplyForm,
     RequestHead,
     RequestLimits,
@@ -130,7 +131,13 @@ def read_request(
     form: Form, head: RequestHead, body: bytes, signature: Signature, limits: RequestLimits
 ) -> CheckedRequest:
     """A request for predictions. Raises Invalid that names what is wrong, or TooLarge."""
-    parsed = PROTOCOLS[form].read(body, head, signature, limits)
+    return checked_request(PROTOCOLS[form].read(body, head, signature, limits), signature, limits)
+
+
+def checked_request(
+    parsed: InferenceRequest, signature: Signature, limits: RequestLimits
+) -> CheckedRequest:
+    """A request whose columns fit the signature. Raises Invalid, or TooLarge."""
     limits.check_rows(parsed.rows)
     limits.check_cells(parsed.rows, signature)
     columns = check_columns(signature, parsed.columns, parsed.rows, parsed.unused)

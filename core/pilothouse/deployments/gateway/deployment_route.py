@@ -11,6 +11,7 @@ from functools import cached_property
 import orjson
 
 from pilothouse.deployments.autoscaling import ONE_PROCESS, ProcessLimits
+from pilothouse.deployments.feature_rule import FeatureRule
 from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.bodies import CheckedRequest
 from pilothouse.deployments.gateway.tensors import InferenceResponse
@@ -47,6 +48,7 @@ class DeploymentRoute:
     process_count: int = 1
     process_limits: ProcessLimits = ONE_PROCESS
     stage: str = ""
+    features: FeatureRule | None = None
     variants: tuple[DeploymentRoute, ...] = ()
 
     @property

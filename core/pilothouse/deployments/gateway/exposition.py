@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from pilothouse.deployments.gateway.metrics import BUCKETS_MS, GatewayMetrics, Histogram
+from pilothouse.deployments.gateway.metrics import (
+    BUCKETS_MS,
+    GatewayMetrics,
+    Histogram,
+    LookupFigures,
+)
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 LATENCY = "pilothouse_request_duration_seconds"
+LOOKUPS, LOOKUP_TIME = "pilothouse_feature_lookups_total", "pilothouse_feature_lookup_seconds"
+AGE = "pilothouse_feature_age_seconds"
 
 
 def request_lines(metrics: GatewayMetrics) -> Iterator[str]:
@@ -23,6 +30,24 @@ def request_lines(metrics: GatewayMetrics) -> Iterator[str]:
     yield from head(LATENCY, "histogram", "Time from request to response.")
     for (name, version), histogram in sorted(metrics.latency.items()):
         yield from _histogram(name, version, histogram)
+
+
+def lookup_lines(figures: Mapping[str, LookupFigures]) -> Iterator[str]:
+    """Lookups of features: how many, their time, and how old the values were."""
+    if not figures:
+        return
+    yield from head(LOOKUPS, "counter", "Lookups of features by outcome.")
+    for name, of in sorted(figures.items()):
+        yield f"{LOOKUPS}{labels(name, outcome='answered')} {of.count}"
+        yield f"{LOOKUPS}{labels(name, outcome='failed')} {of.failed}"
+    yield from head(LOOKUP_TIME, "summary", "Time of the lookups that were answered.")
+    for name, of in sorted(figures.items()):
+        yield f"{LOOKUP_TIME}_sum{labels(name)} {of.duration.total_ms / 1000:.6f}"
+        yield f"{LOOKUP_TIME}_count{labels(name)} {of.count}"
+    yield from head(AGE, "gauge", "Age of the oldest value of the last lookup.")
+    for name, of in sorted(figures.items()):
+        if of.age_seconds is not None:
+            yield f"{AGE}{labels(name)} {of.age_seconds:.3f}"
 
 
 def _histogram(name: str, version: int, histogram: Histogram) -> Iterator[str]:

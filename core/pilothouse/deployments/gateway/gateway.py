@@ -38,6 +38,7 @@ from pilothouse.deployments.gateway.external_rows import (
     report,
     require_some,
 )
+from pilothouse.deployments.gateway.feature_lookups import FeatureLookups
 from pilothouse.deployments.gateway.feedback_body import read_feedback
 from pilothouse.deployments.gateway.idle_deployments import IdleDeployments
 from pilothouse.deployments.gateway.load_scaling import LoadScaling
@@ -108,6 +109,7 @@ class Gateway:
         self.reader = BodyReader(RequestLimits(self.max_rows, self.max_body))
         self.tokens = RouteTokens.of_workspace(self.workspace / "run")
         self.mirrors = Mirrors(self.workspace, self.routes, self.metrics)
+        self.lookups = FeatureLookups(self.routes, self.reader.limits)
         self.idle = IdleDeployments(self.routes, self._in_flight)
         self.load_scaling = LoadScaling(self.routes)
         self._take = {
@@ -172,8 +174,17 @@ class Gateway:
         with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
 
+            requests: dict[int, CheckedRequest] = {}  # what was looked up once is used again
+
             async def read(signature: Signature) -> CheckedRequest:
-                request = await self.reader.request(endpoint.form, head, body, signature)
+                rule = self.routes.get(name).features
+                if rule is None:
+                    request = await self.reader.request(endpoint.form, head, body, signature)
+                else:
+                    about = (name, rule, endpoint.form, head, body, signature)
+                    if id(signature) not in requests:
+                        requests[id(signature)] = await self.lookups.request(*about)
+                    request = requests[id(signature)]
                 if len(body) > SMALL_BODY:  # of others, no part is counted
                     grow(len(body) + request.size)
                 return request
@@ -391,6 +402,11 @@ class Gateway:
         for journal in self._journals.values():
             journal.seal_if_old()
         self.reader.terminate_if_idle()
+
+    async def keep_agents(self) -> None:
+        """Keep the agents of feature stores that deployments use; called every second."""
+        rules = [route.features for route in self.routes.routes()]
+        await self.lookups.keep({rule.store for rule in rules if rule is not None})
 
     def close(self) -> None:
         """Seal every journal and close every connection."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 BUCKETS_MS = (1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0)
 
@@ -23,6 +25,37 @@ class Histogram:
         """Count one latency."""
         self.counts[bisect_left(BUCKETS_MS, ms)] += 1
         self.total_ms += ms
+
+
+@dataclass
+class LookupFigures:
+    """What lookups of a deployment cost since the server started.
+
+    `age_seconds` is the age of the oldest value of the last lookup whose values have times.
+    """
+
+    count: int = 0
+    failed: int = 0
+    rows: int = 0
+    missing_rows: int = 0
+    age_seconds: float | None = None
+    duration: Histogram = field(default_factory=Histogram)
+
+    def add(
+        self, columns: Mapping[str, list[Any]], rows: int, ms: float, age: float | None
+    ) -> None:
+        """Count a lookup that was answered."""
+        self.count += 1
+        self.rows += rows
+        values = zip(*columns.values(), strict=True)
+        self.missing_rows += sum(all(value is None for value in row) for row in values)
+        self.duration.add(ms)
+        self.age_seconds = self.age_seconds if age is None else age
+
+    @property
+    def mean_ms(self) -> float | None:
+        """The mean time of a lookup that was answered."""
+        return self.duration.total_ms / self.count if self.count else None
 
 
 @dataclass

@@ -16,6 +16,7 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
+from pilothouse.deployments.feature_rule_rows import all_rules
 from pilothouse.deployments.gateway.admission import Admission
 from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.gateway.deployment_route import DeploymentRoute
@@ -59,6 +60,7 @@ def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
         ready = session.exec(select(Replica).where(Replica.state == "ready")).all()
         sleep, logged = sleep_rules(session), logged_columns_by_name(session)
         scaled, stages = scale_rules(session), stages_by_name(session)
+        features = all_rules(session)
         table = {}
         for deployment in deployments:
             name = deployment.name
@@ -69,6 +71,7 @@ def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
                 process_count=deployment.replicas,
                 process_limits=limits_of(deployment, scaled.get(name)),
                 stage=stages.get(name, ""),
+                features=features.get(name),
             )
         return (counter.value if counter else 0), table
 

@@ -22,6 +22,7 @@ FILES = (
     ),
     "deployments/__init__.py",
     "deployments/autoscaling.py",
+    "deployments/feature_rule.py",
     "deployments/traffic_split.py",
     "deployments/access/__init__.py",
     "deployments/access/token_bucket.py",

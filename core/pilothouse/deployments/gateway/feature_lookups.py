@@ -1,0 +1,148 @@
+"""Features of requests that bring only the keys of their entities, looked up before the check.
+
+What the caller sends is used as it is; only inputs that a request does not have are looked up,
+with one question to the store a request. An entity that the store does not have has missing
+values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Collection
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pilothouse.deployments.feature_rule import FeatureRule
+from pilothouse.deployments.gateway.bodies import (
+    CheckedRequest,
+    checked_request,
+    is_light_request,
+    read_request,
+)
+from pilothouse.deployments.gateway.metrics import LookupFigures
+from pilothouse.deployments.gateway.protocols import PROTOCOLS, Form
+from pilothouse.deployments.gateway.request import InferenceRequest, RequestHead, RequestLimits
+from pilothouse.deployments.gateway.routes import Routes
+from pilothouse.deployments.gateway.store_agent import StoreAgent
+from pilothouse.kit.errors import Invalid, PilothouseError
+from pilothouse.models.signature import Signature
+
+FILE = "feature-lookups.json"
+
+
+class FeatureLookups:
+    """Looks features up for the deployments of one server; used in its event loop."""
+
+    def __init__(self, routes: Routes, limits: RequestLimits) -> None:
+        self.figures: dict[str, LookupFigures] = {}
+        self._routes = routes
+        self._limits = limits
+        self._agents: dict[str, StoreAgent] = {}
+        self._written = ""
+
+    async def request(
+        self,
+        name: str,
+        rule: FeatureRule,
+        form: Form,
+        head: RequestHead,
+        body: bytes,
+        signature: Signature,
+    ) -> CheckedRequest:
+        """A request with its features, checked. Raises Invalid, TooLarge, Unavailable."""
+        read = PROTOCOLS[form].read
+        extended = rule.extended(signature)
+        try:
+            if is_light_request(head, body):
+                parsed = read(body, head, extended, self._limits)
+            else:
+                parsed = await asyncio.to_thread(read, body, head, extended, self._limits)
+        except Invalid:
+            # Rows without names are the model's own inputs: nothing is looked up for them.
+            return await asyncio.to_thread(read_request, form, head, body, signature, self._limits)
+        self._limits.check_rows(parsed.rows)
+        missing = rule.missing(parsed.columns)
+        looked_up = await self._values(name, rule, parsed, missing) if missing else {}
+        own = set(signature.names)
+        columns = {key: values for key, values in parsed.columns.items()
+                   if key in own or key not in rule.keys}  # fmt: skip
+        joined = parsed._replace(columns={**columns, **looked_up})
+        return checked_request(joined, signature, self._limits)
+
+    async def _values(
+        self, name: str, rule: FeatureRule, parsed: InferenceRequest, missing: tuple[str, ...]
+    ) -> dict[str, list[Any]]:
+        absent = [key for key in rule.keys if key not in parsed.columns]
+        if absent:
+            raise Invalid(
+                f"missing columns: {', '.join(missing)}.",
+                hint=f"Send them, or {', '.join(absent)}, by which they are looked up.",
+                fields=dict.fromkeys(missing, "this column is missing"),
+            )
+        keys = {key: parsed.columns[key] for key in rule.keys}
+        if any(len(values) != parsed.rows for values in keys.values()):
+            raise Invalid(f"each key needs {parsed.rows} values, one a row.")
+        figures = self.figures.setdefault(name, LookupFigures())
+        began = time.perf_counter()
+        try:
+            agent = self._agent(rule.store)
+            answer = await agent.ask(rule.question(keys), rule.seconds)
+        except PilothouseError:
+            figures.failed += 1
+            raise
+        columns = {feature: list(answer["columns"][feature]) for feature in missing}
+        figures.count += 1
+        figures.rows += parsed.rows
+        figures.missing_rows += sum(
+            all(v is None for v in row) for row in zip(*columns.values(), strict=True)
+        )
+        figures.duration.add((time.perf_counter() - began) * 1_000)
+        times = [at for feature in missing for at in answer["times_ms"].get(feature, ()) if at]
+        now_ms = self._routes.store.now().timestamp() * 1_000
+        figures.age_seconds = max(now_ms - min(times), 0) / 1_000 if times else None
+        return columns
+
+    def _agent(self, store: str) -> StoreAgent:
+        if store not in self._agents:
+            self._agents[store] = StoreAgent(self._routes.store, store)
+        return self._agents[store]
+
+    async def keep(self, stores: Collection[str]) -> None:
+        """Keep the agents of these stores running and end the others; called every second."""
+        for store in stores:
+            self._agent(store).keep_running()
+        for store in [name for name in self._agents if name not in stores]:
+            await self._agents.pop(store).close()
+        text = json.dumps({name: _facts(figures) for name, figures in self.figures.items()})
+        if text != self._written:
+            await asyncio.to_thread(_write, self._routes.store.run_folder, text)
+            self._written = text
+
+    async def close(self) -> None:
+        """End every agent."""
+        for agent in self._agents.values():
+            await agent.close()
+
+
+def lookup_figures(folder: Path, name: str) -> dict[str, Any] | None:
+    """What the lookups of a deployment cost, as the server wrote it last; None without any."""
+    try:
+        values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return dict(values[name]) if name in values else None
+
+
+def _facts(figures: LookupFigures) -> dict[str, Any]:
+    facts = asdict(figures)
+    del facts["duration"]
+    return {**facts, "mean_ms": figures.mean_ms}
+
+
+def _write(folder: Path, text: str) -> None:
+    partial = folder / f"{FILE}.part"
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(folder / FILE)
