@@ -270,7 +270,7 @@ def test_a_delta_table_is_looked_at_before_it_is_registered(visit, tmp_path):
 
 
 def test_a_source_without_its_package_names_the_extra(visit, monkeypatch):
-    monkeypatch.setattr("pilothouse.data.sources.find_spec", lambda _name: None)
+    monkeypatch.setattr("pilothouse.kit.optional_packages.find_spec", lambda _name: None)
     page = AppTest.from_function(source_dialog, default_timeout=30).run()
     page.segmented_control(key="source_kind").set_value("delta").run()
     assert 'pip install "pilothouse[delta]"' in str(page.warning[0].value)

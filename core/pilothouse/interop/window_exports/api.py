@@ -7,10 +7,11 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pilothouse.activity import record
-from pilothouse.kit.errors import Invalid, NotFound, Refused, Unavailable
+from pilothouse.kit.errors import Invalid, NotFound, Refused
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
@@ -33,15 +34,16 @@ class WindowExports(Service):
     def window_offers(self, window: str) -> WindowOffers:
         """What a window can be exported to, and why not to the others. Raises NotFound."""
         from pilothouse.deployments import commands
-        from pilothouse.interop.window_exports.whylogs_profiles import require_whylogs
+        from pilothouse.interop.window_exports.whylogs_profiles import EXTRA, PACKAGE
         from pilothouse.monitoring import window_store
         from pilothouse.monitoring.evidently_report import measures
 
         whylogs = arize = ""
-        try:
-            require_whylogs()
-        except Unavailable as missing:
-            whylogs = f"{missing.message} {missing.hint}"
+        if find_spec(PACKAGE) is None:
+            whylogs = (
+                f"They need the package {PACKAGE}, which is not installed here. It comes with: "
+                f'pip install "{EXTRA}".'
+            )
         with self._store.read() as session:
             row = window_store.require(session, window)
             signature = commands.signature_of(session, row.deployment, row.model, row.version)
