@@ -34,7 +34,7 @@ IDLE_SECONDS = 0.5  # after a step that had nothing to do
 LAG_SECONDS = 10.0
 TIDY_SECONDS = 3_600.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
-END_SECONDS = 10.0
+END_SECONDS = 4.0  # for all threads together; what one had in hand is read again
 log = logging.getLogger("pilothouse.events")
 
 
@@ -111,8 +111,9 @@ def serve(store: Store, stop: threading.Event) -> None:
         stop.wait(LOOK_SECONDS)
     for thread in threads.values():
         thread.stopping.set()
+    end = time.monotonic() + END_SECONDS
     for thread in threads.values():
-        thread.join(END_SECONDS / 2)
+        thread.join(max(end - time.monotonic(), 0.0))
 
 
 def keep(store: Store, threads: dict[str, ConnectionThread]) -> None:
