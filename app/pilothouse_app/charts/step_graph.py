@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 import plotly.graph_objects as go
 
@@ -17,9 +18,11 @@ ROLES: Mapping[str, str] = {
     "failed": "bad",
     "cancelled": "warn",
 }
-WIDTH, HEIGHT = 0.76, 0.56  # of a box, where columns and rows are 1 apart
-MAX_NAME = 22
-ROW_PIXELS = 74
+WIDTH, HEIGHT = 0.84, 0.6  # of a box, where columns and rows are 1 apart
+PAGE_PIXELS = 860  # of a page in a window of 1280 pixels, the narrowest that everything fits
+CHARACTER_PIXELS = 6.6
+MAX_LINES = 2  # of a name, and of a note
+LINE_PIXELS, GAP_PIXELS = 19, 36  # of a row: for each line of its boxes, and around them
 HEAD = 0.1  # of an arrow, with a piece of its line
 
 
@@ -38,6 +41,7 @@ def step_graph(
     """The steps in columns by how many are before them; `chosen` has a thicker border."""
     colours = palette(dark)
     where = positions([step.name for step in steps], edges)
+    columns = 1 + max(x for x, _ in where.values())
     chart = empty_figure(dark, legend=False, hover="closest")
     for before, after in _without_shortcuts(edges):
         _arrow(chart, where[before], where[after], colours.reference)
@@ -69,23 +73,35 @@ def step_graph(
         marker={"symbol": "square", "size": 44, "opacity": 0},
         selected={"marker": {"opacity": 0}, "textfont": {"color": colours.text}},
         unselected={"marker": {"opacity": 0}, "textfont": {"color": colours.text}},
-        text=[f"{literal(s.name, MAX_NAME)}<br>{literal(s.note, MAX_NAME)}" for s in steps],
+        text=["<br>".join(map(literal, _lines(step, columns))) for step in steps],
         customdata=[[literal(step.name), literal(step.note)] for step in steps],
         textfont={"color": colours.text, "size": 12},
         hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
     )
-    columns = max(x for x, _ in where.values())
     rows = max(abs(y) for _, y in where.values())
-    chart.update_xaxes(visible=False, range=[-0.5, columns + 0.5], fixedrange=True)
+    chart.update_xaxes(visible=False, range=[-0.5, columns - 0.5], fixedrange=True)
     chart.update_yaxes(visible=False, range=[-rows - 0.5, rows + 0.5], fixedrange=True)
     chart.update_layout(clickmode="event+select", dragmode=False, hoverdistance=60)
     return chart
 
 
-def graph_height(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> int:
+def graph_height(steps: Sequence[GraphStep], edges: Sequence[tuple[str, str]]) -> int:
     """The height in pixels that the rows of the graph need."""
-    rows = max(abs(y) for _, y in positions(names, edges).values())
-    return round(max(2.0, 2 * rows + 1) * ROW_PIXELS)
+    where = positions([step.name for step in steps], edges)
+    columns = 1 + max(x for x, _ in where.values())
+    rows = max(abs(y) for _, y in where.values())
+    lines = max(len(_lines(step, columns)) for step in steps)
+    return round(max(2.0, 2 * rows + 1) * (GAP_PIXELS + LINE_PIXELS * lines))
+
+
+def _lines(step: GraphStep, columns: float) -> list[str]:
+    """The name and the note in lines that fit into a box of so many columns."""
+    width = max(8, int(PAGE_PIXELS / columns * WIDTH / CHARACTER_PIXELS))
+    return [
+        line
+        for text in (step.name, step.note)
+        for line in wrap(text, width, max_lines=MAX_LINES, placeholder="…")
+    ]
 
 
 def positions(

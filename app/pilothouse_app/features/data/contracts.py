@@ -32,8 +32,8 @@ COLUMNS = {
     "column": name_column("Column", width=140),
     "type": text_column("Type", width=100),
     "nullable": text_column("Nullable", width=104),
-    "low": number_column("Minimum", 2, width=110),
-    "high": number_column("Maximum", 2, width=120),
+    "low": number_column("Minimum", 0, width=110),
+    "high": number_column("Maximum", 0, width=120),
     "categories": text_column("Allowed values"),
 }
 

@@ -52,11 +52,10 @@ def lineage_view(graph: Lineage) -> None:
     steps = [
         GraphStep(names[node.id], node.note, STATUSES.get(node.status, "")) for node in graph.nodes
     ]
-    order = [step.name for step in steps]
     figure(
         step_graph(steps, edges, chosen=names[graph.center], dark=dark()),
         key="lineage_graph",
-        height=graph_height(order, edges),
+        height=graph_height(steps, edges),
         alt="Objects, and what was made of what: "
         + "; ".join(f"{before} leads to {after}" for before, after in edges[:20]),
         clicked=lambda index: _follow(graph.nodes[index]),

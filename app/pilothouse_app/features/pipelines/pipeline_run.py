@@ -352,7 +352,7 @@ def _graph(definition: Definition, details: PipelineRunInfo | None, chosen: str)
     figure(
         step_graph(steps, definition.edges, chosen=chosen, dark=dark()),
         key="pipeline_graph",
-        height=graph_height(names, definition.edges),
+        height=graph_height(steps, definition.edges),
         alt=f"The steps and what comes after what: {about}",
         clicked=lambda index: _choose_step(names[index]),
     )
