@@ -30,7 +30,7 @@ class EventWorker:
             is_needed = session.exec(ENABLED).first() is not None
         ended = None if self._process is None else self._process.poll()
         if ended is not None:
-            self._process = None
+            self.close()
             if is_needed:
                 raise RuntimeError(f"the process of events ended with {ended}")
         if is_needed and self._process is None:
