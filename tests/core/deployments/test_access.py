@@ -26,6 +26,7 @@ from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.http.prediction_routes import ROUTES
 from pilothouse.http.server import Server
 from pilothouse.kit.errors import Conflict, Invalid, KeyNeeded, NotFound, Refused
+from pilothouse.registry import stages, versions
 from pilothouse.storage import Store
 
 INFER, INVOKE, LABELS = (
@@ -131,10 +132,15 @@ def test_what_is_no_key_is_unauthorised(launched: Deployments, call: Call, key: 
 
 
 def test_every_documented_request_to_a_closed_deployment_needs_a_key(
-    launched: Deployments, call: Call
+    launched: Deployments, call: Call, registered: Store
 ) -> None:
     launched.set_limits("flights", CallLimits(needs_key=True))
+    with registered.write() as session:
+        version = versions.require(session, "late", 1)
+        stages.move(session, registered, version, "staging", "a test")
+    launched.set_stage("flights", "staging")
     values = {"deployment": "flights", "version": "1", "label": "champion"}
+    values |= {"stage": "staging", "model": "late"}
     paths = [path.format(**values) for method, path, *_ in ROUTES if method == "post"]
     assert {call(path).status_code for path in paths} == {401}
 
