@@ -209,6 +209,7 @@ def test_a_stranger_reads_it_with_pandas_alone(
     assert len(blocks) == 3
 
 
+@pytest.mark.proof
 def test_a_workspace_is_exported_while_it_is_used(source: SimpleNamespace, tmp_path: Path) -> None:
     folder = tmp_path / "workspace"
     shutil.copytree(source.folder, folder)
@@ -428,6 +429,7 @@ def older(archive: Path, target: Path, folder: Path, revision: str) -> Path:
     return rewritten(archive, target, change, rehash=True)
 
 
+@pytest.mark.proof
 def test_an_archive_of_an_earlier_schema_is_migrated(
     pair: ArchivedWorkspace, new: Path, tmp_path: Path
 ) -> None:
