@@ -174,18 +174,18 @@ class Gateway:
         with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
 
-            kept: list[tuple[Signature, CheckedRequest]] = []  # what was looked up is used again
+            joined: list[tuple[Signature, CheckedRequest]] = []  # what was looked up is used again
 
             async def read(signature: Signature) -> CheckedRequest:
                 rule = self.routes.get(name).features
                 if rule is None:
                     request = await self.reader.request(endpoint.form, head, body, signature)
-                elif (again := next((r for of, r in kept if of is signature), None)) is not None:
+                elif (again := next((r for of, r in joined if of is signature), None)) is not None:
                     request = again
                 else:
                     about = (name, rule, endpoint.form, head, body, signature)
                     request = await self.lookups.request(*about)
-                    kept.append((signature, request))
+                    joined.append((signature, request))
                 if len(body) > SMALL_BODY:  # of others, no part is counted
                     grow(len(body) + request.size)
                 return request
