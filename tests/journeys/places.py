@@ -244,4 +244,43 @@ PLACES: Mapping[str, Place] = {
     "job-timeline": Place("job", job, {"job_view": "Timeline"}, ("When each step of the job ran",)),
     "job-details": Place("job", job, {"job_view": "Details"}, ("Arguments and result",)),
     "activity": Place("activity", shows=("Activity",)),
+    "features": Place("features", shows=("No feature stores yet",)),
+    "events": Place("events", shows=("No messages come or leave yet",)),
+    "environments": Place("environments", shows=("No environments yet",)),
+    "history": Place("history"),
+    "history-changes": Place("history", view={"history_view": "What changed"}),
+    "reviews": Place("reviews", shows=("No review was held yet",)),
+    "policies": Place("policies", shows=("Tried before it answers for anybody.",)),
+    "maturity": Place("maturity"),
+    "people": Place("people"),
+    "dataset-reading": Place("dataset", dataset, {"dataset_view": "Reading"}),
+    "dataset-datasheet": Place("dataset", dataset, {"dataset_view": "Datasheet"}, ("Motivation",)),
+    "model-history": Place("model", model, {"model_view": "History"}),
+    "version-card": Place("version", version, {"version_view": "Card"}, ("Model details",)),
+    "responsible": Place("responsible", version, shows=("Groups before and after",)),
+    "responsible-explanations": Place(
+        "responsible", version, {"responsible_view": "Explanations"}, ("Not computed yet",)
+    ),
+    "responsible-what-if": Place(
+        "responsible", version, {"responsible_view": "What if"}, ("Outside of what was seen",)
+    ),
+    "deployment-rollouts": Place(
+        "deployment", deployment, {"deployment_view": "Rollouts"}, ("No rollout yet",)
+    ),
+    "deployment-clients": Place(
+        "deployment",
+        deployment,
+        {"deployment_view": "Clients"},
+        ("Protocols of this deployment",),
+    ),
+    "deployment-labels": Place(
+        "deployment", deployment, {"deployment_view": "Labels"}, ("Add labels from a file",)
+    ),
+    "deployment-access": Place(
+        "deployment", deployment, {"deployment_view": "Access"}, ("Make a key",)
+    ),
+    "deployment-retraining": Place(
+        "deployment", deployment, {"deployment_view": "Retraining"}, ("Backtest",)
+    ),
+    "monitoring-evidently": Place("monitoring", view={"monitoring_view": "Evidently"}),
 }
