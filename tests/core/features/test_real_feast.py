@@ -41,7 +41,7 @@ POINT_IN_TIME = """
 from datetime import timedelta
 import pandas as pd
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource
-from feast.types import Int64
+from feast.types import Float64, Int64
 times = pd.to_datetime(["2026-01-01 10:00", "2026-01-01 11:00", "2026-01-01 13:00"], utc=True)
 pd.DataFrame({"driver_id": [1, 1, 1], "event_timestamp": times, "trips": [30, 31, 99]}).to_parquet(
     "trips.parquet")
@@ -49,7 +49,13 @@ driver = Entity(name="driver", join_keys=["driver_id"])
 source = FileSource(path="trips.parquet", timestamp_field="event_timestamp")
 view = FeatureView(name="stats", entities=[driver], ttl=timedelta(days=1), source=source,
                    schema=[Field(name="trips", dtype=Int64)])
-FeatureStore(repo_path=".").apply([driver, view])
+pd.DataFrame({"driver_id": [1], "event_timestamp": [pd.Timestamp("2025-12-01", tz="UTC")],
+              "stars": [4.5]}).to_parquet("ratings.parquet")
+ratings = FeatureView(
+    name="ratings", entities=[driver], ttl=timedelta(days=90),
+    source=FileSource(path="ratings.parquet", timestamp_field="event_timestamp"),
+    schema=[Field(name="stars", dtype=Float64)])
+FeatureStore(repo_path=".").apply([driver, view, ratings])
 """
 CONFIGURATION = """project: trips
 registry: registry.db
@@ -129,13 +135,18 @@ def test_a_row_gets_what_was_known_at_its_time(workspace: Workspace, tmp_path: P
     workspace.features.add("trips", {"repository": str(repository)}, python=python)
     rows = pd.DataFrame(
         {
-            "driver_id": [1, 1, 2],
+            "driver_id": [1, 1, 1, 2],
             "at": pd.to_datetime(
-                ["2026-01-01 10:30", "2026-01-01 11:30", "2026-01-01 11:30"], utc=True
+                ["2026-01-01 09:00", "2026-01-01 10:30", "2026-01-01 11:30", "2026-01-01 11:30"],
+                utc=True,
             ),
         }
     )
-    frame = workspace.features.historical(
-        "trips", rows, FeatureRequest(("stats:trips",)), time="at"
-    )
-    assert frame["trips"].fillna(-1).tolist() == [30, 31, -1]
+    # Feast itself drops the first row, of which one view has values of later times only.
+    both = FeatureRequest(("stats:trips", "ratings:stars"))
+    frame = workspace.features.historical("trips", rows, both, time="at")
+    assert frame["trips"].fillna(-1).tolist() == [-1, 30, 31, -1]
+    assert frame["stars"].fillna(-1).tolist() == [4.5, 4.5, 4.5, -1]
+    early = workspace.features.historical("trips", rows[:1], both, time="at")
+    assert early["trips"].isna().tolist() == [True]
+    assert early["stars"].tolist() == [4.5]

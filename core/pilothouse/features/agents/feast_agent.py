@@ -211,6 +211,10 @@ def historical(
         features=requested(store, features, service),
         full_feature_names=full_names,
     ).to_df()
+    left_out = frame[~frame[ROW].isin(result[ROW])]
+    if len(left_out):
+        references = service_references(requested(store, [], service)) if service else features
+        result = pandas.concat([result, view_by_view(store, left_out, references, full_names)])
     result = result.sort_values(ROW, kind="stable").reset_index(drop=True)
     if len(result) != len(frame):
         raise QuestionRefused(f"Feast gave {len(result)} rows for {len(frame)}")
@@ -220,6 +224,28 @@ def historical(
     result = result[[*columns, *added]].rename(columns={TIME: time})
     result.to_parquet(out, index=False)
     return {"rows": len(result), "features": added}
+
+
+def view_by_view(store: Any, rows: Any, references: list[str], full_names: bool) -> Any:
+    """The features of rows that Feast has left out; what is not known stays missing.
+
+    Feast's store of files drops a row for which a view has values of later or too old times only,
+    with what the other views know of it.
+    """
+    columns = list(rows.columns)
+    names: dict[str, list[str]] = {}
+    for reference in references:
+        names.setdefault(reference.partition(":")[0], []).append(reference)
+    for view, of_view in names.items():
+        part = store.get_historical_features(
+            entity_df=rows[columns],
+            features=of_view,
+            full_feature_names=full_names,
+        ).to_df()
+        features = [reference.partition(":")[2] for reference in of_view]
+        added = [f"{view}__{name}" if full_names else name for name in features]
+        rows = rows.merge(part[[ROW, *added]], on=ROW, how="left")
+    return rows
 
 
 def flat(column: Any) -> Any:
