@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pilothouse.cli.command import Group, verb
+from pilothouse.cli.jobs import wait_for
 from pilothouse.cli.options import INSTANT, NEW_FILE
 from pilothouse.cli.output import Output
 from pilothouse.monitoring.api import Monitoring
@@ -29,15 +30,28 @@ snapshot_argument = click.argument("snapshot")
     Monitoring.export_evidently,
     name="export",
     writes=True,
-    example="pilothouse monitors evidently export churn --start 2026-01-01",
+    example=(
+        "pilothouse monitors evidently export churn --start 2026-01-01",
+        "pilothouse monitors evidently export churn --output churn.zip",
+    ),
 )
 @deployment_argument
 @click.option("--start", type=INSTANT, default=None, help="Windows that begin then or later.")
 @click.option("--end", type=INSTANT, default=None, help="Windows that begin before.")
-def _export(ws: Workspace, deployment: str, start: datetime | None, end: datetime | None) -> Output:
-    """A running worker writes it; then `pilothouse monitors evidently show` saves its zip."""
+@click.option("--output", type=NEW_FILE, help="Wait, and write its zip to this file.")
+def _export(
+    ws: Workspace,
+    deployment: str,
+    start: datetime | None,
+    end: datetime | None,
+    output: Path | None,
+) -> Output:
+    """A running worker writes it; `pilothouse monitors evidently show` saves its zip, too."""
     export = ws.monitoring.export_evidently(deployment, start, end)
-    return Output({"export": export}, f"export {export}: a running worker writes it")
+    if output is None:
+        return Output({"export": export}, f"export {export}: a running worker writes it")
+    wait_for(ws, ws.monitoring.evidently_export(export).job_id)
+    return _saved_export(ws, export, output)
 
 
 @verb(
@@ -64,6 +78,10 @@ def _exports(ws: Workspace, deployment: str) -> Output:
 @export_argument
 @click.option("--output", type=NEW_FILE, default=None, help="Write its zip to this file.")
 def _show(ws: Workspace, export: str, output: Path | None) -> Output:
+    return _saved_export(ws, export, output)
+
+
+def _saved_export(ws: Workspace, export: str, output: Path | None) -> Output:
     info = ws.monitoring.evidently_export(export)
     if output is not None:
         output.write_bytes(ws.monitoring.evidently_zip(export))

@@ -15,6 +15,7 @@ from pilothouse.cli.evidently import evidently
 from pilothouse.cli.explanations import explanation_output
 from pilothouse.cli.options import INSTANT, JSON_VALUE, NAMES, NEW_FILE, PAIR
 from pilothouse.cli.output import Output, text_of
+from pilothouse.cli.window_reports import reports
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.api import Monitoring
 from pilothouse.monitoring.checks import PERFORMANCE, PRIMARY
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 monitors = Group("monitors", help="Windows of predictions: drift, performance and reports.")
 monitors.add_command(checks)
 monitors.add_command(evidently)
+monitors.commands.update(reports.commands)
 deployment_argument = click.argument("deployment")
 window_argument = click.argument("window")
 newest_option = click.option(
@@ -454,41 +456,3 @@ def _written(page: bytes, output: Path) -> Output:
     output.write_bytes(page)
     about = {"file": str(output), "bytes": len(page)}
     return Output(about, f"{output}: {len(page) / 1000:,.0f} kB")
-
-
-@verb(
-    monitors,
-    Monitoring.request_report,
-    writes=True,
-    example="pilothouse monitors request-report WINDOW",
-)
-@window_argument
-def _request_report(ws: Workspace, window: str) -> Output:
-    """A running worker makes it; then `pilothouse monitors report` writes it to a file."""
-    report = ws.monitoring.request_report(window)
-    return Output({"report": report}, f"report {report}: a running worker makes it")
-
-
-@verb(monitors, Monitoring.reports, example="pilothouse monitors reports WINDOW")
-@window_argument
-def _reports(ws: Workspace, window: str) -> Output:
-    ws.monitoring.window(window)
-    reports = ws.monitoring.reports(window)
-    lines = [f"{report.id}  {report.status}" for report in reports]
-    return Output(reports, "\n".join(lines) or "Nothing here yet.")
-
-
-@verb(
-    monitors,
-    Monitoring.report,
-    Monitoring.report_html,
-    example="pilothouse monitors report REPORT --output report.html",
-)
-@click.argument("report")
-@click.option("--output", type=NEW_FILE, default=None, help="Write its page to this file.")
-def _report(ws: Workspace, report: str, output: Path | None) -> Output:
-    info = ws.monitoring.report(report)
-    if output is not None:
-        output.write_bytes(ws.monitoring.report_html(report))
-    where = f" in {output}" if output else ""
-    return Output(info, f"report {info.id}: {info.status}{where}")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.output import Output
+from pilothouse.cli.jobs import wait_for
+from pilothouse.cli.output import Output, text_of
 from pilothouse.pipelines.api import Pipelines
 
 if TYPE_CHECKING:
@@ -21,19 +22,28 @@ root_commands = Group("scoring")
     Pipelines.evaluate_version,
     name="evaluate",
     writes=True,
-    example="pilothouse evaluate churn 3 customers@4 --label churned",
+    example=(
+        "pilothouse evaluate churn 3 customers@4 --label churned",
+        "pilothouse evaluate churn 3 customers --wait --json",
+    ),
     own_help=True,
 )
 @click.argument("model")
 @click.argument("version", type=int)
 @click.argument("dataset")
 @click.option("--label", default="", help="The column with what was observed; the target's.")
-def _evaluate(ws: Workspace, model: str, version: int, dataset: str, label: str) -> Output:
+@click.option("--wait", is_flag=True, help="Wait until a worker has measured it.")
+def _evaluate(
+    ws: Workspace, model: str, version: int, dataset: str, label: str, wait: bool
+) -> Output:
     """Measure VERSION of MODEL on the labelled rows of DATASET, as a job for the worker.
 
     Its metrics, evaluation documents and rows become a run, and evidence for the gates.
     """
     job = ws.pipelines.evaluate_version(model, version, dataset, label)
+    if wait:
+        result = wait_for(ws, job).result or {}
+        return Output({"job": job, **result}, f"job {job}\n{text_of(result)}".strip())
     text = f"job {job}: a running worker evaluates {model}@{version}"
     return Output({"job": job}, text)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -369,3 +371,37 @@ def test_from_a_dataset_to_a_proposal(workspace: Workspace, answering: None) -> 
     assert outputs["evaluate"]["metrics"]["roc_auc"] > 0.9
     assert evaluations["run_id"].tolist() == [outputs["evaluate"]["run"]]
     assert datetime.now(UTC) > details.created_at
+
+
+def test_a_dataset_is_read_from_its_source_again_and_one_that_breaks_its_contract_fails(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    shop = tmp_path / "shop.db"
+    with closing(sqlite3.connect(shop)) as database:
+        database.execute("create table customers (id integer, plan text)")
+        database.executemany(
+            "insert into customers values (?, ?)",
+            [(number, ("basic", "plus")[number % 2]) for number in range(40)],
+        )
+        database.commit()
+    workspace.data.register_sql("customers", f"sqlite:///{shop}", table="customers")
+    workspace.pipelines.register_text(
+        "name: weekly\nsteps: [{name: read, uses: refresh_dataset, with: {dataset: customers}}]"
+    )
+
+    def read() -> dict[str, object]:
+        run = workspace.pipelines.run("weekly")
+        do(workspace, run)
+        return dict(workspace.pipelines.run_details(run).step("read").outputs)
+
+    assert read() == {"dataset": "customers@1", "rows": 40, "existed": True}
+    with closing(sqlite3.connect(shop)) as database:
+        database.execute("insert into customers values (39, 'basic')")
+        database.commit()
+    assert read() == {"dataset": "customers@2", "rows": 41, "existed": False}
+    with closing(sqlite3.connect(shop)) as database:
+        database.execute("update customers set plan = 'gold' where id > 10")
+        database.commit()
+    with pytest.raises(ContractBreach):
+        read()
+    assert workspace.data.version("customers").ref == "customers@2"
