@@ -9,7 +9,6 @@ for, and compares. It takes minutes and some GB, so that it is no test of every 
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import math
@@ -17,18 +16,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.model_files import launch_of, model_process, package_of
+from harness.proof_environments import environment, plain_variables
 from pilothouse.deployments.controller.trial import inspect_launch
 from pilothouse.deployments.version_environments import needed_modules
-from pilothouse.environments.index_config import index_variables
 from pilothouse.environments.requirement_lines import needed, read_requirements
-from pilothouse.environments.resolution import LOADS_THEM, OVERRIDES
-from pilothouse.environments.uv import find_uv
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.audit import OWN_CODE
 from pilothouse.models.formats import format_of
@@ -82,33 +78,6 @@ def all_names() -> list[str]:
     lines = AUTHOR.read_text(encoding="utf-8").splitlines()
     marked = [below for line, below in itertools.pairwise(lines) if line == "@model"]
     return [line.removeprefix("def ").partition("(")[0] for line in marked]
-
-
-def plain_variables() -> dict[str, str]:
-    """The variables of this process without those that would show it other packages."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-
-
-def environment(folder: Path, lines: Sequence[str]) -> Path:
-    """The interpreter of an environment with these requirements, built when it is not there."""
-    mark = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]
-    target = folder / "environments" / mark
-    python = target / "bin" / "python"
-    if (target / "built").exists():
-        return python
-    uv = str(find_uv())
-    variables = plain_variables() | index_variables(os.environ)
-    subprocess.run(
-        [uv, "venv", "-q", "--clear", "--python", sys.executable, target], check=True, env=variables
-    )
-    command = [uv, "pip", "install", "-q", "--python", str(python), *lines]
-    if not any(line.startswith(LOADS_THEM) for line in lines):
-        overrides = target / "overrides.txt"
-        overrides.write_text("\n".join(OVERRIDES))
-        command += ["--override", str(overrides)]
-    subprocess.run(command, check=True, env=variables)
-    (target / "built").touch()
-    return python
 
 
 def proof_of(folder: Path, saved: Path, name: str) -> str:
