@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from pilothouse.deployments.gateway.gateway import Gateway
-from pilothouse.deployments.gateway.metrics import GatewayMetrics
+from pilothouse.deployments.gateway.metrics import GatewayMetrics, LookupFigures
 from pilothouse.http.metrics import exposition, monitored
 from pilothouse.kit.errors import NotFound
 
@@ -67,7 +67,9 @@ def samples(ward: Any) -> dict[str, list[dict[str, str]]]:
     metrics.count("churn", 1, 503, 1, 4.0)
     metrics.count_rows("churn", 1, 2, 2)
     routes = SimpleNamespace(names=lambda: ["churn"], is_ready=lambda name: True)
-    gateway = cast(Gateway, SimpleNamespace(metrics=metrics, routes=routes, waiting_bytes=dict))
+    parts = {"metrics": metrics, "routes": routes, "waiting_bytes": dict}
+    lookups = SimpleNamespace(figures={"churn": LookupFigures(count=3, age_seconds=5.0)})
+    gateway = cast(Gateway, SimpleNamespace(**parts, lookups=lookups))
     text = exposition(gateway).decode() + monitored(ward.store).decode()
     scraped: dict[str, list[dict[str, str]]] = {}
     for line in text.splitlines():
