@@ -105,6 +105,6 @@ def _create_messages() -> None:
     )
 
 
-def _connection_id(table: str) -> sa.Column:
+def _connection_id(table: str) -> sa.Column[str]:
     key = sa.ForeignKey(f"{CONNECTION}.id", name=f"fk_{table}_connection_id")
     return sa.Column("connection_id", sa.String(), key, nullable=False)
