@@ -6,10 +6,10 @@ same path, and a database that several machines may write to. Memory is bounded 
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from typing import Any
 
+from pilothouse.jobs.cluster_connection import ClusterConnection
 from pilothouse.jobs.executor import Interrupted, run_call
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
@@ -19,14 +19,11 @@ WAIT_SECONDS = 0.5
 LOST = "cancelled"  # state of a task on a worker whose result nobody waits for any more
 
 
-class DaskCluster:
-    """The workers of one scheduler; the connection is made with the first call."""
+class DaskCluster(ClusterConnection):
+    """The workers of one scheduler.
 
-    def __init__(self, address: str) -> None:
-        self.closed = False
-        self._address = address
-        self._connecting = threading.Lock()
-        self._client: Any = None
+    A task that nobody waits for any more ends at its next report of progress.
+    """
 
     def compute(
         self,
@@ -60,42 +57,26 @@ class DaskCluster:
         finally:
             future.release()
 
-    def raise_if_closed(self) -> None:
-        """Raise Interrupted once this is closed."""
-        if self.closed:
-            raise Interrupted
+    def _connect(self, address: str) -> Any:
+        try:
+            from distributed import Client
+        except ImportError as missing:
+            raise Unavailable(
+                "Dask is not installed, and PILOTHOUSE_DASK_ADDRESS names a scheduler.",
+                hint="Install it (`pip install 'pilothouse[dask]'`), or leave the address empty.",
+            ) from missing
+        try:
+            return Client(  # type: ignore[no-untyped-call]
+                address, timeout=CONNECT_SECONDS, set_as_default=False
+            )
+        except (OSError, ValueError) as refused:
+            raise Unavailable(
+                f"the Dask scheduler at {address} is not reached: {refused}.",
+                hint="Start it, or leave PILOTHOUSE_DASK_ADDRESS empty to compute on this machine.",
+            ) from refused
 
-    def close(self) -> None:
-        """Give up what runs: a task that nobody waits for ends at its next report of progress."""
-        self.closed = True
-        with self._connecting:
-            if self._client is not None:
-                self._client.close(timeout=WAIT_SECONDS)
-
-    def _connected(self) -> Any:
-        with self._connecting:
-            if self._client is None:
-                self._client = _connect(self._address)
-            return self._client
-
-
-def _connect(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError as missing:
-        raise Unavailable(
-            "Dask is not installed, and PILOTHOUSE_DASK_ADDRESS names a scheduler.",
-            hint="Install it (`pip install 'pilothouse[dask]'`), or leave the address empty.",
-        ) from missing
-    try:
-        return Client(  # type: ignore[no-untyped-call]
-            address, timeout=CONNECT_SECONDS, set_as_default=False
-        )
-    except (OSError, ValueError) as refused:
-        raise Unavailable(
-            f"the Dask scheduler at {address} is not reached: {refused}.",
-            hint="Start it, or leave PILOTHOUSE_DASK_ADDRESS empty to compute on this machine.",
-        ) from refused
+    def _disconnect(self, client: Any) -> None:
+        client.close(timeout=WAIT_SECONDS)
 
 
 def run_on_dask_worker(

@@ -7,11 +7,11 @@ Ray: the worker of Pilothouse repeats a step. Ray ends the tasks of a worker tha
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from typing import Any
 
-from pilothouse.jobs.executor import Interrupted, run_call
+from pilothouse.jobs.cluster_connection import ClusterConnection
+from pilothouse.jobs.executor import run_call
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 
@@ -19,14 +19,11 @@ WAIT_SECONDS = 0.5
 NAMESPACE = "pilothouse"
 
 
-class RayCluster:
-    """The nodes behind one address; the connection is made with the first call."""
+class RayCluster(ClusterConnection):
+    """The nodes behind one address; when it is closed, the tasks that run end at once."""
 
     def __init__(self, address: str) -> None:
-        self.closed = False
-        self._address = address
-        self._lock = threading.Lock()
-        self._ray: Any = None
+        super().__init__(address)
         self._running: set[Any] = set()
 
     def compute(
@@ -64,49 +61,33 @@ class RayCluster:
         finally:
             self._running.discard(task)
 
-    def raise_if_closed(self) -> None:
-        """Raise Interrupted once this is closed."""
-        if self.closed:
-            raise Interrupted
+    def _connect(self, address: str) -> Any:
+        try:
+            import ray
+        except ImportError as missing:
+            raise Unavailable(
+                "Ray is not installed, and PILOTHOUSE_RAY_ADDRESS names a cluster.",
+                hint="Install it (`pip install 'pilothouse[ray]'`), or leave the address empty.",
+            ) from missing
+        try:
+            ray.init(
+                address=address,
+                namespace=NAMESPACE,
+                log_to_driver=False,
+                configure_logging=False,
+                ignore_reinit_error=True,
+            )
+        except (OSError, ValueError, RuntimeError) as refused:
+            raise Unavailable(
+                f"the Ray cluster at {address} is not reached: {str(refused).splitlines()[0]}.",
+                hint="Start it, or leave PILOTHOUSE_RAY_ADDRESS empty to compute on this machine.",
+            ) from refused
+        return ray
 
-    def close(self) -> None:
-        """End the tasks that run at once, and the connection."""
-        self.closed = True
-        with self._lock:
-            if self._ray is not None:
-                from ray.exceptions import RayError
+    def _disconnect(self, client: Any) -> None:
+        from ray.exceptions import RayError
 
-                for task in list(self._running):
-                    with suppress(RayError, ValueError):
-                        self._ray.cancel(task, force=True)
-                self._ray.shutdown()
-
-    def _connected(self) -> Any:
-        with self._lock:
-            if self._ray is None:
-                self._ray = _connect(self._address)
-            return self._ray
-
-
-def _connect(address: str) -> Any:
-    try:
-        import ray
-    except ImportError as missing:
-        raise Unavailable(
-            "Ray is not installed, and PILOTHOUSE_RAY_ADDRESS names a cluster.",
-            hint="Install it (`pip install 'pilothouse[ray]'`), or leave the address empty.",
-        ) from missing
-    try:
-        ray.init(
-            address=address,
-            namespace=NAMESPACE,
-            log_to_driver=False,
-            configure_logging=False,
-            ignore_reinit_error=True,
-        )
-    except (OSError, ValueError, RuntimeError) as refused:
-        raise Unavailable(
-            f"the Ray cluster at {address} is not reached: {str(refused).splitlines()[0]}.",
-            hint="Start it, or leave PILOTHOUSE_RAY_ADDRESS empty to compute on this machine.",
-        ) from refused
-    return ray
+        for task in list(self._running):
+            with suppress(RayError, ValueError):
+                client.cancel(task, force=True)
+        client.shutdown()
