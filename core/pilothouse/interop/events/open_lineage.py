@@ -18,7 +18,7 @@ from pilothouse.interop.events.messages import OutgoingMessage
 
 SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 FACETS = "https://openlineage.io/spec/facets"
-PRODUCER = f"https://pypi.org/project/pilothouse/{version('pilothouse')}"
+PRODUCER = f"urn:pilothouse:{version('pilothouse')}"
 START, COMPLETE, FAIL, ABORT = "START", "COMPLETE", "FAIL", "ABORT"
 
 
