@@ -13,9 +13,10 @@ from pilothouse.activity import record
 from pilothouse.data import dataset_sources, versions
 from pilothouse.data.dataset_sources import DatasetSourceInfo, RefreshCheck, read_settings
 from pilothouse.data.info import DatasetVersionInfo
-from pilothouse.data.sources import DataSource, SourceRows, WorkspaceSource, require_package
+from pilothouse.data.sources import DataSource, SourceRows, WorkspaceSource
 from pilothouse.kit import names
 from pilothouse.kit.allowed_paths import check_allowed, local_path
+from pilothouse.kit.optional_packages import require_package
 from pilothouse.kit.parameters import Params
 from pilothouse.storage.service import Service
 

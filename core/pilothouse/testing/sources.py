@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pilothouse.data.sources import DataSource, require_package
+from pilothouse.data.sources import DataSource
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.optional_packages import require_package
 from pilothouse.kit.parameters import Params
 from pilothouse.testing.parameters import check_described
 

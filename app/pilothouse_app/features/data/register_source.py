@@ -10,14 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.data.schema import NAMES
-from pilothouse.data.sources import (
-    DataSource,
-    WorkspaceSource,
-    how_to_install,
-    is_installed,
-    sources,
-)
+from pilothouse.data.sources import DataSource, WorkspaceSource, sources
 from pilothouse.kit.names import DATASET
+from pilothouse.kit.optional_packages import how_to_install, is_installed
 from pilothouse.kit.parameters import Parameter
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import plural, title

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from pilothouse.kit.optional_packages import how_to_install, is_installed, require_package
 from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.kit.plugins import Plugins
 
@@ -17,16 +16,6 @@ if TYPE_CHECKING:
     from pilothouse.data.reading.arrow_rows import ArrowRows
     from pilothouse.storage import Store
 
-__all__ = [
-    "DataSource",
-    "Progress",
-    "SourceRows",
-    "WorkspaceSource",
-    "how_to_install",
-    "is_installed",
-    "require_package",
-    "sources",
-]
 Progress = Callable[[float, str], None]
 
 
