@@ -12,9 +12,8 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.formats import count
 from pilothouse_app.components.header import facts, section
-from pilothouse_app.components.links import link, screen
 from pilothouse_app.components.markdown import literal
-from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.schedule_panel import ScheduledWork, schedule_panel
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.register_dataset import submit_and_wait
 
@@ -147,27 +146,8 @@ def _missing(check: RefreshCheck | None, accepted: bool) -> str:
 
 
 def _schedule(dataset: str) -> None:
-    name, jobs = f"Refresh {dataset}", workspace().jobs
-    schedules = jobs.schedules()
-    existing = schedules[schedules["name"] == name]
-    if not existing.empty:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            clock = literal(str(existing["cron"].iloc[0]))
-            st.markdown(f":gray[Refreshed by the schedule {clock} (UTC)]", width="content")
-            link(screen("pipelines"), "Schedules", icon=":material/schedule:")
-        return
-    with st.expander("Refresh on a schedule", icon=":material/schedule:"):
-        st.markdown(":gray[Rows that break the contract are never registered by a schedule.]")
-        clock = st.selectbox("When", list(CLOCKS), key="refresh_clock")
-        if st.button("Add schedule", key="refresh_schedule") and run_or_show_error(
-            lambda: jobs.add_schedule(
-                name,
-                CLOCKS[str(clock)],
-                "refresh_dataset",
-                {"name": dataset},
-                title=name,
-                subject=("dataset", dataset),
-            )
-        ):
-            toast_next(f"{dataset} is refreshed on a schedule")
-            st.rerun()
+    work = ScheduledWork(
+        "Refresh", "Refreshed", dataset, "dataset", "refresh_dataset", {"name": dataset}, CLOCKS
+    )
+    note = "Rows that break the contract are never registered by a schedule."
+    schedule_panel(work, key="refresh", note=note)

@@ -10,10 +10,11 @@ from pilothouse.features.store_rows import NAME
 from pilothouse.features.stores import feature_stores
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
-from pilothouse_app.components.links import address, go, link, screen
+from pilothouse_app.components.links import address, go, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.parameter_form import parameter_field
+from pilothouse_app.components.schedule_panel import ScheduledWork, schedule_panel
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -131,26 +132,13 @@ def materialize_dialog(info: FeatureStoreInfo) -> None:
 
 
 def _schedule(store: str) -> None:
-    name, jobs = f"Materialize {store}", workspace().jobs
-    schedules = jobs.schedules()
-    existing = schedules[schedules["name"] == name]
-    if not existing.empty:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            clock = literal(str(existing["cron"].iloc[0]))
-            st.markdown(f":gray[Materialized by the schedule {clock} (UTC)]", width="content")
-            link(screen("pipelines"), "Schedules", icon=":material/schedule:")
-        return
-    with st.expander("Materialize on a schedule", icon=":material/schedule:"):
-        clock = st.selectbox("When", list(CLOCKS), key="materialize_clock")
-        if st.button("Add schedule", key="materialize_schedule") and run_or_show_error(
-            lambda: jobs.add_schedule(
-                name,
-                CLOCKS[str(clock)],
-                "materialize_features",
-                {"name": store},
-                title=name,
-                subject=("feature_store", store),
-            )
-        ):
-            toast_next(f"{store} is materialized on a schedule")
-            st.rerun()
+    work = ScheduledWork(
+        "Materialize",
+        "Materialized",
+        store,
+        "feature_store",
+        "materialize_features",
+        {"name": store},
+        CLOCKS,
+    )
+    schedule_panel(work, key="materialize")
