@@ -32,6 +32,7 @@ from pilothouse.interop.archives.api import WorkspaceArchives
 from pilothouse.interop.events.api import Events
 from pilothouse.interop.exporting.api import ModelExports
 from pilothouse.interop.importing.api import Imports
+from pilothouse.interop.run_exports.api import RunExports
 from pilothouse.jobs.api import Jobs
 from pilothouse.monitoring.api import Monitoring
 from pilothouse.monitoring.notifications.notifications import Notifications
@@ -51,12 +52,14 @@ APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
     *(Monitoring, Notifications, PipelineDefinitions, Pipelines, Recipes, Registry),
     *(Training, Environments, Governance, People, Policies),
-    *(Comments, Events, Explanations, Features, ModelExports, WorkspaceArchives),
+    *(Comments, Events, Explanations, Features, ModelExports, RunExports, WorkspaceArchives),
 )
 
 # Methods that no command calls, each with the reason.
 NOT_COMMANDS = {
     ModelExports.window_offers: "the choice of a page: the commands say why they refuse",
+    RunExports.start: "a job for a page: `export-runs` writes with its progress",
+    RunExports.written: "of such a job: `export-runs` says what it has written",
     Imports.upload: "of the browser: commands read the folder where it lies",
     Experiments.close_open_runs: "the end of a job: the worker calls it",
     Experiments.resume_candidate: "the start of a job: the worker calls it",
@@ -138,7 +141,7 @@ NAMES_NOTHING = {
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
 VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"}
-VALUES |= {"flow": "labels"}
+VALUES |= {"flow": "labels", "format": "csv"}
 VALUES |= {"object_kind": "run", "after_minutes": "30", "target": "container"}
 NEEDED = {
     "deployments features set": ["--service", "drivers"],

@@ -67,7 +67,7 @@ def render() -> None:
         run_table(state, catalog, run_filter, visible_columns(state, catalog), matching)
 
 
-JOBS = ("train", "retrain", "demo_flights", "import_history")
+JOBS = ("train", "retrain", "demo_flights", "import_history", "export_runs")
 
 
 def _count_note(matching: int, total: int, state: State) -> str:

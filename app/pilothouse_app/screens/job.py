@@ -25,6 +25,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.contracts import remedy_buttons
 from pilothouse_app.features.evaluation.predict import prediction_outcome
 from pilothouse_app.features.evaluation.results import evaluation_outcome
+from pilothouse_app.features.experiments.export_dialog import is_run_export, run_export_report
 from pilothouse_app.features.experiments.import_dialog import import_report, is_import
 from pilothouse_app.features.pipelines.jobs import (
     STEP_COLUMNS,
@@ -112,7 +113,7 @@ def _retry(job_id: str, reason: str) -> None:
 
 def _origin_and_view(job: JobInfo) -> str:
     with st.container(horizontal=True, vertical_alignment="center"):
-        first = ("report",) if is_import(job) else ()
+        first = ("report",) if is_import(job) or is_run_export(job) else ()
         views = (*first, "log", "timeline", "details")
         view = switch("job_view", views, "Show", format_func=title)
         if job.subject_ref:
@@ -136,7 +137,7 @@ def _body(job_id: str, view: str) -> str:
     evaluation_outcome(job)
     prediction_outcome(job)
     if view == "report":
-        import_report(job)
+        (import_report if is_import(job) else run_export_report)(job)
         return job.status
 
     steps = steps_frame(ws.jobs.steps(job_id))

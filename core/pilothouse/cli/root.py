@@ -39,6 +39,16 @@ COMMANDS = {
         "Profiles of a window for whylogs.",
     ),
     "export-arize": ("pilothouse.cli.exports", "export_arize", "Predictions for Arize."),
+    "export-runs": (
+        "pilothouse.cli.run_exports",
+        "export_runs",
+        "Runs for MLflow, TensorBoard, CSV or Parquet.",
+    ),
+    "export-run-formats": (
+        "pilothouse.cli.run_exports",
+        "export_run_formats",
+        "What runs can be exported to.",
+    ),
     "archives": ("pilothouse.cli.archives", "archives", "A whole workspace as one open file."),
     "policies": ("pilothouse.cli.policies", "policies", "Gates and approvals before a stage."),
     "validate": ("pilothouse.cli.validation", "validate", "Ask the gates, for pipelines outside."),

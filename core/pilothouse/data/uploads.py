@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from pathlib import Path
 
 from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.folders import remove_old
 from pilothouse.kit.ids import run_id
 from pilothouse.storage import Store
 
@@ -42,11 +41,5 @@ def remove_upload(store: Store, path: str) -> None:
 def _new_path(store: Store) -> Path:
     folder = store.settings.folder / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
-    _remove_old(folder)
+    remove_old(folder, MAX_AGE_SECONDS)
     return folder / run_id()
-
-
-def _remove_old(folder: Path) -> None:
-    for path in folder.iterdir():
-        if time.time() - path.stat().st_mtime > MAX_AGE_SECONDS:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

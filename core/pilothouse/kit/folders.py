@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,6 +58,13 @@ def private_database(file: Path) -> None:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
     for path in (file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))):
         restrict_to_owner(path, PRIVATE_FILE)
+
+
+def remove_old(folder: Path, seconds: float) -> None:
+    """Remove what has lain in a folder for longer."""
+    for path in folder.iterdir():
+        if time.time() - path.stat().st_mtime > seconds:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def set_private_umask() -> None:

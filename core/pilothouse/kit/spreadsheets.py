@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def to_csv(frame: pd.DataFrame) -> bytes:
+def to_csv(frame: pd.DataFrame, missing: str = "") -> bytes:
     """The frame as CSV without its index, every text in it harmless to a spreadsheet."""
     safe = frame.rename(columns=escape)
     for index, kind in enumerate(safe.dtypes):
         if kind.kind == "O" or str(kind) in ("str", "string", "category"):
             column = safe.iloc[:, index].astype(object).map(escape)
             safe.isetitem(index, column.to_numpy())
-    return safe.to_csv(index=False).encode()
+    return safe.to_csv(index=False, na_rep=missing).encode()
 
 
 def escape(value: Any) -> Any:

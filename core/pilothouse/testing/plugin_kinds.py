@@ -15,6 +15,7 @@ from pilothouse.interop.events.flows import flows
 from pilothouse.interop.events.systems import systems
 from pilothouse.interop.exporting.targets import export_targets
 from pilothouse.interop.importing.readers import readers
+from pilothouse.interop.run_exports.formats import run_formats
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
 from pilothouse.models.engines import engines
@@ -43,6 +44,7 @@ from pilothouse.testing.quality import check_quality_check
 from pilothouse.testing.readers import check_reader
 from pilothouse.testing.rollout_criteria import check_criterion
 from pilothouse.testing.rules import check_rule_kind
+from pilothouse.testing.run_formats import check_run_format
 from pilothouse.testing.sources import check_source
 from pilothouse.testing.step_kinds import check_step_kind
 from pilothouse.testing.strategies import check_strategy
@@ -86,6 +88,7 @@ KINDS = (
     Kind(systems, check_event_system, "Holds messages that are read or written, as Kafka does."),
     Kind(flows, check_event_flow, "Says what the messages of a connection are, and moves them."),
     Kind(readers, check_reader, "Reads the history of another tracker for an import."),
+    Kind(run_formats, check_run_format, "Writes runs for another tracker, or as tables."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
     Kind(
         maturity_checks,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pilothouse.interop.events.api import Events
     from pilothouse.interop.exporting.api import ModelExports
     from pilothouse.interop.importing.api import Imports
+    from pilothouse.interop.run_exports.api import RunExports
     from pilothouse.monitoring import Monitoring
     from pilothouse.monitoring.notifications.notifications import Notifications
     from pilothouse.people import People
@@ -223,6 +224,13 @@ class Workspace:
         from pilothouse.interop.exporting.api import ModelExports
 
         return ModelExports(self.store)
+
+    @cached_property
+    def run_exports(self) -> RunExports:
+        """Exports of runs to other trackers and to tables."""
+        from pilothouse.interop.run_exports.api import RunExports
+
+        return RunExports(self.store)
 
     @cached_property
     def events(self) -> Events:

@@ -19,6 +19,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import ticked, untick
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.export_dialog import export_form
 from pilothouse_app.features.experiments.run_dialogs import Done, colour_input, note, rename
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ SWATCHES: Mapping[str, str] = {
     "amber": "#E2A000",
     "grey": "#8B95A3",
 }
-TICKED, ALL = "ticked", "all"
+TICKED, ALL, WHOLE = "ticked", "all", "whole"
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,17 @@ def actions_menu(total: int, read_ids: Callable[[], Sequence[str]], archived: bo
         offered[picked][1](Scope(tuple(ticked(TABLE)), tuple(read_ids()), total))
 
 
-def _runs_input(scope: Scope, key: str) -> list[str]:
-    """Ask for whom: the ticked ones unless none is."""
+def _runs_input(scope: Scope, key: str, *, whole: bool = False) -> list[str]:
+    """Ask for whom: the ticked ones unless none is; whole experiments have no list of runs."""
     labels = {
+        WHOLE: "Whole experiments",
         TICKED: f"{count(len(scope.ticked))} ticked",
         ALL: f"All {count(scope.total)} matching"
         if scope.total <= MAX_RUNS
         else f"The newest {count(MAX_RUNS)} of {count(scope.total)} matching",
     }
 
-    offered = [TICKED, ALL] if scope.ticked else [ALL]
+    offered = [*([TICKED] if scope.ticked else []), ALL, *([WHOLE] if whole else [])]
     chosen = st.segmented_control(
         "For",
         offered,
@@ -82,6 +84,8 @@ def _runs_input(scope: Scope, key: str) -> list[str]:
         key=f"{key}_scope",
     )
 
+    if chosen == WHOLE:
+        return []
     return list(scope.ticked if chosen == TICKED else scope.matching)
 
 
@@ -150,6 +154,16 @@ def _choose_one_run() -> None:
     st.markdown("Tick exactly one run in the table, then choose this command again.")
 
 
+@st.dialog("Export", icon=":material/ios_share:", width="large")
+def _export(scope: Scope) -> None:
+    runs = _runs_input(scope, "export", whole=True)
+    experiments: list[str] = []
+    if not runs:
+        names = workspace().experiments.experiments()["name"].tolist()
+        experiments = st.multiselect("Experiments", names, key="export_experiments")
+    export_form(runs, experiments)
+
+
 @st.dialog("Archive", icon=":material/archive:")
 def _archive(scope: Scope) -> None:
     runs = _runs_input(scope, "archive")
@@ -203,6 +217,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
     "Tags": (":material/sell:", _tag),
     "Rename": (":material/edit:", partial(_for_one, rename)),
     "Note": (":material/edit_note:", partial(_for_one, note)),
+    "Export": (":material/ios_share:", _export),
     "Archive": (":material/archive:", _archive),
 }
 _ARCHIVE_COMMANDS: Mapping[str, tuple[str, Callable[[Scope], None]]] = {

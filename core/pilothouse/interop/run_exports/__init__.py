@@ -1,0 +1,1 @@
+"""Runs for other trackers and for tables: MLflow, TensorBoard, CSV, Parquet."""
