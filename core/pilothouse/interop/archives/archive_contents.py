@@ -76,6 +76,7 @@ LEFT_OUT = (
     LeftOut("workflows.db", "steps of jobs that run; what jobs have done is in the tables"),
     LeftOut("index/, cache/, environments/", "made again from what is in the archive"),
     LeftOut("archives/", "other archives"),
+    LeftOut("exports/", "exports of runs, which are made again"),
 )
 
 

@@ -70,7 +70,7 @@ class RunExports(Service):
         """
         preview = self.preview(format, runs=runs, experiments=experiments)
         args = {"format": format, "runs": list(runs), "experiments": list(experiments)}
-        title = f"Export {preview.totals.runs:,} runs to {preview.title}"
+        title = f"Export of runs to {preview.title}"
         with self._store.write() as session:
             return submit(session, self._store, KIND, args, title=title)
 
