@@ -21,6 +21,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.profile import PROFILE_COLUMNS, matching_rows, profile_rows
 from pilothouse_app.features.data.register_dataset import register_data_button
 from pilothouse_app.features.data.register_source import register_source_button
+from pilothouse_app.features.personal_data.masked import masked_data
 from pilothouse_app.features.pipelines.start import demo_button
 
 SCREEN = Screen(
@@ -91,7 +92,7 @@ def render() -> None:
 def _columns(ref: str, listed: int) -> None:
     """What is in the dataset that is ticked, or in the first, below the list."""
     section(literal(f"Columns of {ref}"))
-    rows = profile_rows(workspace().data.profile(ref))
+    rows = profile_rows(masked_data().profile(ref))
     with fill_window("columns", reserve=15.5 + listed * 2.15, most=33 + 30 * len(rows)):
         table(
             rows,

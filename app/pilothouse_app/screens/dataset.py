@@ -46,6 +46,8 @@ from pilothouse_app.features.data.refresh import refresh_button
 from pilothouse_app.features.data.register_dataset import register_data_button
 from pilothouse_app.features.data.version_actions import state_notice, version_menu
 from pilothouse_app.features.experiments.formatting import display_frame
+from pilothouse_app.features.personal_data.masked import dataset_notice, masked_data
+from pilothouse_app.features.personal_data.personal_columns import personal_view
 from pilothouse_app.features.training.dialog import training_button
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ SCREEN = Screen(
     parent="data",
 )
 
-VIEWS = ("columns", "rows", "reading", "contract", "versions", "runs", "datasheet")
+VIEWS = ("columns", "rows", "reading", "contract", "personal_data", "versions", "runs", "datasheet")
 RESERVE = 17.5
 
 
@@ -133,7 +135,8 @@ def _facts(version: DatasetVersionInfo) -> None:
 
 
 def _columns(version: DatasetVersionInfo) -> None:
-    profile = workspace().data.profile(version.ref)
+    dataset_notice(version.ref, version.column_names)
+    profile = masked_data().profile(version.ref)
     left, right = st.columns([66, 34], gap="small")
     rows = profile_rows(profile)
 
@@ -149,13 +152,16 @@ def _columns(version: DatasetVersionInfo) -> None:
         )
 
     with right, st.container(border=True):
-        _column(profile[chosen[0] if chosen else default_column(profile)])
+        _column(version.ref, profile[chosen[0] if chosen else default_column(profile)])
 
 
-def _column(column: ColumnProfile) -> None:
+def _column(ref: str, column: ColumnProfile) -> None:
     section(literal(column.name), NAMES[column.type])
     labels, counts = bins(column)
-    if not counts or (column.top and column.distinct == column.rows):
+    masking = masked_data().masking(ref)
+    if column.name in masking.kinds:
+        empty("Masked", "This column holds personal data.", key="column_empty", border=False)
+    elif not counts or (column.top and column.distinct == column.rows):
         why = "Every value is different." if counts else "Every value is missing."
         empty("Nothing to draw", why, key="column_empty", border=False)
     else:
@@ -173,7 +179,8 @@ def _column(column: ColumnProfile) -> None:
 
 
 def _rows(version: DatasetVersionInfo) -> None:
-    rows = preview(workspace(), version.ref)
+    dataset_notice(version.ref, version.column_names)
+    rows = preview(workspace(), masked_data(), version.ref)
     visible = min(PREVIEW_ROWS, version.rows)
     with fill_window("preview", reserve=RESERVE):
         st.dataframe(
@@ -197,6 +204,10 @@ def _reading(version: DatasetVersionInfo) -> None:
 
 def _contract(version: DatasetVersionInfo) -> None:
     contract_view(version, RESERVE + 2.5)
+
+
+def _personal_data(version: DatasetVersionInfo) -> None:
+    personal_view(version, RESERVE + 9)
 
 
 def _versions(version: DatasetVersionInfo) -> None:
@@ -263,6 +274,7 @@ BODIES = {
     "rows": _rows,
     "reading": _reading,
     "contract": _contract,
+    "personal_data": _personal_data,
     "versions": _versions,
     "runs": _runs,
     "datasheet": datasheet_view,

@@ -45,7 +45,10 @@ def _export(ws: Workspace, file: Path, dry_run: bool) -> Output:
     preview = ws.archives.preview()
     if dry_run:
         head = f"{preview.rows:,} rows, {preview.artifacts:,} artifacts, {preview.files:,} files"
-        lines = [f"{head} of logs; up to {preview.bytes:,} bytes", *_left_out(preview.left_out)]
+        lines = [f"{head} of logs; up to {preview.bytes:,} bytes"]
+        if preview.personal:
+            lines.append(f"personal data, unmasked: {', '.join(preview.personal)}")
+        lines += _left_out(preview.left_out)
         return Output(preview, "\n".join(lines))
     with click.progressbar(length=1000, label="Exporting", file=sys.stderr) as bar:
         info = ws.archives.export(file, on_progress=lambda share, _: _show(bar, share))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pilothouse.cli import datasheets
+from pilothouse.cli import datasheets, personal_data
 from pilothouse.cli.command import options_of, verb
 from pilothouse.cli.datasets import BREACH_CODE, datasets
 from pilothouse.cli.options import NEW_FILE, PAIR, PluginName, scalar
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
 Pairs = tuple[tuple[str, str], ...]
-__all__ = ["datasets", "datasheets"]  # the group, with the command of the other module
+__all__ = ["datasets", "datasheets", "personal_data"]  # the group, with commands of other modules
 url_argument = click.argument("url")
 table_option = click.option("--table", default="", help="A table, or schema.table.")
 query_option = click.option("--query", default="", help="One statement that selects.")
@@ -197,7 +197,7 @@ def _preview_sql(ws: Workspace, url: str, table: str, query: str, secret: str) -
 def _refresh(ws: Workspace, name: str, check: bool, on_breach: str) -> Output:
     """Read the rows of a dataset from its source again and make them the next version."""
     if check:
-        result = ws.data.check_refresh(name)
+        result = ws.data.masked().check_refresh(name)
         verdict = "it keeps the contract" if result.report.ok else result.report.message
         text = f"{result.rows:,} rows against {result.newest}: {result.diff.message}\n{verdict}"
         return Output(result.to_json(), text, exit_code=0 if result.report.ok else BREACH_CODE)

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Command, Group, verb
-from pilothouse.cli.options import FILE, NEW_FILE, PAIR, json_option, workspace_option
+from pilothouse.cli.options import (
+    FILE,
+    NEW_FILE,
+    PAIR,
+    json_option,
+    reveal_option,
+    workspace_option,
+)
 from pilothouse.cli.output import Output, emit, text_of
 from pilothouse.cli.reading import reading_arguments, reading_options
 from pilothouse.data.api import Data
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.data.info import ContractReport, ContractRule, DatasetVersionInfo
+    from pilothouse.data.personal_data.masked_data import MaskedData
     from pilothouse.workspace import Workspace
 
 BREACH_CODE = 3  # that of a refusal
@@ -125,7 +133,7 @@ def _show(ws: Workspace, ref: str) -> Output:
     """One version: what is said of it, and its columns."""
     version = ws.data.version(ref)
     facts = {name: value for name, value in _version(version).items() if name != "schema"}
-    profile = ws.data.profile(version.ref).frame()
+    profile = ws.data.masked().profile(version.ref).frame()
     return Output(_version(version), f"{text_of(facts)}\n{text_of(profile)}")
 
 
@@ -138,14 +146,14 @@ def _versions(ws: Workspace, name: str) -> pd.DataFrame:
 @verb(datasets, Data.profile, example="pilothouse datasets profile churn@2 --json")
 @ref_argument
 def _profile(ws: Workspace, ref: str) -> pd.DataFrame:
-    return ws.data.profile(ref).frame()
+    return ws.data.masked().profile(ref).frame()
 
 
 @verb(datasets, Data.diff, example="pilothouse datasets diff churn@1 churn@2")
 @click.argument("before")
 @click.argument("after")
 def _diff(ws: Workspace, before: str, after: str) -> Output:
-    diff = ws.data.diff(before, after)
+    diff = ws.data.masked().diff(before, after)
     value = {
         "message": diff.message,
         "same": diff.identical,
@@ -161,7 +169,7 @@ def _diff(ws: Workspace, before: str, after: str) -> Output:
 @verb(datasets, Data.contract, example="pilothouse datasets contract churn")
 @ref_argument
 def _contract(ws: Workspace, ref: str) -> Output:
-    contract = ws.data.contract(ref)
+    contract = ws.data.masked().contract(ref)
     about = {"ref": contract.ref, "tolerance": contract.tolerance, "edited": contract.edited}
     value = {**about, "rules": contract.rules}
     first = f"{contract.ref}: {contract.tolerance:.2%} of rows may break a rule"
@@ -175,7 +183,7 @@ def _check(ws: Workspace, ref: str, file: Path) -> Output:
     """Check a FILE against the contract of REF; ends with 3 when it breaks it."""
     from pilothouse.data.reading.reader import read
 
-    report = ws.data.check(ref, read(file, "", {}).table.to_pandas())
+    report = ws.data.masked().check(ref, read(file, "", {}).table.to_pandas())
     text = report.message if report.ok else "\n".join(report.lines)
     return Output(_report(report), text, exit_code=0 if report.ok else BREACH_CODE)
 
@@ -368,14 +376,19 @@ def _uses(ws: Workspace, ref: str) -> pd.DataFrame:
     datasets,
     Data.frame,
     name="export",
-    example="pilothouse datasets export churn@2 churn.parquet",
+    writes=True,
+    example=(
+        "pilothouse datasets export churn@2 churn.parquet",
+        'pilothouse datasets export churn@2 churn.csv --reveal "for the audit of 2026"',
+    ),
     own_help=True,
 )
 @ref_argument
 @click.argument("file", type=NEW_FILE)
 @click.option("--exact", is_flag=True, help="Leave text that a spreadsheet takes for a formula.")
-def _export(ws: Workspace, ref: str, file: Path, exact: bool) -> Output:
-    """Write the rows of a version to a FILE: .csv or .parquet.
+@reveal_option
+def _export(ws: Workspace, ref: str, file: Path, exact: bool, reveal: str | None) -> Output:
+    """Write the rows of a version to a FILE: .csv or .parquet, with personal data masked.
 
     In a .csv, text that a spreadsheet would run as a formula gets an apostrophe before it.
     """
@@ -385,12 +398,21 @@ def _export(ws: Workspace, ref: str, file: Path, exact: bool) -> Output:
             hint="End it in .csv or .parquet.",
             fields={"file": "ends in neither .csv nor .parquet"},
         )
-    frame = ws.data.frame(ref)
+    frame = revealing(ws, ref, reveal).frame(ref)
     if file.suffix == ".csv":
         file.write_bytes(frame.to_csv(index=False).encode() if exact else to_csv(frame))
     else:
         frame.to_parquet(file, index=False)
     return Output({"file": str(file), "rows": len(frame)}, f"{len(frame):,} rows are in {file}")
+
+
+def revealing(ws: Workspace, ref: str, reason: str | None) -> MaskedData:
+    """The data with its masks; without those of a dataset that somebody has reason to see."""
+    dataset = ref.partition("@")[0]
+    if reason is None:
+        return ws.data.masked()
+    ws.data.reveal(dataset, reason)
+    return ws.data.masked([dataset])
 
 
 def _version(version: DatasetVersionInfo) -> dict[str, Any]:

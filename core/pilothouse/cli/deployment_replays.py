@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.options import INSTANT
+from pilothouse.cli.options import INSTANT, reveal_option
 from pilothouse.cli.output import Output
 from pilothouse.deployments.api import Deployments
 from pilothouse.deployments.request_log import OUTCOMES
@@ -16,6 +16,7 @@ from pilothouse.deployments.request_log import OUTCOMES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pilothouse.deployments.masked_log import MaskedLog
     from pilothouse.deployments.replay.replay_results import ReplayResult
     from pilothouse.workspace import Workspace
 
@@ -109,12 +110,24 @@ def _requests(
 @verb(
     request_log,
     Deployments.find_predictions,
+    writes=True,
     example="pilothouse deployments find-predictions churn order-17 order-18",
 )
 @click.argument("name")
 @click.argument("ids", nargs=-1, required=True)
-def _find_predictions(ws: Workspace, name: str, ids: tuple[str, ...]) -> pd.DataFrame:
-    return ws.deployments.find_predictions(name, list(ids))
+@reveal_option
+def _find_predictions(
+    ws: Workspace, name: str, ids: tuple[str, ...], reveal: str | None
+) -> pd.DataFrame:
+    return revealing(ws, name, reveal).find_predictions(name, list(ids))
+
+
+def revealing(ws: Workspace, name: str, reason: str | None) -> MaskedLog:
+    """The logs with their masks; without those of a deployment that somebody has reason to see."""
+    if reason is None:
+        return ws.deployments.masked()
+    ws.deployments.reveal(name, reason)
+    return ws.deployments.masked([name])
 
 
 def _lines(replayed: ReplayResult) -> list[str]:

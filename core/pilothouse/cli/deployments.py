@@ -14,10 +14,10 @@ from pilothouse.cli.deployment_access import keys, limits
 from pilothouse.cli.deployment_features import features
 from pilothouse.cli.deployment_files import add_deployment_files
 from pilothouse.cli.deployment_log import log
-from pilothouse.cli.deployment_replays import add_request_log
+from pilothouse.cli.deployment_replays import add_request_log, revealing
 from pilothouse.cli.deployment_rollouts import rollouts
 from pilothouse.cli.governance import affected_output
-from pilothouse.cli.options import FILE, INSTANT, JSON_VALUE, dry_run_option
+from pilothouse.cli.options import FILE, INSTANT, JSON_VALUE, dry_run_option, reveal_option
 from pilothouse.cli.output import Output, text_of
 from pilothouse.deployments.api import Deployments
 from pilothouse.governance.api import Governance
@@ -302,6 +302,9 @@ def _rows_of(ws: Workspace, name: str, file: Path) -> list[dict[str, Any]]:
 @verb(
     deployments,
     Deployments.predictions,
+    Deployments.masked,
+    Deployments.reveal,
+    writes=True,
     example="pilothouse deployments predictions churn --limit 20",
     own_help=True,
 )
@@ -310,6 +313,7 @@ def _rows_of(ws: Workspace, name: str, file: Path) -> list[dict[str, Any]]:
 @click.option("--end", type=INSTANT, default=None, help="Before this time.")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
 @click.option("--limit", type=click.IntRange(1), default=None, help="Only the last so many.")
+@reveal_option
 def _predictions(
     ws: Workspace,
     name: str,
@@ -317,10 +321,14 @@ def _predictions(
     end: datetime | None,
     columns: tuple[str, ...],
     limit: int | None,
+    reveal: str | None,
 ) -> pd.DataFrame:
-    """The logged predictions of the deployment NAME, in the order they came."""
+    """The logged predictions of the deployment NAME, in the order they came.
+
+    Inputs that hold personal data are masked.
+    """
     ws.deployments.deployment(name)
-    return ws.deployments.predictions(name, start, end, columns or None, limit)
+    return revealing(ws, name, reveal).predictions(name, start, end, columns or None, limit)
 
 
 @verb(

@@ -38,6 +38,12 @@ actor_option = click.option(
 )
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what it would touch.")
 reason_option = click.option("--reason", default="", help="Why, as shown in the activity log.")
+reveal_option = click.option(
+    "--reveal",
+    metavar="REASON",
+    default=None,
+    help="Show personal data unmasked: needs the right personal_data, and is recorded.",
+)
 
 
 class PluginName(click.ParamType[str]):

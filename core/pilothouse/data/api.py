@@ -15,6 +15,8 @@ from pilothouse.data.contract_enforcement import OnBreach
 from pilothouse.data.datasheets.datasheet_api import DatasheetCommands
 from pilothouse.data.info import DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
+from pilothouse.data.personal_data import personal_columns
+from pilothouse.data.personal_data.personal_api import PersonalDataCommands
 from pilothouse.data.reading_options import AUTOMATIC, ReadOptions
 from pilothouse.data.schema import Type
 from pilothouse.data.source_api import SourceCommands
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from pilothouse.data.booleans import BooleanWords
     from pilothouse.data.diff import DataDiff
+    from pilothouse.data.personal_data.masked_data import MaskedData
     from pilothouse.data.reading.arrow_rows import ArrowRows
     from pilothouse.data.reading.preview import Preview
     from pilothouse.data.reading.reader import ReadTable
@@ -58,7 +61,7 @@ DERIVED = {"status": "archived_at"}  # a column of the listing that is made from
 UNCHANGED: Any = object()
 
 
-class Data(ContractCommands, DatasheetCommands, SourceCommands):
+class Data(ContractCommands, DatasheetCommands, PersonalDataCommands, SourceCommands):
     """The datasets of a workspace.
 
     `uses` looks up what uses a version in every room; without it no version can be deleted.
@@ -101,6 +104,7 @@ class Data(ContractCommands, DatasheetCommands, SourceCommands):
         """
         from pilothouse.data import contract_enforcement as enforcement
         from pilothouse.data.canonical import content_hash
+        from pilothouse.data.personal_data.detection import find_probable
 
         names.DATASET.check(name)
         enforcement.check_on_breach(on_breach)
@@ -121,11 +125,15 @@ class Data(ContractCommands, DatasheetCommands, SourceCommands):
         report = self._with_event_time(reading.report, table, event_time, parent)
         report_progress(0.65, f"profiling {table.num_columns:,} columns")
         draft = versions.draft(self._store, table, content, boolean_words, contract_outcome, report)
+        probable = find_probable(table)
         report_progress(0.95, "storing the version")
         at = report.event_time
         version_origin = versions.VersionMetadata(origin, licence, tags, parent, at, note)
         with self._store.write() as session:
-            return versions.register(session, self._store, name, draft, version_origin)
+            version = versions.register(session, self._store, name, draft, version_origin)
+            if not version.existed:
+                personal_columns.propose(session, self._store, version.ref, probable)
+            return version
 
     def preview(
         self,
@@ -309,9 +317,21 @@ class Data(ContractCommands, DatasheetCommands, SourceCommands):
             return versions.require(session, ref)
 
     def frame(self, ref: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The rows of a version, or some of its columns. Raises NotFound, Unavailable."""
+        """The rows of a version, or some of its columns, with true values; `masked` shows others.
+
+        Raises NotFound, Unavailable.
+        """
         with self._store.read() as session:
             return versions.read_frame(self._store, session, ref, columns)
+
+    def masked(self, revealed: Sequence[str] = ()) -> MaskedData:
+        """The same data with personal columns masked, as screens, commands and exports show it.
+
+        `revealed` are datasets that are not masked: record it with `reveal` first.
+        """
+        from pilothouse.data.personal_data.masked_data import MaskedData
+
+        return MaskedData(self._store, self, revealed)
 
     def profile(self, ref: str) -> Profile:
         """The statistics of each column, computed at registration. Raises NotFound."""

@@ -26,6 +26,28 @@ class Dataset(Table, table=True):
     last_number: int | None = None
 
 
+class PersonalColumn(Table, table=True):
+    """A column of a dataset that holds personal data, or that somebody said does not.
+
+    `share` of `sampled` values match its kind; a column that was marked by hand has no share.
+    `version` is the one that it was found in.
+    """
+
+    __tablename__ = "data_personal_column"
+    seal: ClassVar[Seal | None] = Seal()
+
+    dataset: str = Field(primary_key=True, foreign_key="data_dataset.name")
+    column: str = Field(primary_key=True)
+    kind: str
+    state: str
+    share: float | None = None
+    sampled: int
+    reason: str
+    version: int
+    decided_at: datetime | None = Field(default=None, sa_type=Utc)
+    decided_by: str | None = None
+
+
 class DatasetVersion(Table, table=True):
     """Content that never changes, with its profile; what people say of it can be corrected."""
 

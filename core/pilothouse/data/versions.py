@@ -239,6 +239,29 @@ def row(session: Session, ref: str) -> DatasetVersion:
     return version
 
 
+def latest_row(session: Session, ref: str) -> DatasetVersion:
+    """The version that a ref names; of a name alone the newest one, in use or not.
+
+    Raises NotFound.
+    """
+    if "@" in ref:
+        return row(session, ref)
+    return row(session, f"{ref}@{_latest(session, ref)}")
+
+
+def read_first(store: Store, session: Session, ref: str, limit: int) -> pd.DataFrame:
+    """The first rows of a version, of which no more are read. Raises as `read_frame` does."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    version = require(session, ref)
+    file = pq.ParquetFile(content(store, version))
+    first = next(file.iter_batches(batch_size=max(1, limit)), None)
+    rows = pa.Table.from_batches([] if first is None else [first], file.schema_arrow)
+    frame: pd.DataFrame = rows.slice(0, limit).to_pandas()
+    return frame
+
+
 def read_frame(
     store: Store, session: Session, ref: str, columns: Sequence[str] | None = None
 ) -> pd.DataFrame:

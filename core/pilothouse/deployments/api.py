@@ -40,6 +40,7 @@ from pilothouse.deployments.info import ASLEEP, DeploymentInfo, deployment_info,
 from pilothouse.deployments.log_rules.erasure_api import ErasureCommands
 from pilothouse.deployments.log_rules.log_api import LogCommands
 from pilothouse.deployments.log_rules.logged_column_rules import logged_columns
+from pilothouse.deployments.masked_log import MaskedLog, MaskedLogCommands, masking_of_log
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.id_index import unknown_ids
 from pilothouse.deployments.prediction_log.journal import Journal
@@ -93,6 +94,7 @@ class Deployments(
     RequestLogCommands,
     LogCommands,
     ErasureCommands,
+    MaskedLogCommands,
 ):
     """Deployments, their rollouts, predictions, labels, logs, traffic, API keys and limits."""
 
@@ -294,12 +296,17 @@ class Deployments(
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def deployment(self, name: str) -> DeploymentInfo:
-        """One deployment with its processes and revisions. Raises NotFound."""
+        """One deployment with its processes and revisions. Raises NotFound.
+
+        In its `input_example`, a value of nobody stands for each that is marked as personal data.
+        """
         with self._store.read() as session:
             deployment = commands.require(session, name)
             info = deployment_info(
                 deployment, commands.replicas_of(session, name), commands.revisions(session, name)
             )
+            masking = masking_of_log(session, name)
+        info = replace(info, input_example=masking.examples(info.input_example))
         problem = room_problem(self._store.folder)
         return replace(info, message=f"{info.message} {problem}") if problem else info
 
@@ -380,6 +387,13 @@ class Deployments(
             return log.recent(folder, self._known(name), limit, columns)
         frame = log.predictions(folder, self._known(name), start, end, columns)
         return frame if limit is None else frame.tail(limit).reset_index(drop=True)
+
+    def masked(self, revealed: Sequence[str] = ()) -> MaskedLog:
+        """The logs with personal data masked, as screens and commands show them.
+
+        `revealed` are deployments that are not masked: record it with `reveal` first.
+        """
+        return MaskedLog(self._store, self, revealed)
 
     def labels(self, name: str, start: datetime | None = None) -> pd.DataFrame:
         """The last received label of each id: prediction_id, label, label_at, received_at.

@@ -43,6 +43,7 @@ from pilothouse.registry.external_versions import ExternalVersion
 from pilothouse.registry.gates import Need
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.logged_folders import LoggedFolder
+from pilothouse.registry.masked_examples import masked_example
 from pilothouse.registry.overrides import OverrideInfo
 from pilothouse.registry.policy import GateDecision
 from pilothouse.registry.promotion import PromotionRequest
@@ -148,7 +149,16 @@ class Registry(Service):
             return frames.versions(session, model)
 
     def version(self, model: str, which: int | str) -> VersionInfo:
-        """A version by its number or an alias. Raises NotFound."""
+        """A version by its number or an alias. Raises NotFound.
+
+        In its `input_example`, a value of nobody stands for each that is marked as personal data.
+        """
+        info = self._info(model, which)
+        with self._store.read() as session:
+            return replace(info, input_example=masked_example(session, info))
+
+    def _info(self, model: str, which: int | str) -> VersionInfo:
+        """The same with the true example, for what computes with it."""
         with self._store.read() as session:
             return versions.find(session, model, which)
 
@@ -223,7 +233,7 @@ class Registry(Service):
         The keys are those of `deployments/model_server/inspection.py`, or `message` alone when its
         process failed. None of a version that was trained here, or that may not be loaded now.
         """
-        info = self.version(model, version)
+        info = self._info(model, version)
         if info.package is None or self.reason_not_loaded(model, version):
             return None
         if self._inspect is None:
@@ -243,7 +253,7 @@ class Registry(Service):
 
         None of one that was trained here, and where no format can load the files.
         """
-        package = self.version(model, version).package
+        package = self._info(model, version).package
         return None if package is None else code_audit.audit(self._store, package)
 
     def code_approval(self, model: str, version: int) -> ApprovalInfo | None:
@@ -253,7 +263,7 @@ class Registry(Service):
 
     def reason_not_loaded(self, model: str, version: int) -> str:
         """Why a version must not be loaded now; empty when it may be."""
-        info = self.version(model, version)
+        info = self._info(model, version)
         if info.package is not None:
             code_audit.audit(self._store, info.package)
         with self._store.read() as session:
@@ -319,7 +329,7 @@ class Registry(Service):
         self, model: str, version: int, stage: str, evidence: EvidenceInput = None
     ) -> GateDecision:
         """Evaluate the gates of a stage for a version, after a trial if there was none."""
-        self._try(self.version(model, version))
+        self._try(self._info(model, version))
         with self._store.read() as session:
             return promotion.evaluate_gates(
                 session, self._store, model, version, stage, _comparison(evidence)
@@ -374,7 +384,7 @@ class Registry(Service):
         """
         compared = _comparison(evidence)
         request = PromotionRequest(model, version, stage, reason, origin, compared, promotion_id)
-        self._prepare(self.version(model, version))
+        self._prepare(self._info(model, version))
         with self._store.write(durable=True) as session:
             return promotion.propose(session, self._store, request)
 
@@ -399,7 +409,7 @@ class Registry(Service):
         request = PromotionRequest(model, version, stage, reason, origin, compared, promotion_id)
         if not is_automatic(self._store.actor):
             refuse_unnamed(self._store, promotion.DECIDED)
-        self._prepare(self.version(model, version))
+        self._prepare(self._info(model, version))
         with self._store.write(durable=True) as session:
             info = promotion.promote(session, self._store, request)
         return _unless_waiting(self._unless_refused(info))
@@ -487,7 +497,7 @@ class Registry(Service):
         self._try(version, again=True)
 
     def _prepare_decision(self, pending: PromotionInfo) -> None:
-        self._prepare(self.version(pending.model, pending.version))
+        self._prepare(self._info(pending.model, pending.version))
         with self._store.write() as session:
             job = promotion.measure_before_decision(session, self._store, pending.id)
         if job:

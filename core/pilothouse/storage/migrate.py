@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pilothouse.storage.store import Store
 
-HEAD = "0079"
+HEAD = "0081"
 SCRIPTS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 60
 

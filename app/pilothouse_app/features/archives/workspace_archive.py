@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.people.rights import PERSONAL_DATA
 from pilothouse_app.components.dialogs import run_or_show_error
 from pilothouse_app.components.formats import ago, plural, size
 from pilothouse_app.components.links import address, go, link
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pilothouse.interop.archives.export_job import KeptArchive
 
 KIND = "export_archive"
+MAX_NAMED = 5  # columns with personal data
 MAX_DOWNLOAD = 256 << 20  # bytes that a browser gets at once; larger ones lie in the folder
 AT_ONCE = 64 << 20  # bytes of a workspace that is written while somebody waits
 HELP = "The whole workspace as one file in open formats, which imports again."
@@ -41,6 +43,11 @@ def archive_dialog() -> None:
     archives = workspace().archives
     preview = archives.preview()
     _contents(preview)
+    may = not preview.personal or workspace().people.may(PERSONAL_DATA)
+    if preview.personal:
+        _personal(preview.personal, may=may)
+    if not may:
+        return
     running = [job for job in workspace().jobs.active() if job.kind == KIND]
     newest = archives.newest()
     if newest is not None:
@@ -59,6 +66,18 @@ def archive_dialog() -> None:
         "Import it with `pilothouse archives import FILE --workspace NEW`. It holds models and "
         "other code that the new workspace runs: keep it where only you can change it. The digest "
         "of its manifest, which the import takes with `--manifest`, is in the activity log."
+    )
+
+
+def _personal(columns: tuple[str, ...], *, may: bool) -> None:
+    """Say before the press that values are not masked, and who may have them."""
+    names = ", ".join(map(literal, columns[:MAX_NAMED]))
+    more = f" and {len(columns) - MAX_NAMED} more" if len(columns) > MAX_NAMED else ""
+    st.warning(
+        f"An archive imports byte for byte, so the values of {names}{more} are in it as they are. "
+        + ("The export is recorded." if may else "It needs the right *personal_data*."),
+        title="Personal data is not masked in an archive",
+        icon=":material/visibility:",
     )
 
 

@@ -24,6 +24,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.compare.cells import run_name
 from pilothouse_app.features.compare.context import ComparisonContext
+from pilothouse_app.features.personal_data.masked import masked_data
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import InputInfo
@@ -116,7 +117,7 @@ def _diff(context: ComparisonContext) -> None:
     )
 
     try:
-        diff = workspace().data.diff(refs[0], after)
+        diff = masked_data().diff(refs[0], after)
     except PilothouseError as unknown:
         error_box(unknown)
         return

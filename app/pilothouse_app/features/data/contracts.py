@@ -21,6 +21,7 @@ from pilothouse_app.components.optional_number import optional_number
 from pilothouse_app.components.table import name_column, number_column, table, text_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.personal_data.masked import masked_data
 
 if TYPE_CHECKING:
     from pilothouse.data.info import Contract, ContractRule, DatasetVersionInfo
@@ -52,7 +53,8 @@ def contract_view(version: DatasetVersionInfo, reserve: float) -> None:
         if st.button("Edit tolerance", icon=":material/edit:", type="tertiary", key="tolerance"):
             _tolerance(contract)
 
-    rows = _rows(contract)
+    masked = masked_data().masking(version.ref)
+    rows = _rows(masked.contract(contract))
     left, right = st.columns([68, 32], gap="small")
 
     with left, fill_window("contract", reserve=reserve, most=33 + 30 * len(rows)):
@@ -68,7 +70,8 @@ def contract_view(version: DatasetVersionInfo, reserve: float) -> None:
 
     with right, st.container(border=True):
         names = [rule.column for rule in contract.rules]
-        _rule_form(contract, chosen[0] if chosen and chosen[0] in names else names[0])
+        column = chosen[0] if chosen and chosen[0] in names else names[0]
+        _rule_form(contract, column, is_masked=column in masked.kinds)
 
 
 def _rows(contract: Contract) -> pd.DataFrame:
@@ -80,7 +83,7 @@ def _rows(contract: Contract) -> pd.DataFrame:
     )
 
 
-def _rule_form(contract: Contract, column: str) -> None:
+def _rule_form(contract: Contract, column: str, *, is_masked: bool) -> None:
     """The rule of one column, to be changed."""
     rule = contract.rule(column)
     key = f"rule_{contract.ref}_{column}"
@@ -89,7 +92,9 @@ def _rule_form(contract: Contract, column: str) -> None:
     required = not st.toggle("The column may be absent", not rule.required, key=f"{key}_absent")
     after = replace(rule, nullable=nullable, required=required)
 
-    if rule.type in NUMERIC:
+    if is_masked:
+        st.markdown(":small[:gray[Its values are masked: reveal them to change them.]]")
+    elif rule.type in NUMERIC:
         after = _range(after, key)
     elif rule.type == "string":
         after = _categories(after, key)
@@ -237,7 +242,7 @@ def _bullet_list(lines: Sequence[str]) -> str:
 def _accept(job_id: str, remedy: dict[str, Any]) -> None:
     """What the data breaks; accepted, those rules are widened by it and the job is run again."""
     data, ref, columns = workspace().data, remedy["ref"], remedy["columns"]
-    report = data.check(ref, data.frame(remedy["data"], columns), columns=columns)
+    report = masked_data().check_version(ref, remedy["data"], columns)
     if report.ok:
         st.markdown(f"{literal(remedy['data'])} meets the contract of {literal(ref)} now.")
     else:

@@ -22,6 +22,7 @@ from pilothouse_app.components.table import (
 
 if TYPE_CHECKING:
     from pilothouse.data.info import ColumnProfile, Profile
+    from pilothouse.data.personal_data.masked_data import MaskedData
     from pilothouse.workspace import Workspace
 
 PREVIEW_ROWS = 200
@@ -105,12 +106,15 @@ def quantile_values(column: ColumnProfile) -> dict[str, str]:
     }
 
 
-def preview(ws: Workspace, ref: str) -> pd.DataFrame:
-    """The first rows of a version."""
-    return _preview(str(ws.folder), ref, _ws=ws)
+def preview(ws: Workspace, data: MaskedData, ref: str) -> pd.DataFrame:
+    """The first rows of a version, masked as `data` masks them."""
+    masked = tuple(sorted(data.masking(ref).kinds))
+    return _preview(str(ws.folder), ws.data.version(ref).digest, masked, _data=data, _ref=ref)
 
 
 @st.cache_data(max_entries=16, ttl=600, show_spinner="Reading the first rows")
-def _preview(folder: str, ref: str, _ws: Workspace) -> pd.DataFrame:
-    # A version never changes, so what was read once stays true; the folder keys the cache.
-    return _ws.data.frame(ref).head(PREVIEW_ROWS)
+def _preview(
+    folder: str, digest: str, masked: tuple[str, ...], _data: MaskedData, _ref: str
+) -> pd.DataFrame:
+    # The same bytes with the same masks look the same; the folder keys the cache too.
+    return _data.first_rows(_ref, PREVIEW_ROWS)

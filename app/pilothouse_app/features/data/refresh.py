@@ -16,6 +16,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.schedule_panel import ScheduledWork, schedule_panel
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.register_dataset import submit_and_wait
+from pilothouse_app.features.personal_data.masked import masked_data
 
 if TYPE_CHECKING:
     from pilothouse.data.dataset_sources import DatasetSourceInfo, RefreshCheck
@@ -99,7 +100,7 @@ def _checked(dataset: str) -> RefreshCheck | None:
         return check
 
     def read() -> None:
-        st.session_state[CHECK] = (dataset, workspace().data.check_refresh(dataset))
+        st.session_state[CHECK] = (dataset, masked_data().check_refresh(dataset))
 
     with st.spinner("The rows are read and compared"):
         if not run_or_show_error(read):

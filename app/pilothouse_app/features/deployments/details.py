@@ -28,9 +28,11 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.personal_data.masked import log_notice, masked_log
 
 if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
+    from pilothouse.deployments.masked_log import MaskedLog
     from pilothouse.models.signature import Signature
 
 RECENT = 200
@@ -136,15 +138,17 @@ def log_tail(name: str) -> None:
 
 
 @st.cache_data(ttl=3, max_entries=8, show_spinner=False)
-def _predictions(folder: str, name: str) -> pd.DataFrame:
+def _predictions(folder: str, name: str, masked: tuple[str, ...], _log: MaskedLog) -> pd.DataFrame:
     """The newest rows of the log; read at most once in three seconds."""
-    newest = workspace().deployments.predictions(name, limit=RECENT)
+    newest = _log.predictions(name, limit=RECENT)
     return newest.iloc[::-1].reset_index(drop=True)
 
 
 def recent_predictions(deployment: DeploymentInfo) -> None:
     """The newest predictions with their inputs and outputs."""
-    newest = _predictions(str(workspace().folder), deployment.name)
+    log = masked_log()
+    masked = tuple(sorted(log.masking(deployment.name).kinds))
+    newest = _predictions(str(workspace().folder), deployment.name, masked, _log=log)
     if newest.empty:
         how = "Send some, or add a file." if deployment.external else "Send one with Try it."
         empty("No predictions yet", how, key="no_predictions")
@@ -176,6 +180,7 @@ def predictions_table(deployment: DeploymentInfo, newest: pd.DataFrame, *, title
         newest = newest.drop(columns="latency_ms")  # not known of what is predicted elsewhere
         columns.pop("latency_ms")
     section(title, plural(len(newest), "row"))
+    log_notice(deployment.name, deployment.serving_signature.names)
     with table_height("predictions", len(newest), reserve=19) as height:
         table(
             newest, columns, key="predictions", alt="Newest predictions", ids="prediction_id",

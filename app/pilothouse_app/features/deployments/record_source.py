@@ -13,6 +13,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.record_form import json_value, widget_value
+from pilothouse_app.features.personal_data.masked import masked_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ def fill_in(deployment: DeploymentInfo, record: dict[str, Any], *, key: str) -> 
                 "Use this row",
                 key=f"{key}__use_row",
                 on_click=_use_row,
-                args=(signature, record, key, rows, row_key),
+                args=(deployment.name, signature, record, key, rows, row_key),
             )
     note = st.session_state.get(f"{key}__note")
     if note:
@@ -112,6 +113,7 @@ def _use_json(signature: Signature, record: dict[str, Any], key: str, text_key: 
 
 
 def _use_row(
+    name: str,
     signature: Signature,
     record: dict[str, Any],
     key: str,
@@ -120,9 +122,13 @@ def _use_row(
 ) -> None:
     row = rows.get(st.session_state.get(row_key) or "", {})
     columns = {field.name: feature_column(field.name) for field in signature.inputs}
-    values = {n: json_value(row.get(c)) for n, c in columns.items() if c in row}
+    masked = masked_log().masking(name).kinds
+    values = {n: json_value(row.get(c)) for n, c in columns.items() if c in row and n not in masked}
     _fill(record, values, key)
-    st.session_state[f"{key}__note"] = f"Filled in from {literal(st.session_state[row_key])}"
+    note = f"Filled in from {literal(st.session_state[row_key])}"
+    if masked.keys() & columns.keys():
+        note += ", without masked personal data"
+    st.session_state[f"{key}__note"] = note
 
 
 def _fill(record: dict[str, Any], values: Mapping[str, Any], key: str) -> None:
@@ -134,11 +140,12 @@ def _fill(record: dict[str, Any], values: Mapping[str, Any], key: str) -> None:
 
 def _logged(name: str) -> dict[str, dict[str, Any]]:
     """The newest logged rows by their prediction's id, the last one first."""
-    frame = _recent(str(workspace().folder), name)
+    masked = tuple(sorted(masked_log().masking(name).kinds))
+    frame = _recent(str(workspace().folder), name, masked)
     return {str(row["prediction_id"]): row for row in frame}
 
 
 @st.cache_data(ttl=10, max_entries=8, show_spinner=False)
-def _recent(folder: str, name: str) -> list[dict[str, Any]]:
-    newest = workspace().deployments.predictions(name, limit=RECENT).iloc[::-1]
+def _recent(folder: str, name: str, masked: tuple[str, ...]) -> list[dict[str, Any]]:
+    newest = masked_log().predictions(name, limit=RECENT).iloc[::-1]
     return records(newest)

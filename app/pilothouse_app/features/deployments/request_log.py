@@ -22,6 +22,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.details import predictions_table, recent_predictions
 from pilothouse_app.features.deployments.replay_view import replay_view
 from pilothouse_app.features.deployments.retention import deleted_note, retention_view
+from pilothouse_app.features.personal_data.masked import masked_log
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,13 +74,13 @@ def _predictions(
 ) -> None:
     """The one of an id, those of some days by page, or the newest."""
     if prediction_id:
-        frame = workspace().deployments.find_predictions(deployment.name, [prediction_id])
+        frame = masked_log().find_predictions(deployment.name, [prediction_id])
         if frame.empty:
             nothing_found("predictions", key="no_logged_id")
             return
         predictions_table(deployment, frame, title="Predictions of this id")
     elif span != (None, None):
-        frame = workspace().deployments.predictions(deployment.name, *span)
+        frame = masked_log().predictions(deployment.name, *span)
         if frame.empty:
             nothing_found("predictions", key="no_logged_days")
             return

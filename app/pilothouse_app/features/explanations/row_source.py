@@ -14,8 +14,10 @@ from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import title, when
 from pilothouse_app.components.links import query_param
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.personal_data.masked import masked_data, masked_log
 
 if TYPE_CHECKING:
+    from pilothouse.data.personal_data.masking import Masking
     from pilothouse.registry.info import VersionInfo
 
 EXAMPLE, DATASET, LOGGED = "example", "dataset_row", "logged_prediction"
@@ -63,7 +65,7 @@ def _dataset(version: VersionInfo) -> ChosenRow | None:
     record = workspace().explanations.dataset_record(
         version.model, version.version, dataset, int(row)
     )
-    return ChosenRow(record, f"row {int(row)} of {dataset}")
+    return _masked(record, f"row {int(row)} of {dataset}", masked_data().masking(dataset))
 
 
 def _datasets() -> list[str]:
@@ -75,7 +77,7 @@ def _logged(version: VersionInfo, deployments: list[str]) -> ChosenRow | None:
     deployment = st.selectbox(
         "Deployment", deployments, key="responsible_deployment", width=180, bind="query-params"
     )
-    newest = workspace().deployments.predictions(
+    newest = masked_log().predictions(
         deployment, columns=["prediction_id", "version", "event_at"], limit=NEWEST
     )
     own = newest[newest["version"] == version.version].iloc[::-1]
@@ -98,4 +100,11 @@ def _logged(version: VersionInfo, deployments: list[str]) -> ChosenRow | None:
         st.markdown(":gray[This version has answered nothing there yet.]")
         return None
     logged = workspace().explanations.logged_prediction(deployment, chosen)
-    return ChosenRow(logged.record, logged.source)
+    return _masked(logged.record, logged.source, masked_log().masking(deployment))
+
+
+def _masked(record: Mapping[str, Any], source: str, masking: Masking) -> ChosenRow:
+    """The row with values of nobody for personal data, which the source then says."""
+    if masking.kinds.keys() & record.keys():
+        return ChosenRow(masking.examples([record])[0], f"{source}, personal data replaced")
+    return ChosenRow(record, source)

@@ -31,10 +31,12 @@ from pilothouse_app.features.monitoring.metrics import (
     tick_format,
 )
 from pilothouse_app.features.monitoring.selection import selection_note, whole_time
+from pilothouse_app.features.personal_data.masked import masked_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pilothouse.data.personal_data.masking import Masking
     from pilothouse.monitoring.column_changes import BeforeAfter
     from pilothouse.monitoring.example_rows import ExampleRows
     from pilothouse.monitoring.explanation import ColumnCause, Explanation
@@ -78,12 +80,13 @@ def events_before(explanation: Explanation) -> None:
 def segments_and_rows(explanation: Explanation, *, key: str) -> None:
     """The segments that changed most, and two rows that show the first column."""
     left, right = st.columns([58, 42], gap="medium")
+    masking = masked_log().masking(explanation.deployment)
     if explanation.segments:
         with left:
             _segments(explanation, key=key)
     if explanation.example is not None:
         with right:
-            _example(explanation.example, key=key)
+            _example(explanation.example, masking, key=key)
 
 
 def _segments(explanation: Explanation, *, key: str) -> None:
@@ -117,14 +120,12 @@ def _pairs(
     ]
 
 
-def _example(example: ExampleRows, *, key: str) -> None:
+def _example(example: ExampleRows, masking: Masking, *, key: str) -> None:
     section("Two rows that show it", "as alike as there are in the other columns")
     names = [example.column, *(name for name in example.reference if name != example.column)]
+    before, after = masking.record(example.reference), masking.record(example.window)
     frame = pd.DataFrame(
-        [
-            (name, value_text(example.reference[name]), value_text(example.window.get(name)))
-            for name in names
-        ],
+        [(name, value_text(before[name]), value_text(after.get(name))) for name in names],
         columns=["column", "reference", "window"],
     )
     columns = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlmodel import col, select
 
+from pilothouse.data.personal_data.personal_columns import require_right_where_any
 from pilothouse.interop.archives import export_archive as exporting
 from pilothouse.interop.archives.archive_contents import LeftOut
 from pilothouse.interop.archives.archive_file import ArchiveReader
@@ -17,6 +18,8 @@ from pilothouse.jobs import submit
 from pilothouse.jobs.tables import ENDED, Job
 from pilothouse.kit.errors import Conflict
 from pilothouse.storage.service import Service
+
+ARCHIVED = "a workspace with personal data is archived"
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,21 @@ class WorkspaceArchives(Service):
         """Write everything to one archive of Parquet and JSON that imports again unchanged.
 
         It may be in use meanwhile. Secrets are left out. A file that is there is replaced once the
-        archive is whole. Raises NotFound without its folder, Unavailable without room.
+        archive is whole. Personal data is in it unmasked: where there is any, Refused without the
+        right `personal_data`. Raises NotFound without its folder, Unavailable without room.
         """
+        with self._store.write() as session:
+            require_right_where_any(session, self._store, ARCHIVED)
         return exporting.export_archive(self._store, Path(path), on_progress)
 
     def start(self) -> str:
         """Submit a job that writes the archive into the workspace's folder; the job's id.
 
-        It replaces the one that was written so before. Raises Conflict while one is being written.
+        It replaces the one that was written so before. Raises Conflict while one is being written,
+        and where there is personal data Refused without the right `personal_data`.
         """
         with self._store.write() as session:
+            require_right_where_any(session, self._store, ARCHIVED)
             active = select(Job.id).where(Job.kind == KIND, col(Job.status).not_in(ENDED))
             if session.exec(active).first() is not None:
                 raise Conflict("an archive is being written already.")

@@ -24,6 +24,7 @@ from sqlmodel import select as select_rows
 from pilothouse.activity import anchor, record
 from pilothouse.activity.chain import GENESIS
 from pilothouse.activity.tables import ActivityEntry
+from pilothouse.data.personal_data.personal_columns import all_columns
 from pilothouse.interop.archives.archive_contents import (
     ARTIFACTS,
     LEFT_OUT,
@@ -82,16 +83,18 @@ class ArchivePreview:
     files: int
     bytes: int
     left_out: tuple[LeftOut, ...]
+    personal: tuple[str, ...] = ()  # columns whose personal data is in it, unmasked
 
 
 def preview(store: Store) -> ArchivePreview:
     """What an archive would have; nothing is written."""
     with store.read() as session:
         rows = sum(_count(session, table) for table in all_tables())
+        personal = all_columns(session)
     sizes = artifact_sizes(store)
     files = kept_files(store.folder)
     total = database_bytes(store) + sum(sizes.values()) + sum(item.bytes for item in files)
-    return ArchivePreview(rows, len(sizes), len(files), total, LEFT_OUT)
+    return ArchivePreview(rows, len(sizes), len(files), total, LEFT_OUT, personal)
 
 
 def export_archive(

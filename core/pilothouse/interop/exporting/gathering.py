@@ -32,6 +32,7 @@ from pilothouse.models.formats.pilothouse_pipeline import FILE, KIND
 from pilothouse.registry import code_audit
 from pilothouse.registry.cards import model_card
 from pilothouse.registry.info import VersionInfo
+from pilothouse.registry.masked_examples import masked_example
 from pilothouse.storage import Store
 
 CANARY = "canary"
@@ -44,6 +45,8 @@ def subject_of(store: Store, model: str, version: int, deployment: str = "") -> 
     another model.
     """
     info = prepare_to_serve(store, model, version)
+    with store.read() as session:
+        info = replace(info, input_example=masked_example(session, info))
     served = _deployment(store, info, deployment) if deployment else None
     lock, notes, python = _packages(store, info)
     settings = store.settings

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pilothouse.deployments import commands
+from pilothouse.deployments.masked_log import masking_of_log
 from pilothouse.interop.window_exports.arize_files import ID, TIME
 from pilothouse.models.signature import Signature
 from pilothouse.monitoring import window_data
@@ -39,9 +40,13 @@ class VersionRows:
 def by_version(
     store: Store, deployment: str, start: datetime | None, end: datetime | None
 ) -> Iterator[VersionRows]:
-    """The rows of a period by event time, the version that answered most first. Raises NotFound."""
+    """The rows of a period by event time, the version that answered most first. Raises NotFound.
+
+    They leave the workspace, so personal data is masked.
+    """
     with store.read() as session:
         commands.require(session, deployment)
+        masking = masking_of_log(session, deployment)
     frame = window_data.observe(store, deployment, Span(start or FIRST, end or LAST))
     if not len(frame):
         return
@@ -50,6 +55,7 @@ def by_version(
             signature = commands.signature_of(session, deployment, model, version)
         names = [name for name in column_kinds(signature) if name in signature.names]
         part = report_frame(window_data.rows_of(rows, signature, names), signature)
+        part = masking.frame(part)
         seconds = rows["event_at"].astype("datetime64[s, UTC]").astype("int64")
         ids = rows["prediction_id"].tolist()
         part = part.assign(**{ID: ids, TIME: seconds.tolist()})

@@ -1,0 +1,127 @@
+"""Masks personal data where people look at rows: one function for a frame, a profile, an example.
+
+Training, serving, checks and whatever computes use true values; screens, commands and exports show
+what passed through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.data.info import ColumnProfile, Contract, ContractReport, ContractRule, Profile
+from pilothouse.data.personal_kinds import personal_kinds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.data.dataset_sources import RefreshCheck
+    from pilothouse.data.diff import DataDiff
+
+MASK = "•••••"
+STATISTICS = ("mean_before", "mean_after", "median_before", "median_after")
+
+
+@dataclass(frozen=True)
+class Masking:
+    """What is masked: columns by name, with the kind of personal data that each of them holds."""
+
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.kinds)
+
+    def titles(self, names: Iterable[str]) -> dict[str, str]:
+        """The kinds of those of some columns that are masked, as people call them."""
+        return {
+            name: personal_kinds.get(self.kinds[name]).title for name in names if name in self.kinds
+        }
+
+    def frame(self, frame: pd.DataFrame, columns: Collection[str] | None = None) -> pd.DataFrame:
+        """The rows with a mask in place of each value of a masked column; missing stays missing.
+
+        `columns` are those of the frame to mask, when they are called otherwise than in the data.
+        """
+        names = self.kinds if columns is None else columns
+        masked = {
+            name: frame[name].astype(object).where(frame[name].isna(), MASK)
+            for name in names
+            if name in frame.columns
+        }
+        return frame.assign(**masked) if masked else frame
+
+    def column_profile(self, column: ColumnProfile) -> ColumnProfile:
+        """What was seen in a column; of a masked one only how much there is."""
+        if column.name not in self.kinds:
+            return column
+        plain = (column.name, column.type, column.rows, column.missing, column.distinct)
+        return ColumnProfile(*plain, infinite=column.infinite)
+
+    def profile(self, profile: Profile) -> Profile:
+        """The profile without the values of masked columns."""
+        return Profile(profile.rows, tuple(map(self.column_profile, profile.columns)))
+
+    def diff(self, diff: DataDiff) -> DataDiff:
+        """The differences without values, means and medians of masked columns."""
+        columns = diff.columns.copy()
+        is_masked = columns["column"].isin(list(self.kinds))
+        for name in STATISTICS:
+            columns[name] = columns[name].mask(is_masked)
+        some = is_masked & (columns["new_values"] != "")
+        columns["new_values"] = columns["new_values"].mask(some, MASK)
+        return replace(diff, columns=columns)
+
+    def contract(self, contract: Contract) -> Contract:
+        """The contract without the values and bounds of masked columns."""
+        return replace(contract, rules=tuple(map(self.rule, contract.rules)), pandera={})
+
+    def rule(self, rule: ContractRule) -> ContractRule:
+        """A rule without the values and bounds of a masked column."""
+        if rule.column not in self.kinds:
+            return rule
+        categories = None if rule.categories is None else (MASK,)
+        return replace(rule, low=None, high=None, categories=categories)
+
+    def report(self, report: ContractReport) -> ContractReport:
+        """The verdict of a contract without the values that broke it in masked columns."""
+        checks, failures = report.checks.copy(), report.failures.copy()
+        for frame, names in ((checks, ("limit", "values")), (failures, ("value",))):
+            rows = frame["column"].isin(list(self.kinds))
+            for name in names:
+                if rows.any() and name in frame.columns:
+                    frame[name] = frame[name].astype(object).mask(rows, MASK)
+        if not checks["column"].isin(list(self.kinds)).any():
+            return report
+        lines = tuple(map(self._line, report.lines))
+        message = report.message if not report.lines else lines[0] if lines else ""
+        return replace(report, checks=checks, failures=failures, lines=lines, message=message)
+
+    def _line(self, line: str) -> str:
+        name = next((name for name in self.kinds if name in line), None)
+        return line if name is None else f"{name}: its rule is broken (values are masked)"
+
+    def refresh(self, check: RefreshCheck) -> RefreshCheck:
+        """What a refresh would change, without the values of masked columns."""
+        return replace(check, diff=self.diff(check.diff), report=self.report(check.report))
+
+    def record(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """One row by column, with masks as `frame` has them."""
+        return {
+            name: MASK if name in self.kinds and value is not None else value
+            for name, value in record.items()
+        }
+
+    def examples(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Records in which a value of nobody stands for each masked one, of the same type."""
+        return [{name: self._example(name, value) for name, value in r.items()} for r in records]
+
+    def _example(self, name: str, value: Any) -> Any:
+        if name not in self.kinds or value is None:
+            return value
+        if isinstance(value, str):
+            return personal_kinds.get(self.kinds[name]).example
+        return type(value)(0) if isinstance(value, int | float) else None
+
+
+NOTHING_MASKED = Masking()

@@ -1,0 +1,84 @@
+"""Names of people, by the column's name and the shape of its values."""
+
+from __future__ import annotations
+
+import re
+
+from pilothouse.data.personal_kinds import ColumnSample, Match, by_value, personal_kinds
+
+PART = r"[^\W\d_][^\W\d_'\u2019.\-]*(?:['\u2019.\-][^\W\d_]*)*"
+ONE = re.compile(rf"{PART}(?:,? {PART}){{0,4}}")
+SEVERAL = re.compile(rf"{PART}(?:,? {PART}){{1,4}}")
+WHOLE = frozenset(
+    [
+        "firstname",
+        "lastname",
+        "surname",
+        "forename",
+        "fullname",
+        "vorname",
+        "nachname",
+        "familienname",
+        "prenom",
+        "nombre",
+        "apellido",
+        "apellidos",
+        "cognome",
+        "username",
+        "maidenname",
+    ]
+)
+OF_PERSON = frozenset(
+    [
+        "first",
+        "last",
+        "given",
+        "family",
+        "full",
+        "middle",
+        "maiden",
+        "customer",
+        "client",
+        "patient",
+        "employee",
+        "person",
+        "contact",
+        "user",
+        "passenger",
+        "student",
+        "applicant",
+        "holder",
+        "member",
+        "author",
+        "driver",
+    ]
+)
+NAME = frozenset(("name", "nom", "nome"))
+LEAST = 0.8
+MIN_DISTINCT = 0.3  # of the values; a column of few names that repeat is a category
+
+
+@personal_kinds.register("person_name")
+class PersonName:
+    """Names in a column that is named so."""
+
+    title = "Name of a person"
+    description = (
+        "The column is named so, such as last_name or Vorname, and nearly all values are words "
+        "with letters only. A column that is only called name needs values of two words or more."
+    )
+    example = "Alex Example"
+
+    @staticmethod
+    def look(column: ColumnSample) -> Match | None:
+        """By the name first: words alone could be anything."""
+        names = {*column.name_words}
+        is_named = bool(names & WHOLE) or bool(names & NAME and names & OF_PERSON)
+        is_bare = len(names) == 1 and bool(names & NAME)
+        if column.type != "string" or not (is_named or is_bare):
+            return None
+        if len(set(column.values)) < MIN_DISTINCT * len(column.values):
+            return None
+        shape = SEVERAL if is_bare else ONE
+        reason = "words with letters only, in a column that is named so"
+        return by_value(column, lambda text: bool(shape.fullmatch(text.strip())), LEAST, reason)
