@@ -89,4 +89,4 @@ def by_value(
     return Match(share, what) if share >= least else None
 
 
-personal_kinds: Plugins[PersonalKind] = Plugins(__name__, "kind of personal data")
+personal_kinds: Plugins[PersonalKind] = Plugins(__name__, "personal data kind")
