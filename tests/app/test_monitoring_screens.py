@@ -11,10 +11,18 @@ from streamlit.testing.v1 import AppTest
 from harness.task_windows import CASES, NAME, begin, draw
 from pilothouse.monitoring.notifications.channels import ChannelSpec
 from pilothouse.monitoring.notifications.silences import SilenceSpec
+from pilothouse.monitoring.skew.skew_report import (
+    ColumnShift,
+    ColumnSkew,
+    FirstRequests,
+    ServedValues,
+    SkewReport,
+    ValueAges,
+)
 from pilothouse.monitoring.window_selection import ALL, WindowSelection
 from pilothouse.monitoring.windows import WindowScheme, span_text
 from pilothouse.workspace import Workspace
-from pilothouse_app.components.formats import DASH
+from pilothouse_app.components.formats import DASH, share
 from pilothouse_app.components.table import table_key
 from pilothouse_app.features.monitoring.alerts import alert_sentence
 
@@ -65,6 +73,48 @@ def test_each_view_is_drawn(tour, view):
     assert not page.exception
     assert not page.error
     assert page.dataframe
+
+
+def test_skew_is_measured_and_drawn(tour, served, window, monkeypatch):
+    page = tour("monitoring", monitoring_view="Skew")
+    assert "The skew has not been measured" in shown(page)
+    assert "No skew was measured in this window" in shown(
+        tour("window", id=window, window_view="Skew")
+    )
+    page = AppTest.from_function(skew_dialog, default_timeout=30).run()
+    page.selectbox(key="skew_key").set_value("prediction_id").run()
+    page.button(key="skew_go").click().run()
+    assert not page.exception
+    [job] = [job for job in served.jobs.active() if job.kind == "measure_skew"]
+    assert job.args["key"] == "prediction_id"
+    served.jobs.cancel(job.id)
+
+    temp = ColumnSkew(
+        "temp", 400, 100, 3, 1, 9.0, 90.0, 0, "x1000?",
+        ({"prediction_id": "p1", "at": "2026-03-01T10:00:00+00:00", "served": 9, "expected": 1},),
+    )  # fmt: skip
+    columns = (temp, ColumnSkew("hour", 400, 0))
+    ages = ValueAges(400, 60.0, 900.0)
+    values = ServedValues("feature store drivers, service s", "", 500, 400, columns, ages)
+    shift = ColumnShift("hour", "warn", "psi", 0.2, 0.25, 0.0, 0.5, "", ("half is missing",))
+    first = FirstRequests("flights@1", "", 2_000, 6_000, (shift,))
+    report = SkewReport("late", "late", 1, datetime(2026, 3, 1, 9, tzinfo=UTC), values, first)
+    monkeypatch.setattr(type(served.monitoring), "skew", lambda *_: report)
+    monkeypatch.setattr(type(served.monitoring), "window_skew", lambda *_: values)
+    page = tour("monitoring", monitoring_view="Skew")
+    assert not page.exception
+    served_values, examples, requests = (frame.value for frame in page.dataframe)
+    assert served_values.loc[0, ["differ", "unit", "advice"]].tolist() == [
+        *(f"{share(0.25)} (100)", "x1000?"),
+        "Send it in the unit that the model was trained with.",
+    ]
+    assert examples.loc[0, ["served", "expected"]].tolist() == ["9", "1"]
+    assert requests.loc[0, ["missing", "findings"]].tolist() == [
+        *(f"{share(0.0)}, {share(0.5)}", "half is missing"),
+    ]
+    page = tour("window", id=window, window_view="Skew")
+    assert not page.exception
+    assert len(page.dataframe) == 2
 
 
 def test_segments_and_fairness_are_declared_and_drawn(tour, served, window):
@@ -406,6 +456,13 @@ def test_the_first_answers_as_a_reference_are_said_to_be_it(tour, served, clock)
     window = deployed.week(0, draw("regression", 2))["window"]
     page = tour("window", id=window, window_view="Performance")
     assert "its reference is the first 2,000 predictions" in shown(page)
+
+
+def skew_dialog() -> None:
+    """The dialog open at every run."""
+    from pilothouse_app.features.monitoring.skew import measure
+
+    measure("late")
 
 
 def settings_dialog() -> None:

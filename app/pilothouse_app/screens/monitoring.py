@@ -34,6 +34,7 @@ from pilothouse_app.features.monitoring.reports import download_page
 from pilothouse_app.features.monitoring.rules import add_rule_button, rules_view
 from pilothouse_app.features.monitoring.selection import choose_windows, selection_note
 from pilothouse_app.features.monitoring.settings import change_settings_button, settings_view
+from pilothouse_app.features.monitoring.skew import measure_button, skew_view
 from pilothouse_app.features.monitoring.trends import latest_metrics, trends
 from pilothouse_app.features.monitoring.windows import choose_window, window_table
 from pilothouse_app.features.pipelines.progress import running_jobs
@@ -51,11 +52,11 @@ SCREEN = Screen(
     order=20,
 )
 VIEWS = (
-    *("overview", "drift", "segments", "windows", "alerts"),
+    *("overview", "drift", "segments", "skew", "windows", "alerts"),
     *("notifications", "rules", "checks", "evidently", "settings"),
 )
 PAGE, PAGER = 100, "monitoring_page"
-KINDS = ("evaluate_windows", "retrain", "drift_report", "export_evidently")
+KINDS = ("evaluate_windows", "retrain", "drift_report", "export_evidently", "measure_skew")
 
 
 def render() -> None:
@@ -96,6 +97,8 @@ def render() -> None:
         checks_view(name)
     elif view == "evidently":
         evidently_view(name, newest)
+    elif view == "skew":
+        skew_view(name)
     elif view == "settings":
         settings_view(name)
         try_on_history(name)
@@ -124,6 +127,8 @@ def _bar(names: Sequence[str], name: str, *, has_windows: bool = False) -> str:
         choose_one("monitoring_deployment", names, "Deployment", default=first)
         if view == "rules":
             add_rule_button(name)
+        if view == "skew":
+            measure_button(name)
         if view == "settings":
             change_settings_button(name)
         if view == "windows" and has_windows:

@@ -41,6 +41,7 @@ from pilothouse_app.features.monitoring.performance import performance_view
 from pilothouse_app.features.monitoring.quality import window_quality
 from pilothouse_app.features.monitoring.reports import download_page, report_frame, report_table
 from pilothouse_app.features.monitoring.requests import requests_view
+from pilothouse_app.features.monitoring.skew import window_skew
 from pilothouse_app.features.monitoring.trends import summary_kpi
 from pilothouse_app.features.monitoring.window_exports import window_export_button
 
@@ -56,7 +57,7 @@ SCREEN = Screen(
     summary="One window of a deployment",
     parent="monitoring",
 )
-VIEWS = ("drift", "performance", "segments", "requests", "results", "reports")
+VIEWS = ("drift", "performance", "segments", "skew", "requests", "results", "reports")
 RESULTS = {
     "what": text_column("Column", width=150),
     "status": status_column(width=104),
@@ -125,6 +126,8 @@ def render() -> None:
         performance_view(window, metrics)
     elif view == "segments":
         groups_view(workspace().monitoring.results(window.id))
+    elif view == "skew":
+        window_skew(window.id)
     elif view == "requests":
         requests_view(workspace().monitoring.results(window.id))
     elif view == "results":

@@ -31,7 +31,12 @@ def _show(ws: Workspace, name: str) -> Output:
         return Output(value, "nothing is looked up")
     text = f"{rule.text} of {rule.store} by {', '.join(rule.keys)}, within {rule.seconds:g} s"
     if figures and figures["count"]:
-        text += f"\n{figures['count']:,} lookups, {figures['mean_ms']:.2f} ms each"
+        p50, p99 = figures["p50_ms"], figures["p99_ms"]
+        text += f"\n{figures['count']:,} lookups, {p50:.2f} ms (median), {p99:.2f} ms (99 %)"
+        text += f"; {figures['failed']:,} failed, {figures['missing_rows']:,} rows not in the store"
+        if figures["age_p50_seconds"] is not None:
+            text += f"\nvalues {figures['age_p50_seconds']:,.0f} s old (median)"
+            text += f", {figures['age_p99_seconds']:,.0f} s (99 %)"
     return Output(value, text)
 
 

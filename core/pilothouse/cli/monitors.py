@@ -15,6 +15,7 @@ from pilothouse.cli.evidently import evidently
 from pilothouse.cli.explanations import explanation_output
 from pilothouse.cli.options import INSTANT, JSON_VALUE, NAMES, NEW_FILE, PAIR
 from pilothouse.cli.output import Output, text_of
+from pilothouse.cli.skew import skew
 from pilothouse.cli.window_reports import reports
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.api import Monitoring
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 monitors = Group("monitors", help="Windows of predictions: drift, performance and reports.")
 monitors.add_command(checks)
 monitors.add_command(evidently)
+monitors.add_command(skew)
 monitors.commands.update(reports.commands)
 deployment_argument = click.argument("deployment")
 window_argument = click.argument("window")
@@ -165,6 +167,10 @@ def _start(ws: Workspace, deployment: str) -> Output:
 @click.option(
     "--fairness-columns", type=NAMES, default=None, help="Inputs whose groups are compared."
 )
+@click.option(
+    "--skew/--no-skew", "skew", default=None, help="Whether served values are compared too."
+)
+@click.option("--skew-key", default=None, help="The input that names a row of training data.")
 def _change(ws: Workspace, deployment: str, **settings: Any) -> Output:
     """Change how the windows of a DEPLOYMENT are judged; what is left out stays as it is."""
     return _settings(ws.monitoring.monitor(deployment, **options_of(settings)))

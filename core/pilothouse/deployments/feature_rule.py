@@ -23,6 +23,35 @@ KEY_TYPES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
+class FeatureSettings:
+    """Which features a deployment looks up, as a person or a file says it; no store means none."""
+
+    store: str = ""
+    features: tuple[str, ...] = ()
+    service: str = ""
+    full_names: bool = False
+    seconds: float = 1.0
+
+    @property
+    def text(self) -> str:
+        """It in a few words."""
+        if not self.store:
+            return "nothing"
+        what = f"service {self.service}" if self.service else ", ".join(self.features)
+        full = ", with full names" if self.full_names else ""
+        return f"{what} of {self.store}{full}, within {self.seconds:g} s"
+
+    def to_json(self) -> dict[str, Any]:
+        """Its entry in a file."""
+        which = {"service": self.service} if self.service else {"features": list(self.features)}
+        full = {"full_names": True} if self.full_names else {}
+        return {"store": self.store, **which, **full, "seconds": self.seconds}
+
+
+NOTHING_LOOKED_UP = FeatureSettings()
+
+
+@dataclass(frozen=True)
 class FeatureRule:
     """Which features of which store are looked up for a request that brings their keys.
 
@@ -42,6 +71,13 @@ class FeatureRule:
     def text(self) -> str:
         """Which features, in a few words."""
         return f"service {self.service}" if self.service else ", ".join(self.features)
+
+    @property
+    def settings(self) -> FeatureSettings:
+        """What was asked for, without what the store and the model make of it."""
+        return FeatureSettings(
+            self.store, self.features, self.service, self.full_names, self.seconds
+        )
 
     def question(self, keys: Mapping[str, list[Any]]) -> dict[str, Any]:
         """What the store is asked for these keys."""

@@ -47,8 +47,9 @@ class FeatureRuleCommands(Service):
     def feature_lookups(self, name: str) -> dict[str, Any] | None:
         """What the lookups of a deployment cost since the server started; None without any.
 
-        How many were answered and failed, the mean time in milliseconds, the age of the oldest
-        value of the last one in seconds, and rows of entities that the store does not have.
+        How many were answered and failed, their mean, median and 99th percentile in milliseconds,
+        how old the oldest value of each was in seconds, and rows of entities that the store does
+        not have. The percentiles are of the last 1,000.
         """
         return lookup_figures(self._store.run_folder, name)
 

@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 
 from pilothouse.activity import record
 from pilothouse.deployments import commands
-from pilothouse.deployments.feature_rule import FeatureRule
+from pilothouse.deployments.feature_rule import NOTHING_LOOKED_UP, FeatureRule, FeatureSettings
 from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.tables import FeatureRuleRow
@@ -46,12 +46,12 @@ def set_rule(
     deployment = commands.require(session, name)
     if deployment.external:
         raise Conflict(f"{name!r} is served elsewhere: nothing is looked up here.")
-    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        limits = f"between {MIN_SECONDS:g} and {MAX_SECONDS:g}"
-        raise Invalid(f"seconds must be {limits}.", fields={"seconds": limits})
-    catalog = store_rows.info(store_rows.require(session, feature_store)).catalog
     version = deployment.serving_version or deployment.version
     signature = Signature.from_json(require_served(session, name, version).signature)
+    settings = FeatureSettings(
+        feature_store, request.features, request.service, request.full_names, seconds
+    )
+    catalog = check_settings(session, settings, signature)
     names = looked_up(catalog, request, signature)
     row = FeatureRuleRow(
         deployment=name,
@@ -70,6 +70,42 @@ def set_rule(
     record(session, store, "set the features of", "deployment", name, before=old,
            after=_facts(row), reason=reason)  # fmt: skip
     return _rule(row)
+
+
+def check_settings(
+    session: Session, settings: FeatureSettings, signature: Signature
+) -> StoreCatalog:
+    """What the store holds. Raises NotFound, or Invalid for what it or the model does not take."""
+    if not MIN_SECONDS <= settings.seconds <= MAX_SECONDS:
+        limits = f"between {MIN_SECONDS:g} and {MAX_SECONDS:g}"
+        raise Invalid(f"seconds must be {limits}.", fields={"seconds": limits})
+    catalog = store_rows.info(store_rows.require(session, settings.store)).catalog
+    looked_up(catalog, request_of(settings), signature)
+    return catalog
+
+
+def request_of(settings: FeatureSettings) -> FeatureRequest:
+    """What a store is asked for."""
+    return FeatureRequest(settings.features, settings.service, settings.full_names)
+
+
+def settings_of(session: Session, name: str) -> FeatureSettings:
+    """What a deployment looks up, as a file says it. Raises NotFound."""
+    rule = rule_of(session, name)
+    return NOTHING_LOOKED_UP if rule is None else rule.settings
+
+
+def apply_settings(
+    session: Session, store: Store, name: str, settings: FeatureSettings, reason: str
+) -> None:
+    """Look up what a file says, or nothing; the same settings change nothing. Raises as both."""
+    if settings == settings_of(session, name):
+        return
+    if not settings.store:
+        remove_rule(session, store, name, reason)
+        return
+    request = request_of(settings)
+    set_rule(session, store, name, settings.store, request, settings.seconds, reason)
 
 
 def remove_rule(session: Session, store: Store, name: str, reason: str) -> None:

@@ -181,6 +181,7 @@ class Server:
     async def start(self) -> None:
         """Read the routes once, then start the background tasks."""
         await self.routes.refresh()
+        await self.gateway.keep_agents()  # their libraries take longer to import than a model
         garbage.freeze()
         self._background_tasks = [
             asyncio.create_task(self.routes.poll()),

@@ -34,6 +34,7 @@ from pilothouse.monitoring.evidently_workspace.workspaces import EvidentlyWorksp
 from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.notifications import outbox
+from pilothouse.monitoring.skew.skew_api import SkewReports
 from pilothouse.monitoring.window_selection import ALL, WindowSelection
 from pilothouse.monitoring.windows import Span
 
@@ -127,7 +128,7 @@ class AlertInfo:
     rule_id: str
 
 
-class Monitoring(EvidentlyWorkspaces):
+class Monitoring(EvidentlyWorkspaces, SkewReports):
     """Windows, drift, performance, alerts."""
 
     def monitor(self, deployment: str, **settings: Any) -> MonitorInfo:

@@ -164,7 +164,7 @@ def assess(
     unexpected: tuple[str, ...] = (),
 ) -> Assessment:
     """Assess a window. A column that cannot be read gives one check of status error."""
-    judged = _judged_columns(reference, rows, config, signature)
+    judged = judged_columns(reference, rows, config, signature)
     absent = tuple(
         name
         for name, column in reference.columns.items()
@@ -200,9 +200,10 @@ class JudgedColumns:
     all_differ: bool
 
 
-def _judged_columns(
+def judged_columns(
     reference: ReferenceProfile, rows: WindowRows, config: MonitorConfig, signature: Signature
 ) -> JudgedColumns:
+    """Every column of a reference against the rows, by its tests."""
     faults: list[Check] = []
     scored: list[ScoredCheck] = []
     profiles: dict[str, Any] = {}

@@ -22,7 +22,10 @@ from pilothouse.monitoring.checks import (
     PRIMARY,
     RECENT_PERFORMANCE,
     SEGMENTS,
+    SERVED_DIFFERS,
     SERVICE,
+    SKEW,
+    SKEW_LIMITS,
 )
 from pilothouse.monitoring.monitor_config import MonitorConfig
 
@@ -33,6 +36,7 @@ OTHERS = {
     PCA_RECONSTRUCTION: "Reconstruction by components",
     PRIMARY: "Primary metric",
     BY_GROUP: "Grouping of rows",
+    SERVED_DIFFERS: "Rows served with other values",
 }
 
 
@@ -133,6 +137,8 @@ def watchable_checks(
         WatchableCheck(service.label, SERVICE, name, "worse_than_tolerated", 1.0)
         for name, service in SERVICE_CHECKS.items()
     ]
+    title = f"{OTHERS[SERVED_DIFFERS]}, of any column (training-serving skew)"
+    checks.append(WatchableCheck(title, SKEW, SERVED_DIFFERS, "above", SKEW_LIMITS.fail))
     checks += _of_groups(groups or {})
     for name, test in drift_tests.items():
         subject = test.label if test.signal == DATA_QUALITY else f"Drift ({test.label})"

@@ -16,11 +16,12 @@ RECENT_PERFORMANCE = "recent_performance"  # of the last windows together
 ESTIMATED_PERFORMANCE = "estimated_performance"
 SEGMENTS, FAIRNESS = "segments", "fairness"
 CUSTOM = "custom"  # people's own checks
+SKEW = "skew"  # what was served, against what it should have been
 SERVICE = "service"  # latency and errors of the requests
 SIGNALS = (
     *(FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY),
     *(PERFORMANCE, RECENT_PERFORMANCE, ESTIMATED_PERFORMANCE),
-    *(SEGMENTS, FAIRNESS, SERVICE, CUSTOM),
+    *(SEGMENTS, FAIRNESS, SERVICE, CUSTOM, SKEW),
 )
 # Of parts of the rows: they have checks of the same names as those of all rows.
 OF_GROUPS = (SEGMENTS, FAIRNESS)
@@ -28,6 +29,7 @@ DRIFTED_SHARE, LABEL_COVERAGE = "drifted_share", "label_coverage"
 BY_GROUP = "by_group"  # of a column by which rows cannot be grouped
 DOMAIN_CLASSIFIER = "domain_classifier"
 PCA_RECONSTRUCTION = "pca_reconstruction"
+SERVED_DIFFERS = "served_differs"
 # As the check of a rule or a trend: the metric that decides for the task of the version.
 PRIMARY = "primary"
 OF_THE_MONITOR = (
@@ -56,6 +58,9 @@ class CheckLimits:
 
     def _beyond(self, score: float, limit: float) -> bool:
         return score > limit if self.direction == "above" else score < limit
+
+
+SKEW_LIMITS = CheckLimits(0.0, 0.05)  # of the share of rows that were served another value
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def chosen_inputs(
     if config.reference == HELD_OUT:
         return None
     if config.reference == DATASET:
-        return _of_dataset(store, signature, config.reference_dataset)
+        return rows_of_dataset(store, signature, config.reference_dataset)
     if config.reference == YEAR_BEFORE:
         spans = _year_before(span, config.zone)
         name = "the same weeks of the year before"
@@ -130,7 +130,7 @@ def _served(
     return ChosenInputs(rows, name, _digest([name, *frame["prediction_id"]]), lack)
 
 
-def _of_dataset(store: Store, signature: Signature, ref: str) -> ChosenInputs:
+def rows_of_dataset(store: Store, signature: Signature, ref: str) -> ChosenInputs:
     """The rows of a dataset version; none, with the reason, when it is gone or damaged."""
     data, name = Data(store), f"the dataset {ref}"
     names = [field.name for field in monitored_inputs(signature)]

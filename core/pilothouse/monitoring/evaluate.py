@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session
 
 from pilothouse.activity.actors import MONITOR
-from pilothouse.deployments import commands
+from pilothouse.deployments import commands, feature_rule_rows
 from pilothouse.deployments.prediction_log import log
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
@@ -51,6 +51,8 @@ from pilothouse.monitoring.performance import (
 )
 from pilothouse.monitoring.recent_checks import is_measured
 from pilothouse.monitoring.reference_profile import ReferenceProfile, monitored_inputs
+from pilothouse.monitoring.skew.measurement import digest_of, skew_checks, window_skew
+from pilothouse.monitoring.skew.skew_report import plain_values
 from pilothouse.monitoring.stored_references import Answered
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.traffic import Traffic
@@ -145,10 +147,16 @@ def evaluate_window(
         profile = sent_columns(profile, frame, before)
         rows = with_columns(rows, profile)
     profile, rows = only_logged(store, deployment, profile, rows)
+    served = (
+        window_skew(store, deployment, model, version, frame, config.skew_key)
+        if config.skew else None
+    )  # fmt: skip
+    if served is not None:
+        digest = f"{digest} {digest_of(served)}"
     own_checks = specs_of(store, deployment)
     decides = _Inputs(frame, rows, digest, config, traffic, tuple(own_checks))
     content = _content(store, (deployment, model, version), span, decides)
-    unexpected = window_data.unexpected_columns(frame, signature)
+    unexpected = window_data.unexpected_columns(frame, signature, _keys(store, deployment))
     assessment = assess(profile, rows, config, signature, performance, traffic, unexpected)
 
     of_version = store, (deployment, model, version)
@@ -156,12 +164,14 @@ def evaluate_window(
         *_columns_together(*of_version, rows, profile, config, chosen),
         *group_checks(*of_version, baseline, rows, performance, config),
         *custom_checks(*of_version, own_checks, baseline, rows, config),
+        *(skew_checks(served) if served is not None else []),
         *_recent(*of_version, span, len(frame), assessment.checks, config),
     ]
     assessment = replace(assessment, checks=(*assessment.checks, *further))
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
     compared_with = {**assessment.profile["reference"], SOURCE: baseline.source}
     details |= {"reference": compared_with, SETTINGS: settings_json(config)}
+    details |= {} if served is None else {"skew": plain_values(served)}
     assessment = replace(assessment, profile={**assessment.profile, **details})
     stored = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
     zone = None if config.zone == DEFAULT_ZONE else config.zone
@@ -288,6 +298,13 @@ def with_columns(rows: WindowRows, profile: ReferenceProfile) -> WindowRows:
 def _has_values(frame: pd.DataFrame, name: str) -> bool:
     column = log.feature_column(name)
     return column in frame and bool(frame[column].notna().any())
+
+
+def _keys(store: Store, deployment: str) -> tuple[str, ...]:
+    """The columns by which features of a deployment are looked up: they are logged too."""
+    with store.read() as session:
+        rule = feature_rule_rows.rule_of(session, deployment)
+    return () if rule is None else tuple(rule.keys)
 
 
 def _is_external(store: Store, deployment: str) -> bool:

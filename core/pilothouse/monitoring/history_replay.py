@@ -67,6 +67,8 @@ NOT_REPLAYED = {
     "domain_classifier": "it is computed from rows",
     "pca_reconstruction": "it is computed from rows",
     "segment_columns": "segments are computed from rows",
+    "skew": "it is computed from rows",
+    "skew_key": "it is computed from rows",
     "fairness_columns": "groups are computed from rows",
 }
 INDEX = {name: index for index, name in enumerate(COLUMNS)}

@@ -36,6 +36,8 @@ class MonitorConfig:
     it, the same weeks of the year before, or the dataset version `reference_dataset`.
     The segments of each of the `segment_columns` are judged too, and the groups of each of the
     `fairness_columns` are compared; both name inputs.
+    With `skew` the inputs that were served are compared with those of the feature store at their
+    times, or with the training rows that have the same value of `skew_key`.
     With `domain_classifier` all columns are also tested together, which takes 0.2 s; with
     `pca_reconstruction` by how well components of the reference rebuild the rows.
     """
@@ -63,6 +65,8 @@ class MonitorConfig:
     pca_reconstruction: bool = False
     segment_columns: tuple[str, ...] = ()
     fairness_columns: tuple[str, ...] = ()
+    skew: bool = False
+    skew_key: str = ""
 
     @property
     def scheme(self) -> WindowScheme:

@@ -27,6 +27,7 @@ from pilothouse.monitoring.checks import (
     PERFORMANCE,
     PREDICTION_DRIFT,
     SERVICE,
+    SKEW,
     Check,
 )
 from pilothouse.monitoring.column_checks import ScoredCheck, judge_together, limits_of
@@ -107,7 +108,7 @@ def rejudge(window: StoredWindow, config: MonitorConfig) -> Assessment:
     """
     of_groups = [check for check in window.checks if check.signal in OF_GROUPS]
     of_columns = [
-        check for check in window.checks if check.column and check.signal not in OF_GROUPS
+        check for check in window.checks if check.column and check.signal not in (*OF_GROUPS, SKEW)
     ]
     judged = [*_column_checks(of_columns, window, config)]
     judged += [_window_check(check, config) for check in _of_whole_window(window.checks)]
@@ -121,7 +122,7 @@ def rejudge(window: StoredWindow, config: MonitorConfig) -> Assessment:
     judged += metric_checks(window, config)
     # Groups inform, and checks of people's own have limits of their own: both stay as they are.
     judged += of_groups
-    judged += [check for check in window.checks if check.signal == CUSTOM]
+    judged += [check for check in window.checks if check.signal in (CUSTOM, SKEW)]
     performance = Performance(window.rows, window.labelled)
     return Assessment(tuple(judged), performance, {}, {})
 

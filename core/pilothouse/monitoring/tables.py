@@ -55,6 +55,8 @@ class Monitor(Table, table=True):
     give_up_after: float | None = None  # None where there is no such limit
     segment_columns: list[str] | None = Field(default=None, sa_type=Json)  # the same
     fairness_columns: list[str] | None = Field(default=None, sa_type=Json)  # the same
+    skew: bool | None = None  # the same, as is its key
+    skew_key: str | None = None
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -74,15 +74,18 @@ def rows_of(frame: pd.DataFrame, signature: Signature, names: Sequence[str]) -> 
     return WindowRows(features, outputs, truth(frame[LABEL], signature), _times(frame))
 
 
-def unexpected_columns(frame: pd.DataFrame, signature: Signature) -> tuple[str, ...]:
+def unexpected_columns(
+    frame: pd.DataFrame, signature: Signature, keys: Collection[str] = ()
+) -> tuple[str, ...]:
     """The logged columns with values that are neither an input nor of the log itself.
 
-    Columns of other versions are there too, without a value in these rows.
+    Nor `keys`, by which features are looked up. Columns of other versions are there too, without a
+    value in these rows.
     """
     if not signature.inputs:
         return ()
-    inputs = {log.feature_column(name) for name in signature.names}
-    own = {*log.PREDICTION_COLUMNS, LABEL, LABEL_AT, *inputs}
+    inputs = {log.feature_column(name) for name in (*signature.names, *keys)}
+    own = {*log.PREDICTION_COLUMNS, log.FEATURES_AT, LABEL, LABEL_AT, *inputs}
     others = [str(name) for name in frame if name not in own]
     of_the_log = (log.is_output_column, log.is_hashed_column)
     features = [name for name in others if not any(is_own(name) for is_own in of_the_log)]

@@ -6,23 +6,29 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
 import pytest
 
 from harness.answering_gateway import AnswersRows, Served
-from harness.feature_repositories import feature_repository
+from harness.feature_repositories import HOURS, feature_repository
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.feature_rule import FeatureRule
 from pilothouse.deployments.gateway import store_agent
 from pilothouse.deployments.gateway.exposition import lookup_lines
 from pilothouse.deployments.gateway.feature_lookups import lookup_figures
+from pilothouse.deployments.log_rules.rules import LogRules
 from pilothouse.deployments.model_server.framing import SUCCESS
+from pilothouse.deployments.prediction_log import log
 from pilothouse.features import FeatureRequest, store_rows
 from pilothouse.features.tables import FeatureStoreRow
+from pilothouse.interop.exporting.export_notes import left_out
+from pilothouse.interop.exporting.subject import ServingSettings
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.models.signature import Signature, SignatureField
+from pilothouse.models.tasks import Row
 from pilothouse.storage import Store
 from pilothouse.workspace import Workspace
 
@@ -65,7 +71,7 @@ class LookedUp:
 
     def __init__(self, workspace: Workspace, folder: Path, rule: FeatureRule = RULE) -> None:
         self.model = AnswersRows(SIGNATURE, [])
-        self.model.reply = lambda _rows: SUCCESS + b"[0.5, 0.5]"
+        self.model.reply = self.answer
         self.model.route = replace(self.model.route, features=rule)
         self.model.store = workspace.store  # type: ignore[attr-defined]
         self.gateway = Served(workspace.folder, self.model).gateway
@@ -84,6 +90,11 @@ class LookedUp:
                     await self.gateway.lookups.close()
 
         asyncio.run(requests())
+
+    def answer(self, _rows: list[Row]) -> bytes:
+        """A score for each row that the model was asked."""
+        rows = self.model.requests[-1]["rows"]
+        return SUCCESS + b"[%b]" % b",".join([b"[0.5, 0.5]"] * rows)
 
     def columns(self) -> dict[str, list[Any]]:
         """What the model was asked last."""
@@ -125,6 +136,8 @@ def test_every_protocol_gets_the_features_of_its_keys(looked_up: LookedUp) -> No
         assert (figures.count, figures.failed, figures.rows) == (6, 0, 12)
         assert figures.age_seconds == AGE
         assert figures.mean_ms is not None
+        assert not looked_up.gateway.lookups.is_ready("others")
+        assert looked_up.gateway.lookups.is_ready("drivers")
         await looked_up.gateway.keep_agents()
 
     looked_up.model.routes = lambda: [looked_up.model.route]  # type: ignore[attr-defined]
@@ -132,11 +145,19 @@ def test_every_protocol_gets_the_features_of_its_keys(looked_up: LookedUp) -> No
     folder = looked_up.model.store.run_folder  # type: ignore[attr-defined]
     stored = lookup_figures(folder, "d")
     assert stored is not None
-    assert (stored["count"], stored["age_seconds"]) == (6, AGE)
+    assert (stored["count"], stored["age_seconds"], stored["age_p99_seconds"]) == (6, AGE, AGE)
+    assert 0 < stored["p50_ms"] <= stored["p99_ms"]
     assert lookup_figures(folder, "other") is None
     text = "\n".join(lookup_lines(looked_up.gateway.lookups.figures))
     assert 'pilothouse_feature_lookups_total{deployment="d",outcome="answered"} 6' in text
     assert 'pilothouse_feature_age_seconds{deployment="d"} 46800.000' in text
+    assert 'pilothouse_feature_missing_rows_total{deployment="d"} 0' in text
+    assert 'pilothouse_feature_lookup_seconds{deployment="d",quantile="0.99"}' in text
+    logged = log.predictions(looked_up.gateway.workspace, "d")
+    assert logged["driver_id"].tolist() == [1001, 1002] * 6
+    assert logged["trips"].tolist() == [99.0, 8.0] * 6
+    assert set(logged["features_at"]) == {HOURS[-1]}
+    assert set(SIGNATURE.names) <= set(logged)
 
 
 def test_what_is_sent_is_used_and_what_is_unknown_is_missing(looked_up: LookedUp) -> None:
@@ -158,11 +179,18 @@ def test_what_is_sent_is_used_and_what_is_unknown_is_missing(looked_up: LookedUp
         }
         assert looked_up.gateway.lookups.figures["d"].missing_rows == 1
 
+        odd = [{**both, "driver_id": {"nested": 1}}, {**both, "driver_id": "a"}]
+        assert (await post(INVOKE, json={"dataframe_records": odd})).status_code == 200
+
         answer = await post(INVOKE, json={"dataframe_records": [{"hour": 7.0}]})
         assert answer.status_code == 422
         assert "Send them, or driver_id, by which they are looked up." in answer.text
 
     looked_up.run(requests)
+    logged = log.predictions(looked_up.gateway.workspace, "d")
+    keys = logged["driver_id"].astype(object).where(logged["driver_id"].notna(), None).tolist()
+    assert keys == [None, 7, None, None, 1001, 7, None, None]  # nested ones are not logged
+    assert logged["features_at"].isna().tolist() == [True] * 4 + [False] + [True] * 3
 
 
 def test_a_store_that_does_not_answer_is_a_503_and_is_started_again(
@@ -218,9 +246,65 @@ def test_a_rule_names_features_that_the_model_takes(
     with pytest.raises(Invalid, match=r"between 0\.01 and 20"):
         deployments.set_features("flights", "drivers", wind, seconds=60)
     rule = deployments.set_features("flights", "drivers", wind, reason="weather by place")
+    deployments.set_log_rules("flights", LogRules(hashed=("place",)))
+    deployments.set_log_rules("flights", LogRules())
     assert (rule.names, dict(rule.keys)) == (("wind",), {"place": "String"})
     assert deployments.features("flights") == rule
     assert deployments.using_store("drivers") == ["flights"]
     deployments.remove_features("flights", "not used")
     assert deployments.features("flights") is None
     assert deployments.feature_lookups("flights") is None
+
+
+RULE_IN_FILE = """
+deployments:
+- name: flights
+  model: late
+  version: 1
+  features:
+    store: drivers
+    features: ["weather:wind"]
+    seconds: 0.5
+"""
+
+
+def test_a_file_has_the_rule_and_an_export_names_it(
+    deployments: Deployments, registered: Store, tmp_path: Path
+) -> None:
+    view = {
+        "name": "weather", "kind": "FeatureView", "description": "", "entities": ["place"],
+        "keys": {"place": "String"}, "features": [{"name": "wind", "type": "Float64"}],
+        "request": [], "uses": [], "source": "", "ttl_seconds": None, "online": True,
+        "materialized_until": None,
+    }  # fmt: skip
+    catalog = {"project": "p", "entities": [], "views": [view], "sources": [], "services": []}
+    with pytest.raises(NotFound, match="no feature store"):
+        deployments.diff(RULE_IN_FILE)
+    add_store(registered, tmp_path, catalog)
+    with pytest.raises(Invalid, match="weather:rain"):
+        deployments.diff(RULE_IN_FILE.replace("wind", "rain"))
+    [added] = deployments.apply(RULE_IN_FILE, "from Git")
+    assert "+ features: weather:wind of drivers, within 0.5 s" in added.lines
+    rule = deployments.features("flights")
+    assert rule is not None
+    assert (rule.names, rule.seconds) == (("wind",), 0.5)
+    assert [change.kind for change in deployments.apply(RULE_IN_FILE)] == ["same"]
+    exported = deployments.export(["flights"])
+    assert "store: drivers" in exported
+    assert [change.kind for change in deployments.diff(exported)] == ["same"]
+    served = ServingSettings("flights", looked_up=rule.names, features_of="weather:wind")
+    subject = SimpleNamespace(packages=["pyarrow"], version=1, deployment=served)
+    left = left_out(cast(Any, subject))
+    assert any("callers send these inputs themselves: `wind`" in line for line in left)
+
+    with pytest.raises(Invalid) as faulty:
+        deployments.diff(RULE_IN_FILE.replace("store: drivers", "shop: drivers"))
+    assert any("store" in field for field in faulty.value.fields)
+    nothing = RULE_IN_FILE[: RULE_IN_FILE.index("features:")] + "features: none\n"
+    [removed] = deployments.apply(nothing)
+    assert removed.lines == (
+        "- features: weather:wind of drivers, within 0.5 s",
+        "+ features: nothing",
+    )
+    assert deployments.features("flights") is None
+    assert "features: none" in deployments.export(["flights"])

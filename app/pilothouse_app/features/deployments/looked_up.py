@@ -12,7 +12,7 @@ from pilothouse_app.components.dialogs import (
     reason_input,
     run_or_show_error,
 )
-from pilothouse_app.components.formats import count, duration
+from pilothouse_app.components.formats import count, duration, share
 from pilothouse_app.components.kpis import Kpi
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.toasts import toast_next
@@ -35,13 +35,29 @@ def lookup_tiles(name: str) -> list[Kpi]:
     figures = workspace().deployments.feature_lookups(name)
     if not figures:
         return [tile]
-    answered = f"{count(figures['count'])} answered, {count(figures['failed'])} failed"
-    ms, age = figures["mean_ms"], figures["age_seconds"]
+    failed = f"{count(figures['failed'])} of {count(figures['count'] + figures['failed'])} failed"
+    p50, p99 = (_seconds(figures.get(name)) for name in ("p50_ms", "p99_ms"))
+    age, old = (duration(figures.get(f"age_{part}_seconds")) for part in ("p50", "p99"))
+    missing, rows = figures["missing_rows"], figures["rows"]
     return [
         tile,
-        Kpi("A lookup", duration(None if ms is None else ms / 1000), answered),
-        Kpi("Age of the values", duration(age), "of the oldest value of the last lookup"),
+        Kpi("A lookup", p50, f"median; 99 % within {p99}"),
+        Kpi("Lookups that failed", share(_part(figures["failed"], figures["count"])), failed),
+        Kpi("Age of the values", age, f"median of the oldest; 99 % within {old}"),
+        Kpi(
+            "Keys not in the store",
+            share(missing / rows if rows else None),
+            f"{count(missing)} of {count(rows)} rows",
+        ),
     ]
+
+
+def _seconds(ms: float | None) -> str:
+    return duration(None if ms is None else ms / 1000)
+
+
+def _part(failed: int, answered: int) -> float | None:
+    return failed / (failed + answered) if failed + answered else None
 
 
 def features_button(deployment: DeploymentInfo) -> None:

@@ -25,6 +25,7 @@ from pilothouse_app.components.table import table, text_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.metrics import monitored_metrics, tolerance_text
+from pilothouse_app.features.monitoring.skew import key_field
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -63,6 +64,7 @@ def settings_view(deployment: str) -> None:
             "All columns together": together_text(config),
             "Segments": ", ".join(config.segment_columns) or "none",
             "Fairness": ", ".join(config.fairness_columns) or "none",
+            "Training-serving skew": _skew_text(config),
             "Reference without held-out rows": f"the first {count(config.reference_rows)} rows",
         }
     )
@@ -91,6 +93,12 @@ def waits_text(config: MonitorConfig) -> str:
     return f"{waits}, again for {config.give_up_after:g} hours"
 
 
+def _skew_text(config: MonitorConfig) -> str:
+    if not config.skew:
+        return "not measured"
+    return f"measured by {config.skew_key}" if config.skew_key else "measured"
+
+
 def together_text(config: MonitorConfig) -> str:
     """By what all columns are tested together, in words."""
     tests = {"classifier": config.domain_classifier, "components": config.pca_reconstruction}
@@ -116,7 +124,7 @@ def change_settings_button(deployment: str) -> None:
 def change_settings(deployment: str) -> None:
     """The form of the settings; what is not changed stays as the task has it."""
     config = workspace().monitoring.monitor_info(deployment).config
-    changes = _general(config) | _groups(deployment, config)
+    changes = _general(config) | _groups(deployment, config) | _skew(deployment, config)
     tolerances = dict(config.tolerances)
     for key, metric in monitored_metrics(deployment).items():
         if (value := tolerance_field(key, metric)) != metric["tolerance"]:
@@ -267,6 +275,21 @@ def _groups(deployment: str, config: MonitorConfig) -> dict[str, Any]:
         )
         for name, (label, note) in labels.items()
     }
+
+
+def _skew(deployment: str, config: MonitorConfig) -> dict[str, Any]:
+    """Whether what was served is compared row by row, and by which key without a feature store."""
+    changes: dict[str, Any] = {
+        "skew": st.checkbox(
+            "Measure training-serving skew",
+            config.skew,
+            help="Served values against the feature store, or training rows of the same key",
+            key="settings_skew",
+        )
+    }
+    if changes["skew"] and workspace().deployments.features(deployment) is None:
+        changes["skew_key"] = key_field(deployment, config.skew_key, "settings_skew_key")
+    return changes
 
 
 def _reference(config: MonitorConfig) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import Any
 from pilothouse.deployments.access import key_ring
 from pilothouse.deployments.access.key_ring import CallLimits
 from pilothouse.deployments.autoscaling import ONE_PROCESS, ProcessLimits
+from pilothouse.deployments.feature_rule import NOTHING_LOOKED_UP, FeatureSettings
 from pilothouse.deployments.log_rules.rules import KEPT_FOR_EVER, LogRules
 
 RUNNING, STOPPED = "running", "stopped"
 ADDED, CHANGED, SAME = "added", "changed", "same"
 UNLIMITED = "no limit"
-NO_STAGE = "none"  # in a file
+NO_STAGE = NO_FEATURES = "none"  # in a file
 NEVER = 0.0  # minutes without a request after which it sleeps, in a file
 
 
@@ -32,7 +33,7 @@ class DesiredDeployment:
 
     The version is a number, or the alias of one. With `max_replicas` above `replicas`, the load
     sets the number of processes between them. `sleep_after_minutes` is 0 for never. `stage` is that
-    whose address it answers, "none" for no stage.
+    whose address it answers, "none" for no stage; `features` without a store look nothing up.
     """
 
     name: str
@@ -46,6 +47,7 @@ class DesiredDeployment:
     log: LogRules | None = None
     sleep_after_minutes: float | None = None
     stage: str | None = None
+    features: FeatureSettings | None = None
     strategy: DesiredStrategy | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -58,6 +60,8 @@ class DesiredDeployment:
             value["limits"] = {k: v for k, v in asdict(self.limits).items() if v is not None}
         if self.log is not None:
             value["log"] = self.log.to_json()
+        if self.features is not None:
+            value["features"] = self.features.to_json() if self.features.store else NO_FEATURES
         return {name: part for name, part in value.items() if part is not None}
 
 
@@ -72,6 +76,7 @@ class DeploymentState:
     log: LogRules = KEPT_FOR_EVER
     sleep_after_minutes: float | None = None
     stage: str = ""
+    features: FeatureSettings = NOTHING_LOOKED_UP
 
     def after(self, desired: DesiredDeployment, version: int) -> DeploymentState:
         """The state once a file is applied; `version` is the number that it names."""
@@ -85,6 +90,7 @@ class DeploymentState:
             log=self.log if desired.log is None else desired.log,
             sleep_after_minutes=self.sleep_after_minutes if sleep is None else sleep or None,
             stage="" if stage == NO_STAGE else stage,
+            features=self.features if desired.features is None else desired.features,
         )
 
     def lines(self) -> list[str]:
@@ -104,6 +110,7 @@ class DeploymentState:
             f"requests a second: {rate}",
             f"burst: {limits.burst or 'those of a second'}",
             *self.log.lines(),
+            f"features: {self.features.text}",
         ]
 
 

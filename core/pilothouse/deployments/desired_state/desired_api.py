@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from pilothouse.deployments import commands, stage_rules
+from pilothouse.deployments import commands, feature_rule_rows, stage_rules
 from pilothouse.deployments.access import call_rules
 from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.desired_state import scaling, sleep_rule
@@ -136,6 +136,8 @@ class DesiredStateCommands(Service):
                 standing = (version, after.stage)
                 if after.stage and (before is None or (before.version, before.stage) != standing):
                     stage_rules.check_entry(session, desired.name, after.stage, served)
+                if after.features.store and (before is None or before.features != after.features):
+                    feature_rule_rows.check_settings(session, after.features, served.signature)
             if before is None or before.version != version:
                 prepare_to_serve(self._store, desired.model, version)
             result.append((desired, change(desired.name, before, after, desired.strategy), version))
@@ -161,6 +163,7 @@ class DesiredStateCommands(Service):
         sleep_rule.set_sleep(session, store, name, after.sleep_after_minutes, reason)
         call_rules.set_limits(session, store, name, after.limits, reason)
         rules.set_rules(session, store, name, after.log, reason)
+        feature_rule_rows.apply_settings(session, store, name, after.features, reason)
         state = RUNNING if before is None else before.state
         if state != after.state:
             act = commands.stop if after.state == STOPPED else commands.resume
@@ -211,6 +214,7 @@ def _state(session: Session, desired: DesiredDeployment, version: int) -> Deploy
         rules.rules_of(session, desired.name),
         sleep_rule.sleep_after(session, desired.name),
         stage_rules.stage_of(session, desired.name),
+        feature_rule_rows.settings_of(session, desired.name),
     )
 
 
@@ -229,6 +233,7 @@ def _desired(session: Session, name: str) -> DesiredDeployment:
         log=rules.rules_of(session, name),
         sleep_after_minutes=sleep_rule.sleep_after(session, name) or NEVER,
         stage=stage_rules.stage_of(session, name) or NO_STAGE,
+        features=feature_rule_rows.settings_of(session, name),
     )
 
 

@@ -10,6 +10,7 @@ from pilothouse.deployments.access.key_ring import CallLimits
 from pilothouse.deployments.autoscaling import ProcessLimits
 from pilothouse.deployments.commands import MAX_REPLICAS, check_replicas
 from pilothouse.deployments.desired_state.desired import (
+    NO_FEATURES,
     RUNNING,
     STOPPED,
     DesiredDeployment,
@@ -17,6 +18,7 @@ from pilothouse.deployments.desired_state.desired import (
 )
 from pilothouse.deployments.desired_state.scaling import check_process_limits
 from pilothouse.deployments.desired_state.sleep_rule import check_sleep
+from pilothouse.deployments.feature_rule import NOTHING_LOOKED_UP, FeatureSettings
 from pilothouse.deployments.log_rules.rules import LogRules, check_rules
 from pilothouse.deployments.rollouts.rollout_preview import checked_plan
 from pilothouse.kit import names
@@ -25,10 +27,11 @@ from pilothouse.kit.yaml_file import FaultReader, Path, file_error, read_yaml
 
 FIELDS = (
     *("name", "model", "version", "alias", "replicas", "state", "limits", "log", "strategy"),
-    *("sleep_after_minutes", "max_replicas", "stage"),
+    *("sleep_after_minutes", "max_replicas", "stage", "features"),
 )
 STRATEGY_FIELDS = ("kind", "settings")
 LOG_FIELDS = ("keep_days", "drop", "hash", "share")
+FEATURE_FIELDS = ("store", "service", "features", "full_names", "seconds")
 LIMIT_FIELDS = ("needs_key", "max_concurrent", "per_second", "burst")
 STATES = (RUNNING, STOPPED)
 
@@ -91,6 +94,7 @@ class _Reader(FaultReader):
             log=self._log(value.get("log"), (*path, "log")),
             sleep_after_minutes=self._sleep(value, (*path, "sleep_after_minutes")),
             stage=self._stage(value, path),
+            features=self._features(value.get("features"), (*path, "features")),
             strategy=self._strategy(value.get("strategy"), (*path, "strategy")),
         )
 
@@ -160,6 +164,33 @@ class _Reader(FaultReader):
             self.fault((*path, "stage"), "must be a stage's name, or none")
             return None
         return stage
+
+    def _features(self, value: Any, path: Path) -> FeatureSettings | None:
+        if value is None:
+            return None
+        if value == NO_FEATURES:
+            return NOTHING_LOOKED_UP
+        if not isinstance(value, dict):
+            self.fault(path, "must be an object with a store, or none")
+            return None
+        self.refuse_unknown(value, path, FEATURE_FIELDS)
+        service, seconds = value.get("service", ""), value.get("seconds", 1.0)
+        if not isinstance(service, str):
+            self.fault((*path, "service"), "must be a text")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            self.fault((*path, "seconds"), "must be a number")
+            seconds = 1.0
+        names = value.get("features", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            self.fault((*path, "features"), "must be a list of view:feature")
+            names = []
+        if not service and not names:
+            self.fault((*path, "features"), "needed, or `service` in their place")
+        full = value.get("full_names", False)
+        if not isinstance(full, bool):
+            self.fault((*path, "full_names"), "must be true or false")
+        store = self.text(value, path, "store")
+        return FeatureSettings(store, tuple(names), str(service), full is True, float(seconds))
 
     def _limits(self, value: Any, path: Path) -> CallLimits | None:
         if value is None:

@@ -45,7 +45,8 @@ class CheckedRequest:
     """A request whose columns fit the signature, ready to be sent to the model and written down.
 
     `values` are the columns in the signature's order; of a large body that another process read,
-    they are None and `encoded` is their JSON.
+    they are None and `encoded` is their JSON. Where features were looked up, `keys` are the
+    columns by which, and `features_at` has the time of the oldest value of each row in ms.
     """
 
     rows: int
@@ -57,6 +58,8 @@ class CheckedRequest:
     entity_id: str = ""
     values: Columns | None = None
     encoded: list[bytes] | None = None
+    keys: Columns | None = None
+    features_at: list[int | None] | None = None
 
     @cached_property
     def parts(self) -> list[bytes]:
@@ -94,9 +97,10 @@ class CheckedRequest:
     def columns(self, dropped: frozenset[str] = frozenset()) -> Any:
         """The columns by name, as the journal's line holds them, without the dropped ones."""
         if self.values is not None:
-            if not dropped:
+            if not dropped and not self.keys:
                 return self.values
-            return {name: part for name, part in self.values.items() if name not in dropped}
+            logged = {**self.values, **(self.keys or {})}
+            return {name: part for name, part in logged.items() if name not in dropped}
         named = zip(self.names, self.parts, strict=True)
         pairs = ((orjson.dumps(name), part) for name, part in named if name not in dropped)
         return orjson.Fragment(b"{%b}" % b",".join(b"%b:%b" % pair for pair in pairs))

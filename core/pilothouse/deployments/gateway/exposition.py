@@ -9,12 +9,14 @@ from pilothouse.deployments.gateway.metrics import (
     GatewayMetrics,
     Histogram,
     LookupFigures,
+    quantile,
 )
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 LATENCY = "pilothouse_request_duration_seconds"
 LOOKUPS, LOOKUP_TIME = "pilothouse_feature_lookups_total", "pilothouse_feature_lookup_seconds"
 AGE = "pilothouse_feature_age_seconds"
+MISSES = "pilothouse_feature_missing_rows_total"
 
 
 def request_lines(metrics: GatewayMetrics) -> Iterator[str]:
@@ -42,8 +44,15 @@ def lookup_lines(figures: Mapping[str, LookupFigures]) -> Iterator[str]:
         yield f"{LOOKUPS}{labels(name, outcome='failed')} {of.failed}"
     yield from head(LOOKUP_TIME, "summary", "Time of the lookups that were answered.")
     for name, of in sorted(figures.items()):
+        for share in (0.5, 0.99):
+            ms = quantile(of.recent_ms, share)
+            if ms is not None:
+                yield f"{LOOKUP_TIME}{labels(name, quantile=share)} {ms / 1000:.6f}"
         yield f"{LOOKUP_TIME}_sum{labels(name)} {of.duration.total_ms / 1000:.6f}"
         yield f"{LOOKUP_TIME}_count{labels(name)} {of.count}"
+    yield from head(MISSES, "counter", "Rows of entities that the feature store does not have.")
+    for name, of in sorted(figures.items()):
+        yield f"{MISSES}{labels(name)} {of.missing_rows}"
     yield from head(AGE, "gauge", "Age of the oldest value of the last lookup.")
     for name, of in sorted(figures.items()):
         if of.age_seconds is not None:

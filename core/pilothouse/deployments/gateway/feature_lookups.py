@@ -11,9 +11,8 @@ import asyncio
 import json
 import time
 from collections.abc import Collection
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pilothouse.deployments.feature_rule import FeatureRule
 from pilothouse.deployments.gateway.bodies import (
@@ -31,6 +30,13 @@ from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.models.signature import Signature
 
 FILE = "feature-lookups.json"
+
+
+class LookedUp(NamedTuple):
+    """Looked up columns, and by row the time of its oldest value in ms; None where none has one."""
+
+    columns: dict[str, list[Any]]
+    oldest_ms: list[int | None] | None
 
 
 class FeatureLookups:
@@ -65,16 +71,22 @@ class FeatureLookups:
             return await asyncio.to_thread(read_request, form, head, body, signature, self._limits)
         self._limits.check_rows(parsed.rows)
         missing = rule.missing(parsed.columns)
-        looked_up = await self._values(name, rule, parsed, missing) if missing else {}
+        none = LookedUp({}, None)
+        looked_up = await self._values(name, rule, parsed, missing) if missing else none
         own = set(signature.names)
-        columns = {key: values for key, values in parsed.columns.items()
-                   if key in own or key not in rule.keys}  # fmt: skip
-        joined = parsed._replace(columns={**columns, **looked_up})
-        return checked_request(joined, signature, self._limits)
+        keys = {key: parsed.columns[key] for key in rule.keys
+                if key in parsed.columns and key not in own}  # fmt: skip
+        columns = {key: values for key, values in parsed.columns.items() if key not in keys}
+        joined = parsed._replace(columns={**columns, **looked_up.columns})
+        request = checked_request(joined, signature, self._limits)
+        request.keys = {key: values for key, values in keys.items()
+                        if can_be_logged(values, request.rows)}  # fmt: skip
+        request.features_at = looked_up.oldest_ms
+        return request
 
     async def _values(
         self, name: str, rule: FeatureRule, parsed: InferenceRequest, missing: tuple[str, ...]
-    ) -> dict[str, list[Any]]:
+    ) -> LookedUp:
         absent = [key for key in rule.keys if key not in parsed.columns]
         if absent:
             raise Invalid(
@@ -94,21 +106,24 @@ class FeatureLookups:
             figures.failed += 1
             raise
         columns = {feature: list(answer["columns"][feature]) for feature in missing}
-        figures.count += 1
-        figures.rows += parsed.rows
-        figures.missing_rows += sum(
-            all(v is None for v in row) for row in zip(*columns.values(), strict=True)
-        )
-        figures.duration.add((time.perf_counter() - began) * 1_000)
-        times = [at for feature in missing for at in answer["times_ms"].get(feature, ()) if at]
+        took_ms = (time.perf_counter() - began) * 1_000
+        times = [answer["times_ms"][feature] for feature in missing
+                 if feature in answer["times_ms"]]  # fmt: skip
+        oldest = [min(filter(None, row), default=None) for row in zip(*times, strict=True)]
+        first = min((at for at in oldest if at is not None), default=None)
         now_ms = self._routes.store.now().timestamp() * 1_000
-        figures.age_seconds = max(now_ms - min(times), 0) / 1_000 if times else None
-        return columns
+        age = None if first is None else max(now_ms - first, 0) / 1_000
+        figures.add(columns, parsed.rows, took_ms, age)
+        return LookedUp(columns, None if first is None else oldest)
 
     def _agent(self, store: str) -> StoreAgent:
         if store not in self._agents:
             self._agents[store] = StoreAgent(self._routes.store, store)
         return self._agents[store]
+
+    def is_ready(self, store: str) -> bool:
+        """Whether a store can be asked now."""
+        return store in self._agents and self._agents[store].is_ready
 
     async def keep(self, stores: Collection[str]) -> None:
         """Keep the agents of these stores running and end the others; called every second."""
@@ -116,7 +131,7 @@ class FeatureLookups:
             self._agent(store).keep_running()
         for store in [name for name in self._agents if name not in stores]:
             await self._agents.pop(store).close()
-        text = json.dumps({name: _facts(figures) for name, figures in self.figures.items()})
+        text = json.dumps({name: of.facts() for name, of in self.figures.items()})
         if text != self._written:
             await asyncio.to_thread(_write, self._routes.store.run_folder, text)
             self._written = text
@@ -127,6 +142,17 @@ class FeatureLookups:
             await agent.close()
 
 
+def can_be_logged(values: list[Any], rows: int) -> bool:
+    """Whether a column of keys is one that the log takes: a value a row, all of one plain type.
+
+    Where nothing had to be looked up, nobody has checked them.
+    """
+    kinds = {type(value) for value in values} - {type(None)}
+    if len(values) != rows or len(kinds) != 1 or not kinds <= {int, str, float, bool}:
+        return False
+    return kinds != {int} or all(value is None or abs(value) < 2**63 for value in values)
+
+
 def lookup_figures(folder: Path, name: str) -> dict[str, Any] | None:
     """What the lookups of a deployment cost, as the server wrote it last; None without any."""
     try:
@@ -134,12 +160,6 @@ def lookup_figures(folder: Path, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return dict(values[name]) if name in values else None
-
-
-def _facts(figures: LookupFigures) -> dict[str, Any]:
-    facts = asdict(figures)
-    del facts["duration"]
-    return {**facts, "mean_ms": figures.mean_ms}
 
 
 def _write(folder: Path, text: str) -> None:

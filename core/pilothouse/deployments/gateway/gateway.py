@@ -110,6 +110,7 @@ class Gateway:
         self.tokens = RouteTokens.of_workspace(self.workspace / "run")
         self.mirrors = Mirrors(self.workspace, self.routes, self.metrics)
         self.lookups = FeatureLookups(self.routes, self.reader.limits)
+        self.routes.is_store_ready = self.lookups.is_ready
         self.idle = IdleDeployments(self.routes, self._in_flight)
         self.load_scaling = LoadScaling(self.routes)
         self._take = {
@@ -354,6 +355,8 @@ class Gateway:
                 "out": predicted.logged,
                 "columns": request.columns(route.logged.dropped),
             }
+            if request.features_at is not None:
+                line["features_at"] = request.features_at
             journal.predictions(route.version, route.signature, line, route.logged.hashed)
         else:
             journal.request(line)

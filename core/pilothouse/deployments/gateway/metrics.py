@@ -5,9 +5,10 @@ They start at zero with the server; the prediction log keeps the history.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,11 +28,15 @@ class Histogram:
         self.total_ms += ms
 
 
+RECENT_LOOKUPS = 1_000
+
+
 @dataclass
 class LookupFigures:
     """What lookups of a deployment cost since the server started.
 
-    `age_seconds` is the age of the oldest value of the last lookup whose values have times.
+    `age_seconds` is the age of the oldest value of the last lookup whose values have times. The
+    last `RECENT_LOOKUPS` have their times and ages, for quantiles.
     """
 
     count: int = 0
@@ -40,6 +45,8 @@ class LookupFigures:
     missing_rows: int = 0
     age_seconds: float | None = None
     duration: Histogram = field(default_factory=Histogram)
+    recent_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_LOOKUPS))
+    recent_ages: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_LOOKUPS))
 
     def add(
         self, columns: Mapping[str, list[Any]], rows: int, ms: float, age: float | None
@@ -50,12 +57,36 @@ class LookupFigures:
         values = zip(*columns.values(), strict=True)
         self.missing_rows += sum(all(value is None for value in row) for row in values)
         self.duration.add(ms)
-        self.age_seconds = self.age_seconds if age is None else age
+        self.recent_ms.append(ms)
+        if age is not None:
+            self.age_seconds = age
+            self.recent_ages.append(age)
 
     @property
     def mean_ms(self) -> float | None:
         """The mean time of a lookup that was answered."""
         return self.duration.total_ms / self.count if self.count else None
+
+    def facts(self) -> dict[str, Any]:
+        """The figures as they are stored and shown, with quantiles of the recent lookups."""
+        return {
+            "count": self.count,
+            "failed": self.failed,
+            "rows": self.rows,
+            "missing_rows": self.missing_rows,
+            "mean_ms": self.mean_ms,
+            "p50_ms": quantile(self.recent_ms, 0.5),
+            "p99_ms": quantile(self.recent_ms, 0.99),
+            "age_seconds": self.age_seconds,
+            "age_p50_seconds": quantile(self.recent_ages, 0.5),
+            "age_p99_seconds": quantile(self.recent_ages, 0.99),
+        }
+
+
+def quantile(values: Iterable[float], share: float) -> float | None:
+    """The smallest value that so large a share of the values does not exceed; None without any."""
+    ordered = sorted(values)
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None
 
 
 @dataclass

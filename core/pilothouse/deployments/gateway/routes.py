@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Protocol
@@ -148,6 +148,7 @@ class Routes:
         self._refreshing = asyncio.Lock()
         self._waking: dict[str, asyncio.Task[None]] = {}
         self.loaded = False
+        self.is_store_ready: Callable[[str], bool] = lambda _: True  # of the features looked up
 
     def names(self) -> list[str]:
         """Every deployment, stopped ones too."""
@@ -183,12 +184,14 @@ class Routes:
         """Whether a process is ready, so that a request need not wait.
 
         By default one of the serving version. One that sleeps is ready, since a caller that asks
-        before it sends would never wake it.
+        before it sends would never wake it. One whose features are looked up waits for their store.
         """
         route = self.get(name)
         if route.asleep and version in (None, route.version):
             return True
         variant = route if version is None else route.variant(version)
+        if route.features is not None and not self.is_store_ready(route.features.store):
+            return False
         return variant is not None and self._connection_to(variant) is not None
 
     def ready_connection(self, route: DeploymentRoute) -> ModelConnection | None:

@@ -31,6 +31,7 @@ log = logging.getLogger("pilothouse.features")
 HANG_SECONDS = 30.0
 RESTART_SECONDS = 2.0
 MAX_PENDING = 256
+USUAL_START_SECONDS = 15.0  # of Feast; later the last start is known
 Pending = tuple[float, asyncio.Future[dict[str, Any]]]
 
 
@@ -45,8 +46,15 @@ class StoreAgent:
         self._running: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._not_before = 0.0
+        self._began = 0.0
+        self._start_seconds = USUAL_START_SECONDS
         self._problem = ""
         self._ending = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the store can be asked now."""
+        return self._ready.is_set()
 
     def keep_running(self) -> None:
         """Start the process when there is none, and end one that does not answer any more."""
@@ -55,7 +63,7 @@ class StoreAgent:
             self._kill()
         ended = self._running is None or self._running.done()
         if ended and now >= self._not_before:
-            self._not_before = now + RESTART_SECONDS
+            self._not_before, self._began = now + RESTART_SECONDS, now
             self._running = asyncio.create_task(self._run())
 
     async def ask(self, question: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -74,10 +82,14 @@ class StoreAgent:
         except TimeoutError as late:
             problem = f": {self._problem}" if self._problem else "."
             what = "did not answer" if self._ready.is_set() else "is not ready"
-            raise Unavailable(
+            refusal = Unavailable(
                 f"the feature store {self.name!r} {what} within {seconds:g} s{problem}",
                 hint="Send the features themselves, or try again.",
-            ) from late
+            )
+            if not self._ready.is_set():
+                left = self._began + self._start_seconds - loop.time()
+                refusal.retry_seconds = max(1, round(left))
+            raise refusal from late
         return result_of(self.name, reply)
 
     def _send(
@@ -106,6 +118,8 @@ class StoreAgent:
             async with asyncio.timeout(START_SECONDS):
                 check_started(program, await _read(process))
             self._problem = ""
+            self._start_seconds = asyncio.get_running_loop().time() - self._began
+            log.info("the feature store %s answers after %.1f s", self.name, self._start_seconds)
             self._ready.set()
             while True:
                 reply = await _read(process)

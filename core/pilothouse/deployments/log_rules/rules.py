@@ -13,7 +13,7 @@ from pilothouse.deployments import commands
 from pilothouse.deployments.prediction_log import column_hashes
 from pilothouse.deployments.prediction_log.stored_columns import RESERVED
 from pilothouse.deployments.route_generation import increment_generation
-from pilothouse.deployments.tables import LogRule
+from pilothouse.deployments.tables import FeatureRuleRow, LogRule
 from pilothouse.jobs import schedules
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store
@@ -118,7 +118,9 @@ def check_columns(session: Session, name: str, rules: LogRules, before: LogRules
     """
     version = commands.require(session, name)
     signature = commands.signature_of(session, name, version.model, version.version)
-    allowed = {*signature.names, *before.dropped, *before.hashed}
+    looked_up = session.get(FeatureRuleRow, name)
+    keys = () if looked_up is None else looked_up.keys
+    allowed = {*signature.names, *keys, *before.dropped, *before.hashed}
     fields: dict[str, str] = {}
     if rules.share is not None and version.external:
         fields["share"] = "it is served elsewhere: send fewer of its predictions"

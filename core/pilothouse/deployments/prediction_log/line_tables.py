@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.prediction_log.stored_columns import (
+    FEATURES_AT,
     LABEL_COLUMNS,
     feature_column,
     output_column,
@@ -47,6 +48,7 @@ class _Rows:
         self.facts["event_at"] += line["event"]
         self.facts["received_at"] += [line["at"]] * count
         self.facts["latency_ms"] += [line["ms"]] * count
+        self.facts[FEATURES_AT] += line.get(FEATURES_AT) or [None] * count
         for columns, added in ((self.outputs, outputs_of(line)), (self.features, line["columns"])):
             for name, values in added.items():
                 column = columns.setdefault(name, [])
@@ -81,6 +83,8 @@ def _typed(model: str, version: int, rows: _Rows, types: dict[str, Any]) -> pa.T
         "received_at": pa.array(facts["received_at"], pa.timestamp("us", "UTC")),
         "latency_ms": pa.array(facts["latency_ms"], pa.float64()),
     }
+    if any(at is not None for at in facts[FEATURES_AT]):
+        arrays[FEATURES_AT] = pa.array(facts[FEATURES_AT], pa.timestamp("ms", "UTC"))
     output_kinds = {SCORE: "number"} | types.get("outputs", {})
     for name, values in rows.outputs.items():
         values += [None] * (count - len(values))

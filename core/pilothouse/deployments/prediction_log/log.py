@@ -36,6 +36,7 @@ from pilothouse.deployments.prediction_log.segment_rows import (
     tables,
 )
 from pilothouse.deployments.prediction_log.stored_columns import (
+    FEATURES_AT,
     LABEL_COLUMNS,
     PREDICTION_COLUMNS,
     feature_column,
@@ -63,6 +64,7 @@ COLUMNS = {
     REQUESTS: ("received_at", "version", "rows", "latency_ms", "status", "segment", "seq"),
 }
 __all__ = [
+    "FEATURES_AT",
     "LABELS",
     "PREDICTIONS",
     "PREDICTION_COLUMNS",

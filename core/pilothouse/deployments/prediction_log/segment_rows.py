@@ -20,6 +20,7 @@ from pilothouse.deployments.prediction_log.line_tables import (
     outputs_of,
     prediction_tables,
 )
+from pilothouse.deployments.prediction_log.stored_columns import FEATURES_AT
 from pilothouse.kit.clock import MAX_MS
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _request_flaw(value: dict[str, Any]) -> str:
     if not isinstance(outputs, dict):
         return "its outputs are no object"
     fields = [(name, value.get(name)) for name in ROW_FIELDS]
+    fields += [(FEATURES_AT, value[FEATURES_AT])] if FEATURES_AT in value else []
     return _lists_flaw([*fields, *outputs.items(), *columns.items()]) or _times_flaw(value["event"])
 
 

@@ -24,10 +24,12 @@ PREDICTION_COLUMNS = (
     "received_at",
     "latency_ms",
 )
-RESERVED = frozenset((*PREDICTION_COLUMNS, SCORE))
+FEATURES_AT = "features_at"  # of rows with looked up features: the time of their oldest value
+RESERVED = frozenset((*PREDICTION_COLUMNS, SCORE, FEATURES_AT))
 OUTPUT, FEATURE, HASHED = "out.", "feature.", "hashed."
 MARK_KEY = b"pilothouse.prediction_log"
-MARK = {MARK_KEY: b"3"}  # in the metadata of a Parquet file
+MARK = {MARK_KEY: b"4"}  # in the metadata of a Parquet file
+BEFORE_LOOKUPS = b"3"  # the mark of files in which `features_at` is a feature
 
 
 def output_column(name: str) -> str:
@@ -71,7 +73,11 @@ def _is_taken(name: str) -> bool:
 def present_name(name: str, metadata: Mapping[bytes, bytes] | None) -> str:
     """How a column of a Parquet file is called now; `metadata` is that of the file."""
     mark = (metadata or {}).get(MARK_KEY)
-    if mark == MARK[MARK_KEY] or name in RESERVED:
+    if mark == MARK[MARK_KEY]:
+        return name
+    if name == FEATURES_AT:
+        return feature_column(name)
+    if mark == BEFORE_LOOKUPS or name in RESERVED:
         return name
     if mark is not None:
         return feature_column(name) if name.startswith(HASHED) else name

@@ -61,6 +61,12 @@ def left_out(
         lines.append(
             f"The rules of the log ({_quoted('; '.join(served.log_lines))}): there is no log."
         )
+    if served.looked_up:
+        lines.append(
+            f"Lookups of features ({_quoted(served.features_of)}): the export asks no feature "
+            "store, so that its callers send these inputs themselves: "
+            f"{', '.join(map(_quoted, served.looked_up))}."
+        )
     if served.rollout and not (canary and served.canary):
         lines.append(_rollout(subject, served))
     return (*lines, LABELS)

@@ -175,6 +175,7 @@ def _deployment(store: Store, info: VersionInfo, name: str) -> ServingSettings:
             fields={"deployment": f"a deployment of {info.model}"},
         )
     rollout = deployments.active_rollout(name)
+    rule = deployments.features(name)
     settings = ServingSettings(
         name=name,
         processes=deployments.process_limits(name),
@@ -182,6 +183,8 @@ def _deployment(store: Store, info: VersionInfo, name: str) -> ServingSettings:
         needs_key="predict" in deployments.needs_key(name),
         sleep_after_minutes=deployments.sleep_after(name),
         log_lines=_log_lines(deployments, name),
+        looked_up=rule.names if rule else (),
+        features_of=f"{rule.text} of the feature store {rule.store}" if rule else "",
         memory_mb=_memory(served, info.version),
         engine=_engine(served, info.version),
     )

@@ -36,7 +36,8 @@ class ServingSettings:
     `processes` are how many it has for each version, by load between two limits or always as many.
     `memory_mb` is what its largest process of the version takes now, 0 when it has none. `canary`
     has the steps of a running canary that tries the exported version; `rollout` is the title of
-    the strategy of a running rollout, "" without one. `stable_version` answers beside it.
+    the strategy of a running rollout, "" without one. `looked_up` are the inputs that it looks up
+    for its callers, `features_of` says where. `stable_version` answers beside it.
     """
 
     name: str
@@ -45,6 +46,8 @@ class ServingSettings:
     needs_key: bool = False
     sleep_after_minutes: float | None = None
     log_lines: tuple[str, ...] = ()
+    looked_up: tuple[str, ...] = ()
+    features_of: str = ""
     memory_mb: float = 0.0
     engine: str = ""
     rollout: str = ""

@@ -27,6 +27,7 @@ SIGNAL_TITLES = {
     "fairness": "Fairness",
     "service": "Requests",
     "custom": "Custom checks",
+    "skew": "Training-serving skew",
 }
 
 

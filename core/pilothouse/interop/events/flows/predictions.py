@@ -117,7 +117,7 @@ class PredictionRows:
             "outputs": outputs,
         }
         if self._options["inputs"]:
-            own = (*log.PREDICTION_COLUMNS, *row_outputs(row))
+            own = (*log.PREDICTION_COLUMNS, log.FEATURES_AT, *row_outputs(row))
             data["inputs"] = {name: value for name, value in row.items() if name not in own}
         event = OutgoingEvent(
             data["prediction_id"], "prediction", self._deployment, row["received_at"], data
