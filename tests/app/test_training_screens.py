@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,28 @@ def test_a_leak_is_named_with_its_figure_and_left_out_by_a_press(
     assert not page.exception
     # Opened anew, the dialog begins with what the data suggests.
     assert page.warning
+
+
+def test_where_fits_run_is_chosen_among_the_places_that_are_ready(
+    visit: Visit, workspace: Workspace, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened(visit, data, train_target="outcome")
+    assert "Spread the work over" not in [box.label for box in page.selectbox]
+    addresses = {"dask_address": "tcp://127.0.0.1:9", "ray_address": "127.0.0.1:9"}
+    settings = workspace.store.settings.model_copy(update={**addresses, "spread": "dask"})
+    far = Workspace(replace(workspace.store, settings=settings))
+    monkeypatch.setattr("pilothouse_app.components.workspace.opened", lambda _path: far)
+    installed = {"distributed"}
+    monkeypatch.setattr(
+        "pilothouse.kit.optional_packages.find_spec", lambda name: name in installed or None
+    )
+    page = opened(visit, data, train_target="outcome")
+    place = page.selectbox(key="train_spread")
+    assert (place.options, place.value) == (["This machine", "Dask"], "dask")
+    assert 'Ray is not installed: `pip install "pilothouse[ray]"`' in text(page)
+    page.button(key="train_go").click().run()
+    [job] = workspace.jobs.active()
+    assert job.args["spread"] == "dask"
 
 
 def test_a_task_that_the_target_allows_is_chosen_with_its_levels_and_unit(

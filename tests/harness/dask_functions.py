@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from pilothouse.jobs import Progress
@@ -38,4 +39,19 @@ def report_on(store: Store, progress: Progress, *, label: str) -> None:
 
 def die(store: Store, progress: Progress) -> None:
     """End the process that does the work, as a lack of memory would."""
+    os._exit(1)
+
+
+def letter(letters: list[str], number: int, seconds: float, folder: str = "") -> str:
+    """A part of a job: one letter, after a while; with a folder it leaves a file there."""
+    time.sleep(seconds)
+    if folder:
+        (Path(folder) / str(number)).touch()
+    if number >= len(letters):
+        raise Invalid(f"no letter {number}.")
+    return letters[number]
+
+
+def end_process(_data: None) -> None:
+    """A part of a job that ends the process that runs it."""
     os._exit(1)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 
+import dask
 from distributed import LocalCluster
 
 if __name__ == "__main__":
+    dask.config.set({"distributed.scheduler.allowed-failures": 0})  # a lost worker is one death
     with LocalCluster(
         n_workers=2,
         threads_per_worker=1,

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from pilothouse.cli.command import Group, verb
+from pilothouse.cli.options import PluginName
 from pilothouse.cli.output import Output, text_of
 from pilothouse.jobs.api import JobInfo, Jobs
+from pilothouse.jobs.backends import backends
 from pilothouse.kit.errors import PilothouseError, Unavailable
 
 if TYPE_CHECKING:
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 
 jobs = Group("jobs", help="Jobs: durable work that the worker does.")
 job_argument = click.argument("job")
+spread_option = click.option(
+    "--spread",
+    type=PluginName(backends),
+    default=None,
+    callback=lambda _context, _option, name: name or "",
+    help="Where its parts run, see `pilothouse jobs backends`  [default: PILOTHOUSE_SPREAD].",
+)
 ALL = 1_000_000
 POLL_SECONDS = 0.3
 
@@ -42,6 +51,19 @@ def _list(
 ) -> pd.DataFrame:
     """Every job, newest first."""
     return ws.jobs.jobs(status=status, kind=kind, subject_ref=subject, size=limit)
+
+
+@verb(jobs, Jobs.backends, example="pilothouse jobs backends")
+def _backends(ws: Workspace) -> Output:
+    infos = ws.jobs.backends()
+    lines = [
+        f"{info.name or 'none'}: {info.title}"
+        + (f" at {info.address}" if info.address else "")
+        + (f"; not ready: {info.lacks}" if info.lacks else "")
+        + (" (default)" if info.is_default else "")
+        for info in infos
+    ]
+    return Output([asdict(info) for info in infos], "\n".join(lines))
 
 
 @verb(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.jobs import wait_for
+from pilothouse.cli.jobs import spread_option, wait_for
 from pilothouse.cli.output import Output, text_of
 from pilothouse.pipelines.api import Pipelines
 
@@ -69,15 +69,22 @@ def _evaluate(
     multiple=True,
     help="A column to carry over; repeatable. All that are no inputs.",
 )
+@spread_option
 def _predict(
-    ws: Workspace, model: str, version: int, dataset: str, name: str, columns: tuple[str, ...]
+    ws: Workspace,
+    model: str,
+    version: int,
+    dataset: str,
+    name: str,
+    columns: tuple[str, ...],
+    spread: str,
 ) -> Output:
     """Answer every row of DATASET with VERSION of MODEL, as a job for the worker.
 
     The answers become a version of a dataset, beside the ids of the rows.
     """
     job = ws.pipelines.predict_dataset(
-        model, version, dataset, name=name, columns=list(columns) or None
+        model, version, dataset, name=name, columns=list(columns) or None, spread=spread
     )
     return Output({"job": job}, f"job {job}: a running worker predicts {dataset}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Group, verb
+from pilothouse.cli.jobs import spread_option
 from pilothouse.cli.options import PAIR, scalars
 from pilothouse.cli.output import Output
 from pilothouse.training.api import Training
@@ -109,6 +110,7 @@ def _show(ws: Workspace, trainer: str) -> Any:
     "--minutes", type=float, default=30.0, show_default=True, help="With --all, its time limit."
 )
 @click.option("--dry-run", is_flag=True, help="Only print what it would do.")
+@spread_option
 @click.option("--now", is_flag=True, help="Train in this process, without a worker.")
 def _train(
     ws: Workspace,
@@ -116,6 +118,7 @@ def _train(
     now: bool,
     try_all: bool,
     minutes: float,
+    spread: str,
     params: tuple[tuple[str, str], ...],
     tags: tuple[tuple[str, str], ...],
     **choices: Any,
@@ -136,26 +139,28 @@ def _train(
     if dry_run:
         return Output(value, "\n".join(lines))
     if now:
-        return _train_now(ws, spec, lines, minutes if try_all else None)
-    train_all, train_one = ws.training.submit_all, ws.training.submit
-    value["job"] = train_all(spec, minutes=minutes) if try_all else train_one(spec)
+        return _train_now(ws, spec, lines, minutes if try_all else None, spread)
+    if try_all:
+        value["job"] = ws.training.submit_all(spec, minutes=minutes, spread=spread)
+    else:
+        value["job"] = ws.training.submit(spec, spread=spread)
     last = f"job {value['job']}: a running worker trains it; see `pilothouse jobs list`"
     return Output(value, "\n".join([*lines, last]))
 
 
 def _train_now(
-    ws: Workspace, spec: TrainingSpec, lines: list[str], minutes: float | None
+    ws: Workspace, spec: TrainingSpec, lines: list[str], minutes: float | None, spread: str
 ) -> Output:
     """Train in this process; with minutes, every trainer within that time."""
     value: dict[str, Any] = {"plan": lines}
     if minutes is None:
-        value["run"] = ws.training.train_now(spec)
+        value["run"] = ws.training.train_now(spec, spread=spread)
         measured = ws.training.how_measured(value["run"])
         if measured is not None:
             value["measured"] = measured.to_json()
             lines += filter(None, [f"measured {measured.text}", measured.interval_text])
         return Output(value, "\n".join([*lines, f"run {value['run']}"]))
-    board = ws.training.try_all_now(spec, minutes=minutes)
+    board = ws.training.try_all_now(spec, minutes=minutes, spread=spread)
     value["leaderboard"] = board.to_json()
     return Output(value, "\n".join([*lines, *board.lines]))
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -90,6 +91,11 @@ def scoring(store: Store, version: VersionInfo, report: Report) -> Iterator[Scor
         process.stop()
 
 
+def batch_rows(signature: Signature) -> int:
+    """How many rows a model process is asked to predict at once."""
+    return max(min(BATCH_ROWS, BATCH_CELLS // max(len(signature.inputs), 1)), 1)
+
+
 class ScoringProcess:
     """One model process with a socket of its own; `scoring` starts and ends it."""
 
@@ -149,7 +155,7 @@ class ScoringProcess:
         """
         rows: list[Row] = []
         columns: Columns = {column.name: [] for column in self._task.columns(self._signature)}
-        step = max(min(BATCH_ROWS, BATCH_CELLS // max(len(self._signature.inputs), 1)), 1)
+        step = batch_rows(self._signature)
         for start in range(0, len(frame), step):
             report(start / len(frame), f"{start:,} rows scored by {self._version.ref}")
             batch = frame.iloc[start : start + step]
@@ -324,15 +330,19 @@ def _folder(store: Store, token: str) -> Path:
     """A folder that names this process, so that another one can tell when it is gone."""
     own = psutil.Process()
     owner = f"{own.pid}-{own.create_time():.2f}"
-    return store.run_folder / "scoring" / f"{owner}-{token[:12]}"
+    return store.run_folder / "scoring" / f"{owner}-{token[:12]}@{gethostname()}"
 
 
 def _remove_abandoned(store: Store) -> None:
     """Remove the folders of processes that were killed: their model processes end within seconds.
 
-    A model process ends when its launch file is gone.
+    A model process ends when its launch file is gone. What other machines that share the workspace
+    have started is theirs to remove.
     """
     for folder in (store.run_folder / "scoring").glob("*-*-*"):
-        pid, created, _ = folder.name.split("-")
+        owner, _, host = folder.name.partition("@")
+        if host not in ("", gethostname()):
+            continue
+        pid, created, _ = owner.split("-")
         if not processes.is_running(int(pid), float(created)):
             shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from pilothouse.activity import record
 from pilothouse.jobs import schedules
+from pilothouse.jobs.backends import BackendInfo, describe_backends
 from pilothouse.jobs.logs import read_log
 from pilothouse.jobs.outbox import submit
 from pilothouse.jobs.tables import CANCELLED, ENDED, FAILED, QUEUED, Job, JobSchedule, JobStep
@@ -88,6 +89,10 @@ class JobInfo:
 
 class Jobs(Service):
     """The durable work of a workspace."""
+
+    def backends(self) -> list[BackendInfo]:
+        """Where the parts of trainings, searches and batch predictions may run, and what lacks."""
+        return describe_backends(self._store.settings)
 
     def submit(
         self,

@@ -30,7 +30,7 @@ class ClusterConnection(ABC):
             if self._client is not None:
                 self._disconnect(self._client)
 
-    def _connected(self) -> Any:
+    def connected(self) -> Any:
         """The client. Raises Unavailable when the cluster is not reached."""
         with self._connecting:
             if self._client is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from pilothouse.jobs.backends import spread_over
 from pilothouse.jobs.functions import JobFunction, reference_of
 from pilothouse.jobs.progress import Progress
 from pilothouse.kit.parameters import Parameter
@@ -13,6 +14,14 @@ from pilothouse.storage import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+SPREAD = Parameter(
+    "spread",
+    "text",
+    "",
+    help="Where its parts run: dask, ray, spark or this_machine; as PILOTHOUSE_SPREAD says.",
+)
 
 
 class Stepper(Protocol):
@@ -62,6 +71,10 @@ class JobContext:
     def acting_as(self, actor: str) -> JobContext:
         """The same run, whose next steps are signed by what does them, not by who asked for it."""
         return self._derived(self.store.acting_as(actor), self._stepper, self._whole)
+
+    def spread_over(self, backend: str) -> JobContext:
+        """The same run, whose next steps spread their parts over a backend; "" changes nothing."""
+        return self._derived(spread_over(self.store, backend), self._stepper, self._whole)
 
     def part(self, name: str, start: float, end: float) -> JobContext:
         """The same run for a part of it that is written as a whole job.

@@ -41,7 +41,7 @@ class DaskCluster(ClusterConnection):
 
         self.raise_if_closed()
         call = (store.settings.model_dump_json(), store.actor, job_id, target, span, args)
-        future = self._connected().submit(run_on_dask_worker, *call, pure=False)
+        future = self.connected().submit(run_on_dask_worker, *call, pure=False)
         try:
             while not future.done():
                 self.raise_if_closed()

@@ -16,6 +16,7 @@ from sqlmodel import Session, col, func, select
 
 from pilothouse.jobs.context import JobContext, workflows
 from pilothouse.jobs.executor import Executor, Interrupted
+from pilothouse.jobs.executor_choice import open_executor
 from pilothouse.jobs.logs import log_to_file
 from pilothouse.jobs.preload import import_for_jobs
 from pilothouse.jobs.schedules import submit_due
@@ -31,10 +32,9 @@ from pilothouse.jobs.tables import (
     JobSchedule,
     JobStep,
 )
-from pilothouse.kit.errors import Cancelled, Invalid, PilothouseError
+from pilothouse.kit.errors import Cancelled, PilothouseError
 from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.kit.parameters import read_params
-from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
 from pilothouse.storage.urls import WORKFLOWS_FILE, as_text, database_url
 
@@ -55,7 +55,7 @@ class Engine:
         global _engine
         _engine = self
         self.store = store
-        self.executor = _open_executor(store.settings)
+        self.executor = open_executor(store.settings)
         self._max_running = max_running
 
         url = as_text(database_url(store.settings, store.folder / WORKFLOWS_FILE))
@@ -109,26 +109,6 @@ class Engine:
         """Stop at once: running jobs are left as they are, for the next engine to resume."""
         self.executor.close()
         DBOS.destroy(workflow_completion_timeout_sec=0)
-
-
-def _open_executor(settings: Settings) -> Executor:
-    """The Dask or Ray cluster that the settings name, else child processes of this process."""
-    if settings.dask_address and settings.ray_address:
-        raise Invalid(
-            "PILOTHOUSE_DASK_ADDRESS and PILOTHOUSE_RAY_ADDRESS are both set.",
-            hint="Leave one of them empty: heavy work runs in one place.",
-        )
-    if settings.ray_address:
-        from pilothouse.jobs.ray_cluster import RayCluster
-
-        return RayCluster(settings.ray_address)
-    if settings.dask_address:
-        from pilothouse.jobs.dask_cluster import DaskCluster
-
-        return DaskCluster(settings.dask_address)
-    from pilothouse.jobs.process_pool import ChildProcesses
-
-    return ChildProcesses(settings.compute_processes)
 
 
 def _has_work(store: Store) -> bool:

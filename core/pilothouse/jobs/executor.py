@@ -66,14 +66,15 @@ def run_call(
     raise_if_closed: Callable[[], None] = lambda: None,
 ) -> Any:
     """Run one call in the process that does the work, with its log and its progress."""
-    store = _open(settings).acting_as(actor)
+    store = opened_store(settings).acting_as(actor)
     with log_to_file(store, job_id):
         start, end = span
         progress = Progress(store, job_id, start=start, end=end, raise_if_closed=raise_if_closed)
         return resolve_function(target)(store, progress, **args)
 
 
-def _open(settings: str) -> Store:
+def opened_store(settings: str) -> Store:
+    """The store of settings as JSON, opened once in this process."""
     if settings not in _opened:
         _opened[settings] = open_store(Settings.model_validate_json(settings))
     return _opened[settings]

@@ -39,7 +39,7 @@ class RayCluster(ClusterConnection):
         Raises Unavailable when the cluster is not reached, or the process that ran it died.
         """
         self.raise_if_closed()
-        ray = self._connected()
+        ray = self.connected()
         from ray.exceptions import RayError, RayTaskError
 
         call = (store.settings.model_dump_json(), store.actor, job_id, target, span, args)

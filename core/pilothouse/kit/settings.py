@@ -66,6 +66,16 @@ class Settings(BaseSettings):
         description="A Ray cluster that heavy work runs on, such as 127.0.0.1:6379 or "
         "ray://head:10001; empty: child processes of the worker.",
     )
+    spark_address: str = Field(
+        default="",
+        description="A Spark master that the parts of jobs may be spread over, such as "
+        "spark://127.0.0.1:7077 or local[2].",
+    )
+    spread: str = Field(
+        default="",
+        description="Where the fits and blocks of trainings, searches and batch predictions run "
+        "unless a job says it: dask, ray, spark or this_machine; empty: where the whole job runs.",
+    )
     job_memory_mb: int = Field(
         default=0,
         ge=0,

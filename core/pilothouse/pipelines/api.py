@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from pilothouse.data import versions as data_versions
 from pilothouse.deployments import commands
 from pilothouse.jobs import require_result, submit
+from pilothouse.jobs.backends import spread_argument
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid, require_reason
 from pilothouse.kit.names import DATASET
@@ -230,13 +231,16 @@ class Pipelines(PipelineDefinitions):
         *,
         name: str = "",
         columns: Sequence[str] | None = None,
+        spread: str = "",
     ) -> str:
         """Ask for a version's answers to every row of a dataset version; the job's id.
 
         They become a version of the dataset `name` (by default the dataset's own name with
-        `-predictions`), beside `columns` of the rows, by default those that are no inputs. Raises
-        NotFound, Conflict for a version whose answer is not described, Invalid for missing inputs.
+        `-predictions`), beside `columns` of the rows, by default those that are no inputs. `spread`
+        names the backend that blocks of rows run on. Raises NotFound, Conflict for a version whose
+        answer is not described, Invalid for missing inputs, and what `spread_argument` raises.
         """
+        spread_args = spread_argument(spread, self._store.settings)
         with self._store.write() as session:
             info = versions.find(session, model, version)
             versions.check_described(info)
@@ -250,7 +254,7 @@ class Pipelines(PipelineDefinitions):
                 session,
                 self._store,
                 "predict_dataset",
-                {"model": model, "version": info.version, **about},
+                {"model": model, "version": info.version, **about, **spread_args},
                 title=f"Predict {data.ref} with {info.ref}",
                 subject=("version", info.ref),
             )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.data import Data
 from pilothouse.data import versions as data_versions
-from pilothouse.deployments.scoring import answerable, score_frame
+from pilothouse.deployments.block_scoring import score_blocks
+from pilothouse.deployments.scoring import answerable
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.tasks import PREDICT, task_of
@@ -112,7 +113,7 @@ def _outputs(
     import pandas as pd
 
     signature, task = version.signature, task_of(version.signature)
-    scored = score_frame(store, version, rows, progress)
+    scored = score_blocks(store, version, rows, progress)
     outputs = {
         column.name: scored.columns[column.name]
         for column in task.columns(signature)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pilothouse.jobs.backends import part_runner
 from pilothouse.kit.errors import Cancelled
 from pilothouse.storage import Store
 from pilothouse.training.fit import TrainingContext, rank_value
@@ -34,8 +35,9 @@ def try_all_job(
     """
     training_specs = [TrainingSpec.from_json(spec) for spec in specs]
     fits = sum(max(spec.trials, 1) for spec in training_specs)
-    context = TrainingContext(store, job_id, TrainingProgress(progress, fits))
-    with context.progress.reporting():
+    reporter = TrainingProgress(progress, fits)
+    with part_runner(store.settings) as runner, reporter.reporting():
+        context = TrainingContext(store, job_id, reporter, runner)
         attempts = _Attempts(context, time.monotonic() + seconds).run(training_specs)
 
     results = {row.run: result for row, result in attempts if result is not None}

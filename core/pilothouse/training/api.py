@@ -12,6 +12,7 @@ from sqlmodel import Session
 from pilothouse.data import versions
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress, submit
+from pilothouse.jobs.backends import spread_argument, spread_over
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.ids import run_id
 from pilothouse.models.tasks import Estimator, tasks
@@ -134,40 +135,50 @@ class Training(Service):
             return None
         return HowMeasured.from_json(json.loads(content))
 
-    def submit(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
+    def submit(self, spec: TrainingSpec, *, job_id: str | None = None, spread: str = "") -> str:
         """Submit a training and return its job's id; a `job_id` that exists submits nothing.
 
-        Raises Invalid that names the wrong fields, NotFound without the dataset or the trainer.
-        What the training itself would refuse, such as too few rows of a class, is refused here.
+        `spread` names the backend of `Jobs.backends` that its fits run on, with equal results.
+        Raises Invalid that names the wrong fields, NotFound without the dataset or the trainer,
+        Unavailable without the backend's package. What the training itself would refuse, such as
+        too few rows of a class, is refused here.
         """
+        spread_args = spread_argument(spread, self._store.settings)
         spec = self.preview(spec).spec
         with self._store.write() as session:
             return submit(
                 session,
                 self._store,
                 "train",
-                {"spec": spec.to_json()},
+                {"spec": spec.to_json(), **spread_args},
                 title=f"Train {trainers.get(spec.trainer).title.lower()} on {spec.dataset}",
                 subject=("experiment", spec.experiment),
                 job_id=job_id,
             )
 
-    def train_now(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
+    def train_now(self, spec: TrainingSpec, *, job_id: str | None = None, spread: str = "") -> str:
         """Train in this process, as the job would, and return the run (of a search, the best).
 
-        Raises what the training raises; the run then is marked as failed.
+        Raises what the training raises; the run then is marked as failed. `spread` is as in
+        `submit`: this process then coordinates the fits.
         """
         from pilothouse.training.fit import train_job
 
         progress = Progress(self._store, None)
         with self._store.read() as session:
             settled = _resolve(session, spec).to_json()
-        result = train_job(self._store, progress, spec=settled, job_id=job_id or run_id())
+        store = spread_over(self._store, spread)
+        result = train_job(store, progress, spec=settled, job_id=job_id or run_id())
         run: str = result["run"]
         return run
 
     def submit_all(
-        self, spec: TrainingSpec, *, minutes: float = MINUTES, job_id: str | None = None
+        self,
+        spec: TrainingSpec,
+        *,
+        minutes: float = MINUTES,
+        job_id: str | None = None,
+        spread: str = "",
     ) -> str:
         """Submit the training of every trainer that fits, on the same split; the id of the job.
 
@@ -175,20 +186,26 @@ class Training(Service):
         with `trials` each is searched. After so many minutes no further trainer is started. The
         job's result has the `leaderboard`. Raises what `submit` raises.
         """
+        spread_args = spread_argument(spread, self._store.settings)
         specs, seconds = self._all_specs(spec), _seconds(minutes)
         with self._store.write() as session:
             return submit(
                 session,
                 self._store,
                 "try_all",
-                {"specs": [one.to_json() for one in specs], "seconds": seconds},
+                {"specs": [one.to_json() for one in specs], "seconds": seconds, **spread_args},
                 title=f"Try {len(specs)} trainers on {specs[0].dataset}",
                 subject=("experiment", spec.experiment),
                 job_id=job_id,
             )
 
     def try_all_now(
-        self, spec: TrainingSpec, *, minutes: float = MINUTES, job_id: str | None = None
+        self,
+        spec: TrainingSpec,
+        *,
+        minutes: float = MINUTES,
+        job_id: str | None = None,
+        spread: str = "",
     ) -> Leaderboard:
         """Train every trainer that fits in this process, as the job of `submit_all` would.
 
@@ -198,8 +215,9 @@ class Training(Service):
 
         specs = [one.to_json() for one in self._all_specs(spec)]
         progress, seconds = Progress(self._store, None), _seconds(minutes)
+        store = spread_over(self._store, spread)
         result = try_all_job(
-            self._store, progress, specs=specs, job_id=job_id or run_id(), seconds=seconds
+            store, progress, specs=specs, job_id=job_id or run_id(), seconds=seconds
         )
         return Leaderboard.from_json(result["leaderboard"])
 

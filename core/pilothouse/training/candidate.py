@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from pilothouse.models.signature import Signature
 from pilothouse.training.answers import Outputs, output_columns
 from pilothouse.training.encoding import LabelledPipeline
 from pilothouse.training.evaluation import MEASURED_PATH, HowMeasured, interval_of
+from pilothouse.training.fits import Fit, Fits
 from pilothouse.training.fitted_model import FittedModel, fit_model, fold_metrics, required_metric
 from pilothouse.training.importance import AnsweredRows, importance
 from pilothouse.training.progress import Step, evaluation_phase
@@ -48,14 +49,20 @@ class Candidate:
 
 
 def fit_candidate(
-    training_data: TrainingData, params: Mapping[str, Value], step: Step, *, trials: int = 0
+    training_data: TrainingData,
+    params: Mapping[str, Value],
+    step: Step,
+    *,
+    trials: int = 0,
+    fits: Fits | None = None,
+    made: Iterator[Fit] | None = None,
 ) -> Candidate:
     """Fit and evaluate one set of parameters.
 
-    `step` is called at the start of each phase and may raise Cancelled. `trials` is as in
-    `fit_model`.
+    `step` is called at the start of each phase and may raise Cancelled. `trials`, `fits` and `made`
+    are as in `fit_model`.
     """
-    fit = fit_model(training_data, params, step, trials=trials)
+    fit = fit_model(training_data, params, step, trials=trials, fits=fits, made=made)
     rows = len(training_data.split.test)
     step(evaluation_phase(rows, by_folds=training_data.by_folds))
     return _evaluate(fit)

@@ -5,14 +5,18 @@ A job can be run again after a kill: its finished runs are read back by the job'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pilothouse.experiments.metrics.kinds import metric_kind
+from pilothouse.jobs.backends import PartRunner, part_runner
 from pilothouse.storage import Store
 from pilothouse.training import runs
 from pilothouse.training.candidate import fit_candidate
+from pilothouse.training.fits import Fit, Fits
+from pilothouse.training.fitted_model import training_calls
 from pilothouse.training.progress import Report, TrainingProgress, reading_phase
 from pilothouse.training.search import Search
 from pilothouse.training.spec import TrainingSpec
@@ -57,8 +61,8 @@ def train_all_job(
     """Train several specs in one process: a result each in `trainings`, the best in `run`."""
     training_specs = [TrainingSpec.from_json(spec) for spec in specs]
     reporter = TrainingProgress(progress, sum(max(spec.trials, 1) for spec in training_specs))
-    context = TrainingContext(store, job_id, reporter)
-    with reporter.reporting():
+    with part_runner(store.settings) as runner, reporter.reporting():
+        context = TrainingContext(store, job_id, reporter, runner)
         trainings = [context.train(spec, str(slot)) for slot, spec in enumerate(training_specs)]
     best = max(trainings, key=lambda result: rank_value(result["metric"], result["value"]))
     return {
@@ -86,7 +90,8 @@ class TrainingContext:
     store: Store
     job_id: str
     progress: TrainingProgress
-    training_data: dict[str, TrainingData] = field(default_factory=dict)
+    runner: PartRunner
+    fits: dict[str, tuple[TrainingData, Fits]] = field(default_factory=dict)
 
     def train(self, spec: TrainingSpec, slot: str) -> dict[str, Any]:
         """Train one spec in a slot of the job; the result is that of `train_job`."""
@@ -105,9 +110,13 @@ class TrainingContext:
         spec: TrainingSpec,
         location: runs.RunLocation,
         chosen: Mapping[str, Value] | None = None,
+        made: Iterator[Fit] | None = None,
     ) -> tuple[str, Mapping[str, float]]:
-        """One run; with `chosen` that of the parameters that the spec's search chose."""
-        self.progress.begin_fit(_title(spec, location.slot))
+        """One run; with `chosen` that of the parameters that the spec's search chose.
+
+        `made` has its fits, when they were asked for with those of other trials.
+        """
+        self.progress.begin_fit(_title(spec, location.slot, self.runner.where))
         ticket = runs.resume_or_start(self.store, spec, location)
         if ticket.metrics is not None:
             return ticket.run, ticket.metrics
@@ -116,7 +125,9 @@ class TrainingContext:
             trials = 0 if chosen is None else spec.trials
             self.progress(reading_phase(spec.dataset))
             data = self._load_data(spec)
-            candidate = fit_candidate(data, params, self.progress, trials=trials)
+            candidate = fit_candidate(
+                data, params, self.progress, trials=trials, fits=self._fits(spec), made=made
+            )
             runs.write_candidate(self.store, ticket.run, spec, params, candidate)
         return ticket.run, candidate.metrics
 
@@ -146,28 +157,76 @@ class TrainingContext:
         direction = metric_kind(metric).direction
         search = Search(trainers.get(spec.trainer), spec.params, direction, spec.seed)
 
-        trials, values, suggested = [], [], []
-        for number in range(spec.trials):
-            suggested.append(search.suggest())
-            trial_spec = replace(spec, params=suggested[-1])
-            name = f"{spec.name or spec.trainer}-{number + 1}"
-            slot = f"{location.slot}/{number}"
-            trials.append(
-                self._fit_run(trial_spec, replace(location, slot=slot, name=name, parent=parent))
-            )
-            values.append(_value(metric, trials[-1][1]))
-            search.report(values[-1])
+        trials: list[tuple[str, Mapping[str, float]]] = []
+        suggested: list[Mapping[str, Value]] = []
+        values: list[float] = []
+        while len(trials) < spec.trials:
+            places = [
+                _trial_location(spec, location, parent, number, params)
+                for number, params in enumerate(
+                    search.suggest(spec.trials - len(trials)), start=len(trials)
+                )
+            ]
+            suggested += [trial.params for trial, _ in places]
+            with self._made(places) as made:
+                for trial, place in places:
+                    trials.append(self._fit_run(trial, place, made=made))
+                    values.append(_value(metric, trials[-1][1]))
+                    search.report(values[-1])
 
         return trials, values, search.best, suggested[search.best]
 
+    @contextmanager
+    def _made(
+        self, places: Sequence[tuple[TrainingSpec, runs.RunLocation]]
+    ) -> Iterator[Iterator[Fit] | None]:
+        """The fits of trials that are not done yet, at the same time where the runner can.
+
+        None when folds answer the rows: then each trial is a training for each fold.
+        """
+        data, fits = self._load_data(places[0][0]), self._fits(places[0][0])
+        if data.by_folds:
+            yield None
+            return
+        left = [trial for trial, place in places if not runs.is_finished(self.store, place)]
+        settled = [self._load_data(trial) for trial in left]
+        calls = [
+            call
+            for trial, trial_data in zip(left, settled, strict=True)
+            for call in training_calls(fits, trial_data, trial.params)
+        ]
+        with fits.made(calls) as made:
+            yield made
+
+    def _fits(self, spec: TrainingSpec) -> Fits:
+        """The maker of fits of the spec's rows."""
+        return self._shared(spec)[1]
+
     def _load_data(self, spec: TrainingSpec) -> TrainingData:
+        return self._shared(spec)[0].with_spec(spec)
+
+    def _shared(self, spec: TrainingSpec) -> tuple[TrainingData, Fits]:
+        """The rows of every spec with the same data settings, and the maker of their fits."""
         value = spec.to_json()
         key = repr(
             [value[name] for name in TRAINING_DATA_FIELDS] + [not spec.folds and spec.trials > 0]
         )
-        if key not in self.training_data:
-            self.training_data[key] = build(read_training_table(self.store, spec.dataset), spec)
-        return self.training_data[key].with_spec(spec)
+        if key not in self.fits:
+            data = build(read_training_table(self.store, spec.dataset), spec)
+            self.fits[key] = data, Fits(data, self.runner, self.progress.check)
+        return self.fits[key]
+
+
+def _trial_location(
+    spec: TrainingSpec,
+    location: runs.RunLocation,
+    parent: str,
+    number: int,
+    params: Mapping[str, Value],
+) -> tuple[TrainingSpec, runs.RunLocation]:
+    """A trial's spec, and where its run belongs."""
+    name, slot = f"{spec.name or spec.trainer}-{number + 1}", f"{location.slot}/{number}"
+    return replace(spec, params=params), replace(location, slot=slot, name=name, parent=parent)
 
 
 def _best_location(spec: TrainingSpec, location: runs.RunLocation, parent: str) -> runs.RunLocation:
@@ -176,9 +235,9 @@ def _best_location(spec: TrainingSpec, location: runs.RunLocation, parent: str) 
     return replace(location, slot=f"{location.slot}/{spec.trials}", name=name, parent=parent)
 
 
-def _title(spec: TrainingSpec, slot: str) -> str:
-    """The trainer's title, and of a search which trial of it."""
-    title = trainers.get(spec.trainer).title
+def _title(spec: TrainingSpec, slot: str, where: str) -> str:
+    """The trainer's title, where its fits are made, and of a search which trial of it."""
+    title = trainers.get(spec.trainer).title + (f" on {where}" if where else "")
     number = int(slot.partition("/")[2] or 0) + 1
     if number > max(spec.trials, 1):
         return f"{title}, the best parameters with a search in each fold"

@@ -5,16 +5,11 @@ It runs in child processes only.
 
 from __future__ import annotations
 
-import logging
-import time
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from pilothouse.experiments.metrics.kinds import metric_kind
@@ -23,10 +18,10 @@ from pilothouse.models.metrics.class_metrics import best_threshold
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import SCORE, ranking_metrics
 from pilothouse.training.answers import Floats, Outputs, output_columns, predict_raw
+from pilothouse.training.fits import Call, Fit, Fits
 from pilothouse.training.progress import Phase, Step, fitting_phases, out_of_fold_phases
 from pilothouse.training.search import Search
-from pilothouse.training.spec import BALANCED
-from pilothouse.training.splits import Rows, Split
+from pilothouse.training.splits import Rows
 from pilothouse.training.trainers import Value, trainers
 from pilothouse.training.training_data import TrainingData
 
@@ -34,9 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_THRESHOLD = 0.5
-MS_PER_DAY = 86_400_000
 FOLD_METRICS = 4  # of the task's metrics, the first so many are computed on each fold
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,78 +67,133 @@ def fit_model(
     step: Step,
     *,
     trials: int = 0,
+    fits: Fits | None = None,
+    made: Iterator[Fit] | None = None,
 ) -> FittedModel:
     """Fit one set of parameters, on the folds and on all rows that are to be fitted on.
 
     When a search of so many `trials` chose them, it is repeated for each fold that answers rows, on
-    the rows that this one fits on: those that it answers then had no part in the choice.
+    the rows that this one fits on: those that it answers then had no part in the choice. `fits`
+    says where fits are made, by default here; `made` has those of a held-out training, when they
+    were asked for before.
     """
+    fits = fits or Fits(training_data)
     if training_data.by_folds:
-        return _fit_by_folds(training_data, params, step, trials)
+        return _fit_by_folds(training_data, params, step, trials, fits)
     sizes = [len(fold.train) for fold in training_data.folds]
     phases = fitting_phases(sizes, len(training_data.split.train))
-    return _fit_held_out(training_data, params, iter(phases), step)
+    if made is not None:
+        return _fit_held_out(training_data, params, iter(phases), step, made)
+    with fits.made(training_calls(fits, training_data, params)) as made:
+        return _fit_held_out(training_data, params, iter(phases), step, made)
+
+
+def training_calls(
+    fits: Fits, training_data: TrainingData, params: Mapping[str, Value], part: int = 0
+) -> list[Call]:
+    """The calls of one training, or of that of one of its folds: its folds, and its own fit."""
+    folds = fits.fold_calls(training_data, params, part) if training_data.folds else []
+    return [*folds, fits.last_call(training_data, params, part)]
 
 
 def _fit_held_out(
-    training_data: TrainingData, params: Mapping[str, Value], phases: Iterator[Phase], step: Step
+    training_data: TrainingData,
+    params: Mapping[str, Value],
+    phases: Iterator[Phase],
+    step: Step,
+    made: Iterator[Fit],
 ) -> FittedModel:
     fold_answers = []
-    for fold in training_data.folds:
+    for _ in training_data.folds:
         step(next(phases))
-        _, raw = _fit(training_data, params, fold)
-        fold_answers.append(output_columns(training_data.target.signature, raw))
+        fold_answers.append(output_columns(training_data.target.signature, next(made).raw))
 
     step(next(phases))
     threshold = _threshold(training_data, fold_answers)
-    started = time.perf_counter()
-    pipeline, raw = _fit(training_data, params, training_data.split)
-    seconds = time.perf_counter() - started
+    fit = next(made)
+    pipeline = _kept(fit)
     signature = training_data.signature(pipeline[0], threshold)
     answered_by = [(pipeline, training_data.split.test)]
     return FittedModel(
-        training_data, params, pipeline, signature, raw, seconds, fold_answers, answered_by
+        training_data, params, pipeline, signature, fit.raw, fit.seconds, fold_answers, answered_by
     )
 
 
 def _fit_by_folds(
-    training_data: TrainingData, params: Mapping[str, Value], step: Step, trials: int
+    training_data: TrainingData,
+    params: Mapping[str, Value],
+    step: Step,
+    trials: int,
+    fits: Fits,
 ) -> FittedModel:
     """The whole training once for each fold, on the rows that it fits on, and once on all rows.
 
     The threshold is the mean of the folds', each found without the rows that its fold answers.
     """
-    parts = [_fold_data(training_data, fold, trials) for fold in training_data.folds]
+    parts = [
+        _fold_data(fits.part(training_data, number), trials)
+        for number in range(len(training_data.folds))
+    ]
     sizes = [_sizes(part, trials) for part in parts]
     phases = iter(out_of_fold_phases(sizes, len(training_data.split.train)))
-    fits = []
-    for part in parts:
-        chosen = _search(part, trials, phases, step) if trials else params
-        fits.append(_fit_held_out(part, chosen, phases, step))
+    last = fits.whole_call(training_data, params)
+    if trials:
+        answered = []
+        for number, part in enumerate(parts):
+            chosen = _search(part, number, trials, phases, step, fits)
+            with fits.made(training_calls(fits, part, chosen, number)) as made:
+                answered.append(_fit_held_out(part, chosen, phases, step, made))
+        step(next(phases))
+        with fits.made([last]) as made:
+            whole = next(made)
+    else:
+        calls = [
+            call
+            for number, part in enumerate(parts)
+            for call in training_calls(fits, part, params, number)
+        ]
+        with fits.made([*calls, last]) as made:
+            answered = [_fit_held_out(part, params, phases, step, made) for part in parts]
+            step(next(phases))
+            whole = next(made)
+    return _answered_by_folds(training_data, params, parts, answered, whole, searched=trials > 0)
 
-    step(next(phases))
-    started = time.perf_counter()
-    pipeline = _fit_pipeline(training_data, params, training_data.split.train)
-    seconds = time.perf_counter() - started
-    threshold = float(np.mean([fit.signature.threshold for fit in fits]))
+
+def _answered_by_folds(
+    training_data: TrainingData,
+    params: Mapping[str, Value],
+    parts: Sequence[TrainingData],
+    answered: Sequence[FittedModel],
+    whole: Fit,
+    *,
+    searched: bool,
+) -> FittedModel:
+    """The model of all rows, with the answers of the folds' models in the order of the rows."""
+    pipeline, signature = _kept(whole), training_data.target.signature
+    threshold = float(np.mean([fit.signature.threshold for fit in answered]))
     order = np.argsort(np.concatenate([part.split.test for part in parts]), kind="stable")
     return FittedModel(
         data=training_data,
         params=params,
         pipeline=pipeline,
         signature=training_data.signature(pipeline[0], threshold),
-        raw=np.concatenate([fit.raw for fit in fits])[order],
-        seconds=seconds,
-        fold_answers=[output_columns(training_data.target.signature, fit.raw) for fit in fits],
-        answered_by=[answered for fit in fits for answered in fit.answered_by],
-        searched=trials > 0,
+        raw=np.concatenate([fit.raw for fit in answered])[order],
+        seconds=whole.seconds,
+        fold_answers=[output_columns(signature, fit.raw) for fit in answered],
+        answered_by=[pair for fit in answered for pair in fit.answered_by],
+        searched=searched,
     )
 
 
-def _fold_data(training_data: TrainingData, fold: Split, trials: int) -> TrainingData:
+def _kept(fit: Fit) -> Pipeline:
+    if fit.pipeline is None:
+        raise TypeError("the pipeline of a fold is not kept")
+    return fit.pipeline
+
+
+def _fold_data(part: TrainingData, trials: int) -> TrainingData:
     """The training of a fold, without folds of its own where these would decide nothing."""
-    part = training_data.within(fold)
-    finds_threshold = training_data.task.has_threshold and training_data.spec.threshold is None
+    finds_threshold = part.task.has_threshold and part.spec.threshold is None
     return part if trials or finds_threshold else replace(part, folds=())
 
 
@@ -156,22 +204,30 @@ def _sizes(part: TrainingData, trials: int) -> list[int]:
 
 
 def _search(
-    part: TrainingData, trials: int, phases: Iterator[Phase], step: Step
+    part: TrainingData,
+    number: int,
+    trials: int,
+    phases: Iterator[Phase],
+    step: Step,
+    fits: Fits,
 ) -> Mapping[str, Value]:
     """The parameters that the training's search finds on the folds of some of the rows."""
     spec, metric = part.spec, part.spec.metric or ""
     trainer = trainers.get(spec.trainer)
     search = Search(trainer, spec.params, metric_kind(metric).direction, spec.seed)
-    suggested = []
-    for _ in range(trials):
-        step(next(phases))
-        suggested.append(search.suggest())
-        answers = [
-            output_columns(part.target.signature, _fit(part, suggested[-1], fold)[1])
-            for fold in part.folds
-        ]
-        scores = fold_metrics(part, answers)
-        search.report(float(np.mean(scores[required_metric(metric, scores)])))
+    suggested: list[dict[str, Value]] = []
+    while len(suggested) < trials:
+        batch = search.suggest(trials - len(suggested))
+        suggested += batch
+        calls = [call for params in batch for call in fits.fold_calls(part, params, number)]
+        with fits.made(calls) as made:
+            for _ in batch:
+                step(next(phases))
+                answers = [
+                    output_columns(part.target.signature, next(made).raw) for _ in part.folds
+                ]
+                scores = fold_metrics(part, answers)
+                search.report(float(np.mean(scores[required_metric(metric, scores)])))
     return suggested[search.best]
 
 
@@ -184,63 +240,6 @@ def required_metric(metric: str, values: Mapping[str, Any]) -> str:
             fields={"metric": "cannot be computed on these rows"},
         )
     return metric
-
-
-def _fit(
-    training_data: TrainingData, params: Mapping[str, Value], split: Split
-) -> tuple[Pipeline, Floats]:
-    """A pipeline fitted on one side of a split, and its raw answers for the other side."""
-    pipeline = _fit_pipeline(training_data, params, split.train)
-    rows = training_data.frame.iloc[split.test]
-    return pipeline, predict_raw(pipeline, training_data.target.signature, rows)
-
-
-def _fit_pipeline(training_data: TrainingData, params: Mapping[str, Value], rows: Rows) -> Pipeline:
-    """A pipeline fitted on some of the rows."""
-    spec, task = training_data.spec, training_data.task
-    pipeline = trainers.get(spec.trainer).build(
-        training_data.columns, params, spec.seed, task.estimator, spec.levels
-    )
-    with _log_convergence_warnings():
-        weights = row_weights(training_data, rows)
-        name = f"{pipeline.steps[-1][0]}__sample_weight"
-        arguments = {} if weights is None else {name: weights}
-        pipeline.fit(training_data.frame.iloc[rows], training_data.y[rows], **arguments)
-    return pipeline
-
-
-def row_weights(training_data: TrainingData, rows: Rows) -> Floats | None:
-    """How much each row fitted on counts; None when all count the same.
-
-    "balanced" is the inverse of its class's share, a half-life 0.5 ** (age / half-life), where the
-    newest row fitted on has the age 0. Raises Invalid for a half-life of rows without a time.
-    """
-    spec, weights = training_data.spec, None
-    if spec.class_weight == BALANCED:
-        from sklearn.utils.class_weight import compute_sample_weight
-
-        weights = compute_sample_weight(BALANCED, training_data.y[rows])
-    if spec.half_life_days is None:
-        return weights
-    if training_data.at is None:
-        raise Invalid(
-            "rows cannot be weighed by their age: not every row has an event time.",
-            fields={"half_life_days": "needs an event time"},
-        )
-    at = training_data.at[rows]
-    age = (at.max() - at) / MS_PER_DAY
-    recency: Floats = 0.5 ** (age / spec.half_life_days)
-    return recency if weights is None else weights * recency
-
-
-@contextmanager
-def _log_convergence_warnings() -> Iterator[None]:
-    """Write convergence warnings of solvers to the job's log instead of to stderr."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        yield
-    for warning in caught:
-        log.warning("%s", str(warning.message).splitlines()[0])
 
 
 def _threshold(training_data: TrainingData, fold_answers: list[Outputs]) -> float:

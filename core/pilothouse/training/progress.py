@@ -128,10 +128,14 @@ class TrainingProgress:
         with self._lock:
             self._fits += 1
 
-    def __call__(self, phase: Phase) -> None:
-        """Start a phase, which ends the one before it. Raises Cancelled."""
+    def check(self) -> None:
+        """Raise Cancelled when a report has learnt of the cancellation."""
         if self._cancelled is not None:
             raise self._cancelled
+
+    def __call__(self, phase: Phase) -> None:
+        """Start a phase, which ends the one before it. Raises Cancelled."""
+        self.check()
         with self._lock:
             now = self._clock()
             if self._phase is not None and self._phase.rows:

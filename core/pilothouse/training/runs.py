@@ -90,6 +90,13 @@ def resume_or_start(store: Store, spec: TrainingSpec, location: RunLocation) -> 
     return RunHandle(run)
 
 
+def is_finished(store: Store, location: RunLocation) -> bool:
+    """Whether an earlier attempt of the job has finished the run of a slot."""
+    with store.read() as session:
+        existing = _find(session, location)
+        return existing is not None and _ended(existing)
+
+
 def write_candidate(
     store: Store,
     run: str,

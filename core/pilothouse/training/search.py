@@ -1,12 +1,14 @@
-"""Hyperparameter search with Optuna, one suggestion and one result at a time.
+"""Hyperparameter search with Optuna.
 
-The sampler is seeded and results are reported in order, so a search that is repeated after a kill
-with the same results makes the same suggestions. The study is only in memory; its results are
-stored in the trials' runs.
+The first suggestions are drawn without regard to results, so they are made at once, for fits that
+run at the same time; each later one needs all results before it. The sampler is seeded and results
+are reported in order, so a search that is repeated after a kill with the same results makes the
+same suggestions. The study is only in memory; its results are stored in the trials' runs.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ from pilothouse.training.trainers import Hyperparameter, Trainer, Value
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
+
+DRAWN = 10  # suggestions at random before the sampler models the results
 
 
 class Search:
@@ -32,22 +36,28 @@ class Search:
         }
         self._study = optuna.create_study(
             direction="maximize" if direction == "higher" else "minimize",
-            sampler=optuna.samplers.TPESampler(seed=seed),
+            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=DRAWN),
         )
         self._study.enqueue_trial({name: self._start[name] for name in self._space})
-        self._open: Trial | None = None
+        self._open: deque[Trial] = deque()
+        self._asked = 0
 
-    def suggest(self) -> dict[str, Value]:
-        """The next parameters to try, complete."""
-        self._open = self._study.ask(self._space)
-        return {**self._start, **self._open.params}
+    def suggest(self, most: int) -> list[dict[str, Value]]:
+        """The next parameters to try, complete: one, or several while none needs a result.
+
+        All earlier ones have been reported. The same search gives the same suggestions, in
+        whichever numbers one asks for them.
+        """
+        count = max(1, min(most, DRAWN - self._asked))
+        self._open.extend(self._study.ask(self._space) for _ in range(count))
+        self._asked += count
+        return [{**self._start, **trial.params} for trial in self._open]
 
     def report(self, value: float) -> None:
-        """Report the metric of the parameters suggested last."""
-        if self._open is None:
+        """Report the metric of the parameters suggested first among those not reported."""
+        if not self._open:
             raise ValueError("report() needs a suggestion before it")
-        self._study.tell(self._open, value)
-        self._open = None
+        self._study.tell(self._open.popleft(), value)
 
     @property
     def best(self) -> int:

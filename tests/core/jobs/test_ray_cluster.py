@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pilothouse.jobs.engine import _open_executor
 from pilothouse.jobs.executor import Interrupted
+from pilothouse.jobs.executor_choice import WholeJobs, open_executor
 from pilothouse.jobs.ray_cluster import RayCluster
 from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.kit.settings import Settings
@@ -133,6 +133,8 @@ def test_what_is_missing_is_said(
     with pytest.raises(Unavailable) as missing:
         call(RayCluster("10.0.0.1:6379"), workspace, "refuse")
     assert "pilothouse[ray]" in str(missing.value.hint)
-    assert isinstance(_open_executor(Settings(ray_address="10.0.0.1:6379")), RayCluster)
+    chosen = open_executor(Settings(ray_address="10.0.0.1:6379"))
+    assert isinstance(chosen, WholeJobs)
+    assert isinstance(chosen.cluster, RayCluster)
     with pytest.raises(Invalid, match="both set"):
-        _open_executor(Settings(ray_address="a:1", dask_address="tcp://b:2"))
+        open_executor(Settings(ray_address="a:1", dask_address="tcp://b:2"))

@@ -90,7 +90,7 @@ def test_the_same_seed_makes_the_same_model(trainer: Trainer) -> None:
 def test_its_defaults_lie_in_its_space_and_a_search_starts_there(trainer: Trainer) -> None:
     params = resolve_params(trainer, {})
     assert params == {hyper.name: hyper.default for hyper in trainer.parameters}
-    assert Search(trainer, params, "higher", 0).suggest() == params
+    assert Search(trainer, params, "higher", 0).suggest(1) == [params]
 
 
 def test_it_is_read_back_without_pandas(trainer: Trainer) -> None:
@@ -183,7 +183,7 @@ def test_a_search_told_the_same_answers_asks_the_same_questions() -> None:
         search = Search(trainer, resolve_params(trainer, {}), "lower", 4)
         proposals = []
         for value in (3.0, 1.0, 2.0, 5.0):
-            proposals.append(search.suggest())
+            proposals += search.suggest(1)
             search.report(value)
         assert search.best == 1
         suggested.append(proposals)

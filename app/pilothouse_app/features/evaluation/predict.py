@@ -13,6 +13,7 @@ from pilothouse_app.components.formats import count
 from pilothouse_app.components.links import address, go, link
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.name_input import name_input
+from pilothouse_app.components.spread_field import spread_field
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.evaluation.dialog import (
@@ -71,16 +72,17 @@ def _predict(model: str, version: int) -> None:
         default=carried_columns(info, data, None),
         key=f"predict_columns_{ref}",
     )
+    spread = spread_field("predict_spread")
     lacking = lacking_inputs(info, data)
     note = f"{literal(lacking)}." if lacking else f"{count(data.rows)} rows."
     st.markdown(f":gray[{note}]")
     if dialog_buttons("Predict", "predict", missing=lacking or unnamed):
-        run_or_show_error(lambda: _start(info, data.ref, name, columns))
+        run_or_show_error(lambda: _start(info, data.ref, name, columns, spread))
 
 
-def _start(version: VersionInfo, dataset: str, name: str, columns: list[str]) -> None:
+def _start(version: VersionInfo, dataset: str, name: str, columns: list[str], spread: str) -> None:
     job = workspace().pipelines.predict_dataset(
-        version.model, version.version, dataset, name=name, columns=columns
+        version.model, version.version, dataset, name=name, columns=columns, spread=spread
     )
     toast_next("Prediction started", icon=":material/table_rows:")
     go(address("job", job))

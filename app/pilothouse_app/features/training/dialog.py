@@ -16,6 +16,7 @@ from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.person import signature
 from pilothouse_app.components.query_cache import cached
+from pilothouse_app.components.spread_field import spread_field
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.training.column_list import START, ColumnChoice, column_fields
@@ -171,9 +172,11 @@ def _commands(spec: Mapping[str, Any], ready: bool) -> None:
     )
     nameless, sign = signature("train")
     ready, hint = ready and not nameless, hint or nameless or None
-    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     with left:
         minutes = minutes_field()
+    with middle:
+        spread = spread_field("train_spread")
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="train_cancel"):
             st.rerun()
@@ -196,9 +199,13 @@ def _commands(spec: Mapping[str, Any], ready: bool) -> None:
 
     training = workspace().training
     if every:
-        _start(lambda: training.submit_all(TrainingSpec.from_json(spec), minutes=minutes))
+        _start(
+            lambda: training.submit_all(
+                TrainingSpec.from_json(spec), minutes=minutes, spread=spread
+            )
+        )
     elif one:
-        _start(lambda: training.submit(TrainingSpec.from_json(spec)))
+        _start(lambda: training.submit(TrainingSpec.from_json(spec), spread=spread))
 
 
 def _start(submit: Callable[[], str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse.jobs import JobContext, workflows
+from pilothouse.jobs.context import SPREAD
 from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines.batch_prediction import predict_dataset
 
@@ -28,6 +29,7 @@ class PredictDatasetWorkflow:
         Parameter(
             "columns", "list", help="The columns that are carried over; all that are no inputs."
         ),
+        SPREAD,
     )
 
     @staticmethod
@@ -38,9 +40,10 @@ class PredictDatasetWorkflow:
         dataset: str,
         name: str = "",
         columns: list[str] | None = None,
+        spread: str = "",
     ) -> dict[str, Any]:
         """One step."""
-        return job.compute(
+        return job.spread_over(spread).compute(
             "predict",
             predict_dataset,
             model=model,

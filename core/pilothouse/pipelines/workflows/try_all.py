@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse.jobs import JobContext, workflows
+from pilothouse.jobs.context import SPREAD
 from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines.cleanup import closing_runs
 from pilothouse.training.job_functions import try_all
@@ -22,12 +23,14 @@ class TryAllWorkflow:
     parameters = (
         Parameter("specs", "list", required=True, help="TrainingSpecs as plain values."),
         Parameter("seconds", "number", 1800.0, 1.0, unit="s", help="No trainer starts later."),
+        SPREAD,
     )
 
     @staticmethod
     def run(
-        job: JobContext, specs: list[dict[str, Any]], seconds: float = 1800.0
+        job: JobContext, specs: list[dict[str, Any]], seconds: float = 1800.0, spread: str = ""
     ) -> dict[str, Any]:
         """Train, and close the runs of a training that stops for good."""
+        job = job.spread_over(spread)
         with closing_runs(job):
             return job.compute("train", try_all, specs=specs, job_id=job.id, seconds=seconds)

@@ -1,0 +1,61 @@
+"""The connection to a Spark cluster."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+from pilothouse.jobs.cluster_connection import ClusterConnection
+from pilothouse.kit.errors import Unavailable
+
+CONNECT_SECONDS = 10.0
+NAME = "pilothouse"
+
+
+class SparkCluster(ClusterConnection):
+    """A session at one master: `spark://host:7077`, or `local[2]` on this machine."""
+
+    def _connect(self, address: str) -> Any:
+        try:
+            from pyspark.errors import PySparkException
+            from pyspark.sql import SparkSession
+        except ImportError as missing:
+            raise Unavailable(
+                "Spark is not installed, and PILOTHOUSE_SPARK_ADDRESS names a master.",
+                hint="Install it (`pip install 'pilothouse[spark]'`), or leave the address empty.",
+            ) from missing
+        _check_reachable(address)
+        # Executors start the Python that PYSPARK_PYTHON names, by default whatever `python3` is.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = SparkSession.builder.master(address).appName(NAME)
+        builder = builder.config("spark.ui.enabled", "false")
+        try:
+            return builder.getOrCreate()
+        except (PySparkException, OSError) as refused:
+            raise Unavailable(
+                f"Spark does not start: {str(refused).splitlines()[0]}",
+                hint="It needs Java 17 or later: install it, and set JAVA_HOME for the worker.",
+            ) from refused
+
+    def _disconnect(self, client: Any) -> None:
+        client.stop()
+
+
+def _check_reachable(address: str) -> None:
+    """Raise Unavailable when nothing listens at a master: Spark itself would try for a minute."""
+    if not address.startswith("spark://"):
+        return
+    for master in address.removeprefix("spark://").split(","):
+        place = urlsplit(f"//{master}")
+        try:
+            socket.create_connection((place.hostname, place.port or 7077), CONNECT_SECONDS).close()
+            return
+        except (OSError, ValueError) as refused:
+            reason = refused
+    raise Unavailable(
+        f"the Spark master at {address} is not reached: {reason}.",
+        hint="Start it, or leave PILOTHOUSE_SPARK_ADDRESS empty to compute on this machine.",
+    ) from reason
