@@ -51,6 +51,7 @@ proof: $(BIN)/.ready ## Run the long tests; compare models of every format with 
 	PYTHONPATH=tests $(BIN)/python tests/proofs/objects.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/monitoring_exports.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/ray_jobs.py
+	PYTHONPATH=tests $(BIN)/python tests/proofs/spark_parts.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/jupyterhub_service.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/brokers.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/lineage_events.py

@@ -21,6 +21,8 @@ ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "
 ROOMS += ("interop", "attention", "governance", "environments", "pipelines", "people")
 ROOMS += ("comments", "reviews", "explanations", "features")
 EDGES = {
+    "core/pilothouse/jobs/joblib_runner.py",  # a part on a cluster: raised where it is waited for
+    "core/pilothouse/jobs/backends/spark.py",  # the same, of what joblibspark has caught
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status
     "core/pilothouse/training/all_trainers.py",  # a part of a job: its failure is in the result
     "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again

@@ -3,7 +3,8 @@
     python tests/proofs/ray_jobs.py [FOLDER]
 
 Ray's packages come from an environment of their own, behind ours. Errors come through whole, a
-task whose process dies is said to be lost, and closing ends what runs.
+task whose process dies is said to be lost, and closing ends what runs. Fits and blocks of rows that
+are spread over the node have the results of this machine.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import pandas as pd
 import pytest
 from prove import environment
 
+from harness.spread_proof import prove_spread, search_path
 from pilothouse.jobs.executor import Executor, Interrupted
 from pilothouse.jobs.process_pool import ChildProcesses
 from pilothouse.jobs.ray_cluster import RayCluster
@@ -56,6 +58,8 @@ def main(folder: Path) -> int:
         errors(cluster, workspace)
         trainings(cluster, workspace)
         closing(cluster, workspace)
+        os.environ["PYTHONPATH"] = search_path()
+        prove_spread(workspace, "ray", "ray_address", address)
         store.engine.dispose()
     return 0
 
@@ -84,8 +88,8 @@ def trainings(cluster: RayCluster, workspace: Workspace) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.normal(size=400), "area": rng.choice(["n", "s"], 400)})
     frame["price"] = frame["x"] + rng.normal(0, 1, 400)
-    workspace.data.register("homes", frame)
-    spec = TrainingSpec("homes@1", "price", trainer="ridge", folds=3, evaluation="held_out")
+    workspace.data.register("flats", frame)
+    spec = TrainingSpec("flats@1", "price", trainer="ridge", folds=3, evaluation="held_out")
     local = ChildProcesses(1)
     seconds = []
     try:

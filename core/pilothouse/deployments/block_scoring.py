@@ -56,7 +56,7 @@ def score_blocks(
 def score_block(shared: tuple[str, VersionInfo], block: pd.DataFrame) -> Scored:
     """Score one block of rows, with the model process that this worker keeps."""
     settings, version = shared
-    with _kept.process(settings, version) as process:
+    with _worker_process.process(settings, version) as process:
         return process.score(block, lambda *_: None)
 
 
@@ -117,4 +117,4 @@ class KeptProcess:
         self._open.close()
 
 
-_kept = KeptProcess()
+_worker_process = KeptProcess()

@@ -296,12 +296,12 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def check_versions(theirs: Mapping[str, str], who: str) -> None:
+def check_versions(versions: Mapping[str, str], who: str) -> None:
     """Raise Unavailable when another process has other versions: its results may differ."""
     differing = [
-        f"{name} {theirs.get(name, 'is missing')} (here {own})"
+        f"{name} {versions.get(name, 'is missing')} (here {own})"
         for name, own in installed().items()
-        if theirs.get(name) != own
+        if versions.get(name) != own
     ]
     if differing:
         raise Unavailable(f"{who} has {', '.join(differing)}.", hint=HINT)

@@ -20,6 +20,7 @@ class SparkCluster(ClusterConnection):
 
     def _connect(self, address: str) -> Any:
         try:
+            from py4j.protocol import Py4JError
             from pyspark.errors import PySparkException
             from pyspark.sql import SparkSession
         except ImportError as missing:
@@ -34,10 +35,11 @@ class SparkCluster(ClusterConnection):
         builder = builder.config("spark.ui.enabled", "false")
         try:
             return builder.getOrCreate()
-        except (PySparkException, OSError) as refused:
+        except (PySparkException, Py4JError, OSError) as refused:
             raise Unavailable(
                 f"Spark does not start: {str(refused).splitlines()[0]}",
-                hint="It needs Java 17 or later: install it, and set JAVA_HOME for the worker.",
+                hint="It needs Java 17 or later (set JAVA_HOME), and executors at the master: see "
+                "the logs of the worker and of the master.",
             ) from refused
 
     def _disconnect(self, client: Any) -> None:
@@ -49,9 +51,11 @@ def _check_reachable(address: str) -> None:
     if not address.startswith("spark://"):
         return
     for master in address.removeprefix("spark://").split(","):
-        place = urlsplit(f"//{master}")
+        location = urlsplit(f"//{master}")
         try:
-            socket.create_connection((place.hostname, place.port or 7077), CONNECT_SECONDS).close()
+            socket.create_connection(
+                (location.hostname, location.port or 7077), CONNECT_SECONDS
+            ).close()
             return
         except (OSError, ValueError) as refused:
             reason = refused

@@ -161,16 +161,16 @@ class TrainingContext:
         suggested: list[Mapping[str, Value]] = []
         values: list[float] = []
         while len(trials) < spec.trials:
-            places = [
+            batch = [
                 _trial_location(spec, location, parent, number, params)
                 for number, params in enumerate(
                     search.suggest(spec.trials - len(trials)), start=len(trials)
                 )
             ]
-            suggested += [trial.params for trial, _ in places]
-            with self._made(places) as made:
-                for trial, place in places:
-                    trials.append(self._fit_run(trial, place, made=made))
+            suggested += [trial.params for trial, _ in batch]
+            with self._made(batch) as made:
+                for trial, run_location in batch:
+                    trials.append(self._fit_run(trial, run_location, made=made))
                     values.append(_value(metric, trials[-1][1]))
                     search.report(values[-1])
 
@@ -178,17 +178,19 @@ class TrainingContext:
 
     @contextmanager
     def _made(
-        self, places: Sequence[tuple[TrainingSpec, runs.RunLocation]]
+        self, batch: Sequence[tuple[TrainingSpec, runs.RunLocation]]
     ) -> Iterator[Iterator[Fit] | None]:
         """The fits of trials that are not done yet, at the same time where the runner can.
 
         None when folds answer the rows: then each trial is a training for each fold.
         """
-        data, fits = self._load_data(places[0][0]), self._fits(places[0][0])
+        data, fits = self._load_data(batch[0][0]), self._fits(batch[0][0])
         if data.by_folds:
             yield None
             return
-        left = [trial for trial, place in places if not runs.is_finished(self.store, place)]
+        left = [
+            trial for trial, run_location in batch if not runs.is_finished(self.store, run_location)
+        ]
         settled = [self._load_data(trial) for trial in left]
         calls = [
             call

@@ -40,7 +40,7 @@ class Search:
         )
         self._study.enqueue_trial({name: self._start[name] for name in self._space})
         self._open: deque[Trial] = deque()
-        self._asked = 0
+        self._suggested = 0
 
     def suggest(self, most: int) -> list[dict[str, Value]]:
         """The next parameters to try, complete: one, or several while none needs a result.
@@ -48,9 +48,9 @@ class Search:
         All earlier ones have been reported. The same search gives the same suggestions, in
         whichever numbers one asks for them.
         """
-        count = max(1, min(most, DRAWN - self._asked))
+        count = max(1, min(most, DRAWN - self._suggested))
         self._open.extend(self._study.ask(self._space) for _ in range(count))
-        self._asked += count
+        self._suggested += count
         return [{**self._start, **trial.params} for trial in self._open]
 
     def report(self, value: float) -> None:

@@ -47,13 +47,13 @@ class RayParts:
         """What `probe` says on each node."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        asked = {}
+        answers = {}
         for node in self._ray.nodes():
             if node["Alive"]:
                 there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
                 task = self._ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)
-                asked[node["NodeManagerAddress"]] = task(probe).remote()
-        return dict(zip(asked, self._ray.get(list(asked.values())), strict=True))
+                answers[node["NodeManagerAddress"]] = task(probe).remote()
+        return dict(zip(answers, self._ray.get(list(answers.values())), strict=True))
 
     def slots(self) -> int:
         """How many parts run at a time: the CPUs of all nodes."""

@@ -59,8 +59,8 @@ class SparkParts:
     def installed(self, probe: Callable[[], dict[str, str]]) -> dict[str, dict[str, str]]:
         """What `probe` says in a Python process of the executors, by host."""
         count = max(1, self.slots())
-        asked = self._context.parallelize(range(count), count)
-        return dict(asked.map(partial(_host_and_answer, probe)).collect())
+        hosts = self._context.parallelize(range(count), count)
+        return dict(hosts.map(partial(_host_and_answer, probe)).collect())
 
     def slots(self) -> int:
         """How many parts run at a time: the cores of all executors."""
