@@ -21,11 +21,19 @@ from typing import Any, Protocol
 from joblib import Parallel, delayed
 from joblib._parallel_backends import ParallelBackendBase, SequentialBackend
 
-from pilothouse import __version__
 from pilothouse.kit.errors import PilothouseError, Unavailable
 
 WAIT_SECONDS = 0.3
-PACKAGES = ("numpy", "pandas", "scikit-learn", "joblib", "lightgbm", "xgboost", "xgboost-cpu")
+PACKAGES = (
+    "pilothouse",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "joblib",
+    "lightgbm",
+    "xgboost",
+    "xgboost-cpu",
+)
 HINT = "Install the same versions there as here, or choose another place for the work."
 _shared = threading.local()
 
@@ -289,7 +297,7 @@ def installed() -> dict[str, str]:
 
 @cache
 def _versions() -> dict[str, str]:
-    versions = {"pilothouse": __version__, "Python": platform.python_version()}
+    versions = {"Python": platform.python_version()}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
