@@ -45,6 +45,8 @@ proof: $(BIN)/.ready ## Run the long tests; compare models of every format with 
 	PYTHONPATH=tests $(BIN)/python tests/proofs/prove.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/damaged.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/exports.py
+	PYTHONPATH=tests $(BIN)/python tests/proofs/ci_files.py
+	PYTHONPATH=tests $(BIN)/python tests/proofs/run_exports.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/serving_exports.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/dashboard.py
 	PYTHONPATH=tests $(BIN)/python tests/proofs/clients.py

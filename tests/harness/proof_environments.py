@@ -25,9 +25,13 @@ def plain_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
-def environment(folder: Path, lines: Sequence[str]) -> Path:
-    """The interpreter of an environment with these requirements, built when it is not there."""
-    mark = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]
+def environment(folder: Path, lines: Sequence[str], base: Path | None = None) -> Path:
+    """The interpreter of an environment with these requirements, built when it is not there.
+
+    `base` is another interpreter than that of this process.
+    """
+    content = "\n".join([*sorted(lines), *([str(base)] if base else [])])
+    mark = hashlib.sha256(content.encode()).hexdigest()[:12]
     target = folder / "environments" / mark
     python = target / "bin" / "python"
     if (target / "built").exists():
@@ -35,7 +39,9 @@ def environment(folder: Path, lines: Sequence[str]) -> Path:
     uv = str(find_uv())
     variables = plain_variables() | index_variables(os.environ)
     subprocess.run(
-        [uv, "venv", "-q", "--clear", "--python", sys.executable, target], check=True, env=variables
+        [uv, "venv", "-q", "--clear", "--python", base or sys.executable, target],
+        check=True,
+        env=variables,
     )
     command = [uv, "pip", "install", "-q", "--python", str(python), *lines]
     if not any(line.startswith(LOADS_THEM) for line in lines):

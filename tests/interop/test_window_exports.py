@@ -70,6 +70,46 @@ def test_what_arize_has_no_place_for_is_refused(store: Store, clock: FixedClock)
         exports.arize_files("absent")
 
 
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_predictions_are_spans_and_late_labels_name_them(
+    store: Store, clock: FixedClock, task: str
+) -> None:
+    served = begin(store, clock, task)
+    exports = ModelExports(store)
+    with pytest.raises(NotFound, match="logged no predictions"):
+        exports.openinference_spans(NAME)
+    served.week(0, draw(task, 1), labelled=False)
+    early = unpacked(exports.openinference_spans(NAME))
+    assert not [name for name in early if name.startswith("annotations")]
+    served.week(1, draw(task, 2))
+    files = unpacked(exports.openinference_spans(NAME))
+    lines = [json.loads(line) for line in files["spans.jsonl"].splitlines()]
+    spans = [span for line in lines for span in line["resourceSpans"][0]["scopeSpans"][0]["spans"]]
+    assert len({span["spanId"] for span in spans}) == 2 * ROWS
+    assert [name for name in files if name.endswith(".pb")] == [
+        f"spans-{index:04d}.pb" for index in range(1, 5)
+    ]
+    first = {each["key"]: each["value"]["stringValue"] for each in spans[0]["attributes"]}
+    assert first["openinference.span.kind"] == "CHAIN"
+    assert set(json.loads(first["input.value"])) == {"x", "z"}
+    assert json.loads(first["output.value"])
+    assert json.loads(first["metadata"])["version"] == f"{NAME}@1"
+    assert int(spans[0]["startTimeUnixNano"]) >= MONDAY.timestamp() * 1e9
+    labels = [
+        label
+        for name, content in files.items()
+        if name.startswith("annotations")
+        for label in json.loads(content)["data"]
+    ]
+    assert len(labels) == ROWS
+    assert {label["span_id"] for label in labels} < {span["spanId"] for span in spans}
+    # The ids are those of the export before: its labels can be sent alone.
+    [before] = [json.loads(line) for line in early["spans.jsonl"].splitlines()[:1]]
+    assert before["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"] == spans[0]["spanId"]
+    with pytest.raises(Invalid, match="period is empty"):
+        exports.openinference_spans(NAME, MONDAY, MONDAY)
+
+
 def test_a_window_and_its_reference_are_profiled_in_a_child_process(
     store: Store, clock: FixedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,9 @@ from typing import Any
 
 from prove import environment, plain_variables
 
+from pilothouse.environments.failure import EnvironmentFailure
+from pilothouse.environments.interpreters import find_interpreter
+from pilothouse.environments.uv import find_uv
 from pilothouse.workspace import Workspace, open_workspace
 
 PACKAGES = {
@@ -25,7 +28,10 @@ PACKAGES = {
     "kubeflow": ("kfp>=2.14",),
     "flyte": ("flytekit>=1.16",),
     "github_actions": ("check-jsonschema>=0.35",),
+    "tfx": ("tfx==1.16.0", "dill", "setuptools<70"),  # 3 GB
 }
+# Newer releases of TFX need a newer C library than Debian 12 has, this one another Python.
+VERSIONS = {"tfx": "3.10"}
 FILE = """
 name: weekly-churn
 description: Says "quoted" things.
@@ -102,7 +108,35 @@ edges = [[a, name] for name, job in jobs.items() for a in job.get("needs", ())]
 run = [job["steps"][0]["run"] for job in jobs.values()]
 print(json.dumps({"steps": list(jobs), "edges": edges, "run": run}))
 """
-CHECKS = {"airflow": AIRFLOW, "kubeflow": KUBEFLOW, "flyte": FLYTE, "github_actions": GITHUB}
+# TFX runs the file, with a command in place of ours that writes down how it was called.
+TFX = """
+import json, os, runpy, stat, subprocess, sys
+file = sys.argv[1]
+folder = os.path.dirname(file)
+command = os.path.join(folder, "pilothouse")
+with open(command, "w") as target:
+    target.write('#!/bin/sh\\necho "$@" >> "$CALLS"\\n')
+os.chmod(command, stat.S_IRWXU)
+calls = os.path.join(folder, "calls")
+variables = os.environ | {"PATH": folder + os.pathsep + os.environ["PATH"], "CALLS": calls,
+                          "PIPELINE_RUN": "r1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+subprocess.run([sys.executable, file, '{"trials": 5}'], cwd=folder, env=variables, check=True,
+               stdout=sys.stderr)
+ran = open(calls).read().splitlines()
+assert [line.split()[3] for line in ran].index("end") == 3 and '"trials": 5' in ran[0], ran
+pipeline = runpy.run_path(file)["pipeline"]("r1")
+from tfx.dsl.compiler.compiler import Compiler
+nodes = {n.pipeline_node.node_info.id: n.pipeline_node for n in Compiler().compile(pipeline).nodes}
+edges = [[before, name] for name, node in nodes.items() for before in node.upstream_nodes]
+print(json.dumps({"steps": list(nodes), "edges": edges, "run": ran[-1]}))
+"""
+CHECKS = {
+    "airflow": AIRFLOW,
+    "kubeflow": KUBEFLOW,
+    "flyte": FLYTE,
+    "github_actions": GITHUB,
+    "tfx": TFX,
+}
 
 
 def main(folder: Path, names: list[str]) -> int:
@@ -113,7 +147,7 @@ def main(folder: Path, names: list[str]) -> int:
         workspace.pipelines.register_text(FILE)
         for name in names or list(CHECKS):
             message = verdict(folder, workspace, Path(scratch), name)
-            bad += not message.startswith("the same")
+            bad += not message.startswith(("the same", "NOT TRIED"))
             sys.stdout.write(f"{name:16} {message}\n")
             sys.stdout.flush()
         workspace.store.engine.dispose()
@@ -124,7 +158,13 @@ def verdict(folder: Path, workspace: Workspace, scratch: Path, name: str) -> str
     """What the program has read of its file, held against the definition."""
     from pilothouse.pipelines.definitions.exports import exports
 
-    python = environment(folder, PACKAGES[name])
+    base = None
+    if minor := VERSIONS.get(name):
+        try:
+            base = find_interpreter(workspace.store, find_uv(), minor).path
+        except EnvironmentFailure:
+            return f"NOT TRIED: there is no Python {minor} on this machine"
+    python = environment(folder, PACKAGES[name], base)
     info = workspace.pipelines.pipeline("weekly-churn")
     target = scratch / name
     target.mkdir()

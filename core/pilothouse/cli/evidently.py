@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.jobs import wait_for
+from pilothouse.cli.made_files import MadeFile
 from pilothouse.cli.options import INSTANT, NEW_FILE
 from pilothouse.cli.output import Output
 from pilothouse.monitoring.api import Monitoring
@@ -48,10 +48,7 @@ def _export(
 ) -> Output:
     """A running worker writes it; `pilothouse monitors evidently show` saves its zip, too."""
     export = ws.monitoring.export_evidently(deployment, start, end)
-    if output is None:
-        return Output({"export": export}, f"export {export}: a running worker writes it")
-    wait_for(ws, ws.monitoring.evidently_export(export).job_id)
-    return _saved_export(ws, export, output)
+    return _exports_of(ws).requested(ws, export, output)
 
 
 @verb(
@@ -78,15 +75,11 @@ def _exports(ws: Workspace, deployment: str) -> Output:
 @export_argument
 @click.option("--output", type=NEW_FILE, default=None, help="Write its zip to this file.")
 def _show(ws: Workspace, export: str, output: Path | None) -> Output:
-    return _saved_export(ws, export, output)
+    return _exports_of(ws).saved(export, output)
 
 
-def _saved_export(ws: Workspace, export: str, output: Path | None) -> Output:
-    info = ws.monitoring.evidently_export(export)
-    if output is not None:
-        output.write_bytes(ws.monitoring.evidently_zip(export))
-    where = f" in {output}" if output else ""
-    return Output(info, f"export {info.id}: {info.status}{where}")
+def _exports_of(ws: Workspace) -> MadeFile:
+    return MadeFile("export", ws.monitoring.evidently_export, ws.monitoring.evidently_zip)
 
 
 @verb(

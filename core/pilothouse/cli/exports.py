@@ -129,6 +129,28 @@ def _export_arize(
     return _written(output or Path(f"arize-{deployment}.zip"), content)
 
 
+@verb(
+    root_commands,
+    ModelExports.openinference_spans,
+    name="export-openinference",
+    writes=True,
+    example="pilothouse export-openinference churn --start 2026-01-01 --output churn.zip",
+)
+@click.argument("deployment")
+@click.option("--start", type=INSTANT, default=None, help="Events of then or later.")
+@click.option("--end", type=INSTANT, default=None, help="Events before.")
+@click.option("--output", "-o", type=NEW_FILE, default=None, help="[default: spans-DEPLOYMENT.zip]")
+def _export_openinference(
+    ws: Workspace,
+    deployment: str,
+    start: datetime | None,
+    end: datetime | None,
+    output: Path | None,
+) -> Output:
+    content = ws.exports.openinference_spans(deployment, start, end)
+    return _written(output or Path(f"spans-{deployment}.zip"), content)
+
+
 def _written(path: Path, content: bytes) -> Output:
     path.write_bytes(content)
     about = {"path": str(path), "bytes": len(content)}
@@ -151,3 +173,4 @@ export = root_commands.commands["export"]
 export_targets_command = root_commands.commands["export-targets"]
 export_whylogs = root_commands.commands["export-whylogs"]
 export_arize = root_commands.commands["export-arize"]
+export_openinference = root_commands.commands["export-openinference"]

@@ -39,6 +39,11 @@ COMMANDS = {
         "Profiles of a window for whylogs.",
     ),
     "export-arize": ("pilothouse.cli.exports", "export_arize", "Predictions for Arize."),
+    "export-openinference": (
+        "pilothouse.cli.exports",
+        "export_openinference",
+        "Predictions as spans of OpenInference.",
+    ),
     "export-runs": (
         "pilothouse.cli.run_exports",
         "export_runs",

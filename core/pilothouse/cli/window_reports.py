@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pilothouse.cli.command import Group, verb
-from pilothouse.cli.jobs import wait_for
+from pilothouse.cli.made_files import MadeFile
 from pilothouse.cli.options import NEW_FILE
 from pilothouse.cli.output import Output
 from pilothouse.monitoring.api import Monitoring
@@ -33,11 +33,7 @@ window_argument = click.argument("window")
 @click.option("--output", type=NEW_FILE, help="Wait, and write its page to this file.")
 def _request_report(ws: Workspace, window: str, output: Path | None) -> Output:
     """A running worker makes it; `pilothouse monitors report` writes it to a file, too."""
-    report = ws.monitoring.request_report(window)
-    if output is None:
-        return Output({"report": report}, f"report {report}: a running worker makes it")
-    wait_for(ws, ws.monitoring.report(report).job_id)
-    return _saved_report(ws, report, output)
+    return _reports_of(ws).requested(ws, ws.monitoring.request_report(window), output)
 
 
 @verb(reports, Monitoring.reports, example="pilothouse monitors reports WINDOW")
@@ -58,12 +54,8 @@ def _reports(ws: Workspace, window: str) -> Output:
 @click.argument("report")
 @click.option("--output", type=NEW_FILE, default=None, help="Write its page to this file.")
 def _report(ws: Workspace, report: str, output: Path | None) -> Output:
-    return _saved_report(ws, report, output)
+    return _reports_of(ws).saved(report, output)
 
 
-def _saved_report(ws: Workspace, report: str, output: Path | None) -> Output:
-    info = ws.monitoring.report(report)
-    if output is not None:
-        output.write_bytes(ws.monitoring.report_html(report))
-    where = f" in {output}" if output else ""
-    return Output(info, f"report {info.id}: {info.status}{where}")
+def _reports_of(ws: Workspace) -> MadeFile:
+    return MadeFile("report", ws.monitoring.report, ws.monitoring.report_html)

@@ -52,6 +52,23 @@ def test_steps_are_joined_in_python_as_in_the_definition(weekly: Workspace, prog
     assert shifts(text) == EDGES
 
 
+def test_tfx_adds_each_edge_between_components(weekly: Workspace) -> None:
+    text = weekly.pipelines.export("weekly", "tfx", {"root": "gs://bucket"})
+    assert "ROOT = 'gs://bucket'" in text
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    edges = {
+        (call.args[0].id, call.func.value.id)
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "add_upstream_node"
+        and isinstance(call.func.value, ast.Name)
+        and isinstance(call.args[0], ast.Name)
+    }
+    assert edges == {
+        (f"step_{a.replace('-', '_')}", f"step_{b.replace('-', '_')}") for a, b in EDGES
+    }
+
+
 def test_kubeflow_runs_each_step_after_those_it_needs(weekly: Workspace) -> None:
     text = weekly.pipelines.export("weekly", "kubeflow", {"image": "registry/ph:1"})
     assert "IMAGE = 'registry/ph:1'" in text

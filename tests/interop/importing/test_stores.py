@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -277,3 +278,24 @@ def test_a_champion_of_ours_is_not_pushed_aside(
     assert ("skipped", "stage", "doubles 2") in told
     assert ("noted", "version", "doubles 1") in told
     assert [int(n) for n in workspace.registry.versions("doubles")["version"]] == [4, 3, 2, 1]
+
+
+def test_what_came_in_goes_out_and_comes_in_again(
+    workspace: Workspace, database_store: Written, tmp_path: Path
+) -> None:
+    """Out of one workspace as an MLflow store, and into another: the same, registry included."""
+    workspace.imports.run(database_store.source)
+    before = seen(workspace)
+    names = list(before["experiments"])
+    ids = [run for run, facts in before["runs"].items() if facts["lifecycle"] == "deleted"]
+    path = tmp_path / "runs.zip"
+    workspace.run_exports.write("mlflow", path, runs=ids, experiments=names)
+    shutil.unpack_archive(path, tmp_path / "store")
+    other = open_workspace(settings=Settings(workspace=tmp_path / "other", actor="ada"))
+    report = other.imports.run(str(tmp_path / "store" / "mlflow.db"))
+    after = seen(other)
+    other.store.engine.dispose()
+    assert report.faults == 0
+    for kind in ("experiments", "runs", "logged_models"):
+        assert after[kind] == before[kind], kind
+    assert after["models"] == {name: m for name, m in before["models"].items() if m["versions"]}

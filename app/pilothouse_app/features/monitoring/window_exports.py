@@ -1,4 +1,4 @@
-"""A window's rows for other monitoring systems: profiles for whylogs, files for Arize."""
+"""A window's rows for other monitoring systems: for whylogs, Arize and OpenInference."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def window_export_button(window: WindowInfo) -> None:
         disabled=window.rows_deleted,
         help="Its rows were deleted by retention"
         if window.rows_deleted
-        else "Its rows for whylogs and Arize",
+        else "Its rows for whylogs, Arize and OpenInference",
     ):
         _dialog(window)
 
@@ -51,6 +51,14 @@ def _dialog(window: WindowInfo) -> None:
         offers.arize,
         partial(exports.arize_files, window.deployment, window.start, window.end),
         f"{name}-arize.zip",
+    )
+    _offer(
+        "OpenInference",
+        "Predictions as spans for Phoenix and for OpenTelemetry's collectors, and the labels that "
+        "have come as annotations.",
+        "",
+        partial(exports.openinference_spans, window.deployment, window.start, window.end),
+        f"{name}-openinference.zip",
     )
     st.markdown(":gray[A download is an entry of the activity log.]")
 

@@ -90,8 +90,7 @@ class WindowExports(Service):
         from pilothouse.interop.window_exports.arize_files import files_of, refusal
         from pilothouse.interop.window_exports.logged_predictions import by_version
 
-        if start is not None and end is not None and start >= end:
-            raise Invalid("the period is empty.", fields={"end": "must be later than the start"})
+        _check_period(start, end)
         files: dict[str, bytes] = {}
         rows = 0
         for part in by_version(self._store, deployment, start, end):
@@ -106,6 +105,31 @@ class WindowExports(Service):
             about = {"target": "arize", "rows": rows}
             record(session, self._store, EXPORTED, "deployment", deployment, after=about)
         return _zipped(files)
+
+    def openinference_spans(
+        self, deployment: str, start: datetime | None = None, end: datetime | None = None
+    ) -> bytes:
+        """A zip with predictions as spans of OpenInference, and with the labels that have come.
+
+        A label names its span by an id that is the same in each export. Personal data is masked.
+        `start` and `end` bound the time of the event. Raises NotFound, Invalid for an empty period.
+        """
+        from pilothouse.interop.window_exports.logged_predictions import answered_rows
+        from pilothouse.interop.window_exports.openinference_spans import files_of
+
+        _check_period(start, end)
+        rows = answered_rows(self._store, deployment, start, end)
+        if not rows:
+            raise NotFound(f"{deployment!r} logged no predictions in this period.")
+        with self._store.write() as session:
+            about = {"target": "openinference", "rows": len(rows)}
+            record(session, self._store, EXPORTED, "deployment", deployment, after=about)
+        return _zipped(files_of(rows, deployment))
+
+
+def _check_period(start: datetime | None, end: datetime | None) -> None:
+    if start is not None and end is not None and start >= end:
+        raise Invalid("the period is empty.", fields={"end": "must be later than the start"})
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:

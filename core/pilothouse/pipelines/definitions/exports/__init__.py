@@ -67,6 +67,20 @@ def defaults_last(parameters: Sequence[PipelineParameter]) -> list[PipelineParam
     return sorted(parameters, key=lambda parameter: parameter.default is not None)
 
 
+def python_signature(parameters: Sequence[PipelineParameter]) -> list[str]:
+    """Parameters as a Python function takes them, with types and defaults."""
+    taken = []
+    for parameter in defaults_last(parameters):
+        kind, default = parameter.type, parameter.default
+        text = f"{parameter.name}: {PYTHON_TYPES.get(kind, 'str')}"
+        if default is not None:
+            if kind == "number":
+                default = float(default)
+            text += f" = {default if kind in PYTHON_TYPES else str(default)!r}"
+        taken.append(text)
+    return taken
+
+
 def identifiers(pipeline: PipelineInfo) -> dict[str, str]:
     """A name for each step that is an identifier of Python, different for different steps."""
     result: dict[str, str] = {}

@@ -12,6 +12,7 @@ from pilothouse.pipelines.definitions.exports import (
     defaults_last,
     exports,
     identifiers,
+    python_signature,
 )
 
 
@@ -72,10 +73,7 @@ class FlyteExport:
                 f"    run_step({step.name!r}, parameters)",
                 "",
             ]
-        takes = [
-            _typed(p) + (f" = {_value(p.type, p.default)!r}" if p.default is not None else "")
-            for p in parameters
-        ]
+        takes = python_signature(parameters)
         passed = ", ".join(f"{p.name}={p.name}" for p in parameters)
         lines += [
             "",
@@ -91,7 +89,3 @@ class FlyteExport:
 
 def _typed(parameter: Any) -> str:
     return f"{parameter.name}: {PYTHON_TYPES.get(parameter.type, 'str')}"
-
-
-def _value(kind: str, default: Any) -> Any:
-    return float(default) if kind == "number" else default if kind in PYTHON_TYPES else str(default)
