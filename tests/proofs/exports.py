@@ -110,7 +110,7 @@ print(json.dumps({"steps": list(jobs), "edges": edges, "run": run}))
 """
 # TFX runs the file, with a command in place of ours that writes down how it was called.
 TFX = """
-import json, os, runpy, stat, subprocess, sys
+import importlib, json, os, stat, subprocess, sys
 file = sys.argv[1]
 folder = os.path.dirname(file)
 command = os.path.join(folder, "pilothouse")
@@ -124,7 +124,8 @@ subprocess.run([sys.executable, file, '{"trials": 5}'], cwd=folder, env=variable
                stdout=sys.stderr)
 ran = open(calls).read().splitlines()
 assert [line.split()[3] for line in ran].index("end") == 3 and '"trials": 5' in ran[0], ran
-pipeline = runpy.run_path(file)["pipeline"]("r1")
+sys.path.insert(0, folder)
+pipeline = importlib.import_module("weekly_churn_tfx").pipeline("r1")
 from tfx.dsl.compiler.compiler import Compiler
 nodes = {n.pipeline_node.node_info.id: n.pipeline_node for n in Compiler().compile(pipeline).nodes}
 edges = [[before, name] for name, node in nodes.items() for before in node.upstream_nodes]
