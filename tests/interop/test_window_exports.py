@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 
 from harness.task_windows import MONDAY, NAME, ROWS, WEEK, begin, draw
+from pilothouse.data.api import Data
+from pilothouse.data.personal_data.masking import MASK
 from pilothouse.interop.exporting.api import ModelExports
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, NotFound, Refused, Unavailable
@@ -108,6 +110,14 @@ def test_predictions_are_spans_and_late_labels_name_them(
     assert before["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"] == spans[0]["spanId"]
     with pytest.raises(Invalid, match="period is empty"):
         exports.openinference_spans(NAME, MONDAY, MONDAY)
+    data = Data(store)
+    data.register("people", pd.DataFrame({"x": [1.0, 2.0]}))
+    data.mark_personal("people", "x", reason="a height")
+    masked = unpacked(exports.openinference_spans(NAME, MONDAY, MONDAY + WEEK))
+    [line] = [json.loads(line) for line in masked["spans.jsonl"].splitlines()[:1]]
+    span = line["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    [asked] = [pair["value"] for pair in span["attributes"] if pair["key"] == "input.value"]
+    assert json.loads(asked["stringValue"])["x"] == MASK
 
 
 def test_a_window_and_its_reference_are_profiled_in_a_child_process(
