@@ -163,6 +163,13 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
         "frame": TIMES, "at": "at", "lines": {A: A, B: B}, "y": A, "threshold": 1.0,
         "threshold_label": B,
     },
+    "quality_by_version.checked_versions": {
+        "frame": pd.DataFrame(
+            {"version": [1, 2], "value": [0.1, None], "low": [0.0, None], "high": [0.5, 0.6],
+             "status": ["passed", "error"]}
+        ),
+        "y": A,
+    },
     "series.states_over_time": {
         "frame": TIMES, "at": "at", "value": "value", "status": "status", "y": A,
         "threshold": 1.0, "threshold_label": B,

@@ -141,7 +141,7 @@ NAMES_NOTHING = {
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1", "action": "archive"}
 VALUES |= {"start": "2026-01-01", "end": "2026-01-02", "program": "airflow", "system": "jenkins"}
 VALUES |= {"kind": "alert", "replicas": "2", "explanation": "partial_dependence"}
-VALUES |= {"flow": "labels", "format": "csv"}
+VALUES |= {"flow": "labels", "format": "csv", "check_kind": "row_count"}
 VALUES |= {"object_kind": "run", "after_minutes": "30", "target": "container"}
 NEEDED = {
     "deployments features set": ["--service", "drivers"],

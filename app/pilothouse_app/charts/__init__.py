@@ -21,6 +21,7 @@ from pilothouse_app.charts.intervals import intervals
 from pilothouse_app.charts.live import counts_over_time
 from pilothouse_app.charts.matrix import confusion, confusion_height
 from pilothouse_app.charts.parallel import Axis, parallel
+from pilothouse_app.charts.quality_by_version import checked_versions
 from pilothouse_app.charts.series import by_group, over_time, states_over_time
 from pilothouse_app.charts.smoothed import smoothed
 
@@ -28,6 +29,7 @@ __all__ = [
     "Axis",
     "by_group",
     "calibration",
+    "checked_versions",
     "confusion",
     "confusion_height",
     "contributions",

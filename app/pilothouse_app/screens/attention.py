@@ -41,7 +41,10 @@ SCREEN = Screen(
     section="",
     order=10,
 )
-KINDS = ("promotion", "retraining", "alert", "deployment", "job", "run", "version", "window")
+KINDS = (
+    *("promotion", "retraining", "alert", "deployment", "dataset", "job", "run", "version"),
+    "window",
+)
 VIEWS = ("waiting", "for me", "dismissed")
 COLUMNS = {
     "title": name_column("What", width=290),

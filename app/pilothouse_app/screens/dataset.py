@@ -41,6 +41,7 @@ from pilothouse_app.features.data.profile import (
     profile_rows,
     quantile_values,
 )
+from pilothouse_app.features.data.quality import quality_view
 from pilothouse_app.features.data.reading_options import reading_report
 from pilothouse_app.features.data.refresh import refresh_button
 from pilothouse_app.features.data.register_dataset import register_data_button
@@ -61,7 +62,10 @@ SCREEN = Screen(
     parent="data",
 )
 
-VIEWS = ("columns", "rows", "reading", "contract", "personal_data", "versions", "runs", "datasheet")
+VIEWS = (
+    *("columns", "rows", "reading", "contract", "quality", "personal_data"),
+    *("versions", "runs", "datasheet"),
+)
 RESERVE = 17.5
 
 
@@ -210,6 +214,10 @@ def _personal_data(version: DatasetVersionInfo) -> None:
     personal_view(version, RESERVE + 9)
 
 
+def _quality(version: DatasetVersionInfo) -> None:
+    quality_view(version, RESERVE + 2.5)
+
+
 def _versions(version: DatasetVersionInfo) -> None:
     frame = workspace().data.versions(version.dataset)
     with fill_window("versions", reserve=RESERVE, most=33 + 30 * len(frame)):
@@ -274,6 +282,7 @@ BODIES = {
     "rows": _rows,
     "reading": _reading,
     "contract": _contract,
+    "quality": _quality,
     "personal_data": _personal_data,
     "versions": _versions,
     "runs": _runs,

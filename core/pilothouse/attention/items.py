@@ -2,7 +2,8 @@
 
 Nothing leaves the list by itself. A promotion and a retraining that a trigger asks for leave it
 when they are decided, a failed job when it was tried again, an alert when a person resolved it, a
-crash loop when a person changed the deployment, a held rollout when it goes on or ends, a promotion
+crash loop when a person changed the deployment, a dataset version that quality checks hold back
+when it is released or archived, a held rollout when it goes on or ends, a promotion
 that live data contradicted when its version left production or a person kept it; the rest stays
 until somebody dismisses it. What is dismissed comes back when it occurs again.
 """
@@ -21,6 +22,9 @@ from pilothouse.activity.tables import ActivityEntry
 from pilothouse.attention.assignments import assignees
 from pilothouse.attention.tables import Dismissed
 from pilothouse.comments.tables import Comment, CommentMention
+from pilothouse.data import versions
+from pilothouse.data.quality.quality_info import PASSED
+from pilothouse.data.tables import DatasetCheck, DatasetCheckResult, DatasetVersion
 from pilothouse.deployments import commands
 from pilothouse.deployments.info import describe_status
 from pilothouse.deployments.replica_states import CRASH_LOOP, CRASH_LOOPED
@@ -37,6 +41,7 @@ from pilothouse.registry.overrides import overrides_of
 from pilothouse.registry.tables import PENDING, Promotion
 from pilothouse.registry.votes import waiting_for
 
+HELD_BACK = "held"
 RECOVERED, EXPIRED, MENTIONED = "recovered", "expired", "mentioned"
 
 
@@ -85,6 +90,8 @@ def items(session: Session, now: datetime) -> list[Item]:
         _alerts,
         _crash_loops,
         _held_rollouts,
+        _held_versions,
+        _overdue_versions,
         _failed_jobs,
     )
     current = [item for source in sources for item in source(session)]
@@ -306,6 +313,55 @@ def _held_rollouts(session: Session) -> Iterator[Item]:
             state=PENDING if row.hold == APPROVAL else row.hold,
             message=row.message,
             at=row.step_started_at or row.started_at,
+        )
+
+
+def _held_versions(session: Session) -> Iterator[Item]:
+    """Dataset versions that quality checks hold back, until they are released or archived."""
+    query = select(DatasetVersion).where(
+        versions.held_for().is_not(None),
+        col(DatasetVersion.archived_at).is_(None),
+        col(DatasetVersion.superseded_by).is_(None),
+    )
+    for row in session.exec(query):
+        ref = f"{row.dataset}@{row.version}"
+        yield Item(
+            kind="dataset",
+            ref=ref,
+            key=ref,
+            occurrence="",
+            title=f"{ref} is held back by its quality checks",
+            state=HELD_BACK,
+            message=row.held_for or "",
+            at=row.created_at,
+        )
+
+
+def _overdue_versions(session: Session) -> Iterator[Item]:
+    """Newest versions that fail a blocking check by now, such as that of their age."""
+    query = (
+        select(DatasetVersion, DatasetCheckResult)
+        .join(DatasetCheck, col(DatasetCheck.dataset) == col(DatasetVersion.dataset))
+        .join(DatasetCheckResult, col(DatasetCheckResult.check_id) == col(DatasetCheck.id))
+        .where(
+            DatasetCheckResult.version == DatasetVersion.version,
+            DatasetCheckResult.status != PASSED,
+            DatasetCheckResult.severity == "block",
+            col(DatasetVersion.held_for).is_(None),
+            col(DatasetVersion.id).in_(versions.newest_ids()),
+        )
+    )
+    for row, result in session.exec(query):
+        ref = f"{row.dataset}@{row.version}"
+        yield Item(
+            kind="dataset",
+            ref=ref,
+            key=f"{ref}:{result.check_id}",
+            occurrence="",
+            title=f"{ref} fails a blocking quality check",
+            state=FAILED,
+            message=result.message,
+            at=result.checked_at,
         )
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pilothouse.cli import datasheets, personal_data
+from pilothouse.cli import dataset_quality, datasheets, personal_data
 from pilothouse.cli.command import options_of, verb
-from pilothouse.cli.datasets import BREACH_CODE, datasets
+from pilothouse.cli.datasets import BREACH_CODE, datasets, held_back, release_option
 from pilothouse.cli.options import NEW_FILE, PAIR, PluginName, scalar
 from pilothouse.cli.output import Output
 from pilothouse.data.source_api import SourceCommands
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
 Pairs = tuple[tuple[str, str], ...]
-__all__ = ["datasets", "datasheets", "personal_data"]  # the group, with commands of other modules
+# The group, with commands of other modules.
+__all__ = ["dataset_quality", "datasets", "datasheets", "personal_data"]
 url_argument = click.argument("url")
 table_option = click.option("--table", default="", help="A table, or schema.table.")
 query_option = click.option("--query", default="", help="One statement that selects.")
@@ -53,6 +54,7 @@ def about_options(act: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="What becomes of rows that break the contract of the dataset.",
         ),
+        release_option,
     )
     for option in reversed(options):
         act = option(act)
@@ -194,17 +196,23 @@ def _preview_sql(ws: Workspace, url: str, table: str, query: str, secret: str) -
     show_default=True,
     help="What becomes of rows that break the contract.",
 )
-def _refresh(ws: Workspace, name: str, check: bool, on_breach: str) -> Output:
-    """Read the rows of a dataset from its source again and make them the next version."""
+@release_option
+def _refresh(ws: Workspace, name: str, check: bool, on_breach: str, release_reason: str) -> Output:
+    """Read the rows of a dataset from its source again and make them the next version.
+
+    Ends with 3 when the quality checks hold the version back.
+    """
     if check:
         result = ws.data.masked().check_refresh(name)
-        verdict = "it keeps the contract" if result.report.ok else result.report.message
-        text = f"{result.rows:,} rows against {result.newest}: {result.diff.message}\n{verdict}"
-        return Output(result.to_json(), text, exit_code=0 if result.report.ok else BREACH_CODE)
-    version = ws.data.refresh(name, on_breach=on_breach)
+        lines = [f"{result.rows:,} rows against {result.newest}: {result.diff.message}"]
+        lines += ["it keeps the contract" if result.report.ok else result.report.message]
+        lines += [f"{one.status}: {one.title}: {one.message}" for one in result.quality]
+        passed = result.report.ok and not result.held_for
+        return Output(result.to_json(), "\n".join(lines), exit_code=0 if passed else BREACH_CODE)
+    version = ws.data.refresh(name, on_breach=on_breach, release_reason=release_reason)
     state = "unchanged" if version.existed else f"{version.rows:,} rows"
     value = {"ref": version.ref, "rows": version.rows, "existed": version.existed}
-    return Output(value, f"{version.ref}: {state}")
+    return held_back(version, value, f"{version.ref}: {state}")
 
 
 @verb(
@@ -233,4 +241,5 @@ def _settings(kind: str, pairs: Pairs) -> dict[str, Any]:
 
 def _registered(version: DatasetVersionInfo) -> Output:
     text = f"{version.ref}: {version.rows:,} rows, content {version.content_hash[:12]}"
-    return Output({"ref": version.ref, "rows": version.rows, "existed": version.existed}, text)
+    value = {"ref": version.ref, "rows": version.rows, "existed": version.existed}
+    return held_back(version, value, text)

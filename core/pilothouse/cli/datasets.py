@@ -38,6 +38,12 @@ datasets = Group(
     "REF is a dataset's name for its newest version in use, or name@version.",
 )
 ref_argument = click.argument("ref")
+release_option = click.option(
+    "--release-reason",
+    default="",
+    metavar="REASON",
+    help="Put it into use although a blocking quality check fails, for this reason.",
+)
 
 
 @verb(
@@ -80,13 +86,15 @@ def _list(ws: Workspace, archived: bool) -> pd.DataFrame:
     show_default=True,
     help="What to do with data that breaks the contract of the dataset.",
 )
+@release_option
 @reading_options
 def _register(
     ws: Workspace, name: str, file: Path, tags: tuple[tuple[str, str], ...], **about: Any
 ) -> Output:
     """Register a FILE as a version of the dataset NAME, and say how it was read.
 
-    CSV, JSON lines, Parquet and Excel are read, compressed too.
+    CSV, JSON lines, Parquet and Excel are read, compressed too. Ends with 3 when the contract
+    refuses the file, or when the quality checks hold the version back.
     """
     version = ws.data.register(name, file, tags=dict(tags), **reading_arguments(about))
     report = ws.data.reading(version.ref)
@@ -99,7 +107,7 @@ def _register(
     first = f"{version.ref}: {version.rows:,} rows, content {version.content_hash[:12]}"
     lines = [first, *(report.lines() if report else ())]
     value = {**_version(version), "reading": report and report.to_json()}
-    return Output(value, "\n".join(lines))
+    return held_back(version, value, "\n".join(lines))
 
 
 @datasets.command(
@@ -413,6 +421,14 @@ def revealing(ws: Workspace, ref: str, reason: str | None) -> MaskedData:
         return ws.data.masked()
     ws.data.reveal(dataset, reason)
     return ws.data.masked([dataset])
+
+
+def held_back(version: DatasetVersionInfo, value: dict[str, Any], text: str) -> Output:
+    """The output of a registration; it says when the quality checks hold the version back."""
+    if version.status != "held":
+        return Output(value, text)
+    message = f"{text}\nheld back by its quality checks: {version.held_for}"
+    return Output({**value, "held_for": version.held_for}, message, exit_code=BREACH_CODE)
 
 
 def _version(version: DatasetVersionInfo) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pilothouse.data.info import DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
 from pilothouse.data.personal_data import personal_columns
 from pilothouse.data.personal_data.personal_api import PersonalDataCommands
+from pilothouse.data.quality_api import QualityCommands
 from pilothouse.data.reading_options import AUTOMATIC, ReadOptions
 from pilothouse.data.schema import Type
 from pilothouse.data.source_api import SourceCommands
@@ -56,12 +57,14 @@ VERSION_COLUMNS = (
     "status",
     "superseded_by",
     "breach",
+    "held_for",
 )
-DERIVED = {"status": "archived_at"}  # a column of the listing that is made from a stored one
 UNCHANGED: Any = object()
 
 
-class Data(ContractCommands, DatasheetCommands, PersonalDataCommands, SourceCommands):
+class Data(
+    ContractCommands, DatasheetCommands, PersonalDataCommands, QualityCommands, SourceCommands
+):
     """The datasets of a workspace.
 
     `uses` looks up what uses a version in every room; without it no version can be deleted.
@@ -86,6 +89,7 @@ class Data(ContractCommands, DatasheetCommands, PersonalDataCommands, SourceComm
         event_time: str | None = None,
         note: str = "",
         on_breach: OnBreach = "refuse",
+        release_reason: str = "",
         progress: Callable[[float, str], None] | None = None,
     ) -> DatasetVersionInfo:
         """Register a file, an upload's bytes or a frame as a version of a dataset.
@@ -97,6 +101,10 @@ class Data(ContractCommands, DatasheetCommands, PersonalDataCommands, SourceComm
         dataset is checked against the contract of its newest version in use: data that breaks it is
         refused, or with `on_breach` as "accept" registered all the same, and the new version's
         contract is widened by it.
+
+        The quality checks of the dataset run on new content. One that blocks and fails holds the
+        version back: it is registered with the status "held", and the dataset's name means the
+        version before it until a person releases it. With a `release_reason` it is in use at once.
 
         Raises NotFound for a missing file or parent, Invalid that names the row and column for
         content that cannot be used, ContractBreach (with its `report`) for what the contract
@@ -120,15 +128,22 @@ class Data(ContractCommands, DatasheetCommands, PersonalDataCommands, SourceComm
             current = enforcement.current_contract(session, name)
         if existing:
             versions.repair(self._store, existing, table)
+            if existing.status == "held" and release_reason:
+                return replace(self.release(existing.ref, release_reason), existed=True)
             return existing
         contract_outcome = enforcement.enforce(current, name, table, on_breach)
         report = self._with_event_time(reading.report, table, event_time, parent)
         report_progress(0.65, f"profiling {table.num_columns:,} columns")
-        draft = versions.draft(self._store, table, content, boolean_words, contract_outcome, report)
         probable = find_probable(table)
+        quality = self._new_results(name, table)
+        draft = versions.draft(
+            self._store, table, content, boolean_words, contract_outcome, report, quality
+        )
         report_progress(0.95, "storing the version")
         at = report.event_time
-        version_origin = versions.VersionMetadata(origin, licence, tags, parent, at, note)
+        version_origin = versions.VersionMetadata(
+            origin, licence, tags, parent, at, note, release_reason
+        )
         with self._store.write() as session:
             version = versions.register(session, self._store, name, draft, version_origin)
             if not version.existed:
@@ -270,12 +285,12 @@ class Data(ContractCommands, DatasheetCommands, PersonalDataCommands, SourceComm
     def datasets(self, *, archived: bool = False) -> pd.DataFrame:
         """Datasets by name with their newest version: its number is `latest`, its address `ref`.
 
-        A dataset all of whose versions are archived or superseded is listed only with `archived`.
+        A dataset all of whose versions are archived, superseded or held back is listed only with
+        `archived`.
         Columns: name, ref, latest, then those of `versions`.
         """
         name, number = col(DatasetVersion.dataset), col(DatasetVersion.id)
-        newest = select(func.max(number)).where(versions.in_use()).group_by(name)
-        which: Any = number.in_(newest)
+        which: Any = number.in_(versions.newest_ids())
         if archived:
             current = select(name).where(versions.in_use())
             last = select(func.max(number)).where(name.not_in(current)).group_by(name)
@@ -287,7 +302,7 @@ class Data(ContractCommands, DatasheetCommands, PersonalDataCommands, SourceComm
         """Versions of a dataset, newest first, archived ones too. Raises NotFound.
 
         Columns: ref, number, rows, columns, bytes, content_hash, parent, source, licence, tags,
-        event_time, note, created_at, created_by, status, superseded_by, breach.
+        event_time, note, created_at, created_by, status, superseded_by, breach, held_for.
         """
         newest_first = col(DatasetVersion.version).desc()
         frame = self._listing(DatasetVersion.dataset == name, newest_first).drop(columns="dataset")
@@ -299,17 +314,26 @@ class Data(ContractCommands, DatasheetCommands, PersonalDataCommands, SourceComm
         import pandas as pd
 
         names = ("dataset", *VERSION_COLUMNS)
-        stored = [getattr(DatasetVersion, DERIVED.get(name, name)) for name in names]
+        derived: dict[str, Any] = {
+            "status": DatasetVersion.archived_at,
+            "held_for": versions.held_for(),
+        }
+        stored: list[Any] = [
+            derived.get(name, getattr(DatasetVersion, name, None)) for name in names
+        ]
         query = select(*stored)
         with self._store.read() as session:
             rows = [tuple(row) for row in session.execute(query.where(which).order_by(order))]
         frame = pd.DataFrame(rows, columns=list(names)).astype({"superseded_by": object})
         frame.insert(1, "ref", [f"{name}@{number}" for name, number, *_ in rows])
-        states = zip(frame["status"], frame["superseded_by"], strict=True)
+        states = zip(frame["status"], frame["superseded_by"], frame["held_for"], strict=True)
         frame["status"] = [
-            versions.status(None if pd.isna(at) else at, successor) for at, successor in states
+            versions.status(None if pd.isna(at) else at, successor, held)
+            for at, successor, held in states
         ]
-        return frame.assign(breach=frame["breach"].fillna(""))
+        return frame.assign(
+            breach=frame["breach"].fillna(""), held_for=frame["held_for"].fillna("")
+        )
 
     def version(self, ref: str) -> DatasetVersionInfo:
         """The version "flights@2", or the newest in use of "flights". Raises NotFound, Conflict."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from sqlmodel import Session, select
 
 from pilothouse.activity import record
 from pilothouse.data import versions
+from pilothouse.data.quality.quality_info import QualityResult, blocking_text
 from pilothouse.data.sources import DataSource, sources
 from pilothouse.data.tables import DatasetSource, DatasetVersion
 from pilothouse.kit.errors import NotFound
@@ -59,8 +60,8 @@ class DatasetSourceInfo:
 class RefreshCheck:
     """What a refresh would make of a dataset, before it is registered.
 
-    `diff` is against the newest version in use, `report` the verdict of its contract; `identity`
-    is the state of the source that was read.
+    `diff` is against the newest version in use, `report` the verdict of its contract, `quality`
+    what the quality checks say; `identity` is the state of the source that was read.
     """
 
     dataset: str
@@ -69,6 +70,12 @@ class RefreshCheck:
     diff: DataDiff
     report: ContractReport
     identity: str = ""
+    quality: tuple[QualityResult, ...] = ()
+
+    @property
+    def held_for(self) -> str:
+        """What would hold the version back; empty when nothing does."""
+        return blocking_text(self.quality)
 
     @property
     def unchanged(self) -> bool:
@@ -86,6 +93,8 @@ class RefreshCheck:
             "diff": self.diff.message,
             "contract": "kept" if self.report.ok else self.report.message,
             "contract_kept": self.report.ok,
+            "quality": [result.to_json() for result in self.quality],
+            "held_for": self.held_for,
         }
 
 
@@ -160,15 +169,24 @@ def require(session: Session, dataset: str) -> DatasetSourceInfo:
 
 
 def version_read_as(session: Session, dataset: str, identity: str) -> DatasetVersion | None:
-    """The newest version in use, when it was read from the source in this very state."""
+    """The version read from the source in this very state, if it is the newest or held back."""
     row = session.get(DatasetSource, dataset)
     newest = versions.newest(session, dataset)
     if row is None or newest is None or not identity or row.identity != identity:
         return None
-    return newest if newest.version == row.version else None
+    if newest.version == row.version:
+        return newest
+    read = versions.find_number(session, dataset, row.version)
+    return read if read is not None and versions.status_of(read) == "held" else None
 
 
-def check(session: Session, dataset: str, table: pa.Table, identity: str = "") -> RefreshCheck:
+def check(
+    session: Session,
+    dataset: str,
+    table: pa.Table,
+    identity: str = "",
+    quality: Sequence[QualityResult] = (),
+) -> RefreshCheck:
     """What canonical rows would change. Raises NotFound without a version in use."""
     from pilothouse.data import profile
     from pilothouse.data.canonical import content_hash, schema_of
@@ -192,4 +210,6 @@ def check(session: Session, dataset: str, table: pa.Table, identity: str = "") -
     current = Profile(row.rows, versions.column_profiles(row))
     report = contract_check.check_table(contract.read(before, row.contract_json), table)
     changes = diff(before, after, current, refreshed)
-    return RefreshCheck(dataset, before.ref, table.num_rows, changes, report, identity)
+    return RefreshCheck(
+        dataset, before.ref, table.num_rows, changes, report, identity, tuple(quality)
+    )

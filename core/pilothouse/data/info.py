@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class DatasetVersionInfo:
     """A dataset version; `existed` when a registration found its content there already.
 
-    `status` is active, superseded or archived; `breach` says how it broke the contract of the
-    version before it, when it was registered all the same.
+    `status` is active, held, superseded or archived; `breach` says how it broke the contract of the
+    version before it, when it was registered all the same. `held_for` is what its blocking quality
+    checks said against it, also after it was released by a person with a reason.
     """
 
     ref: str
@@ -43,6 +44,9 @@ class DatasetVersionInfo:
     status: str = "active"
     superseded_by: str | None = None
     breach: str = ""
+    held_for: str = ""
+    released_by: str | None = None
+    release_reason: str | None = None
     existed: bool = False
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from pilothouse.activity import record
 from pilothouse.data import versions
+from pilothouse.data.quality import quality_rows
 from pilothouse.data.schema import Column
 from pilothouse.data.tables import DatasetVersion, DatasheetRevision
 from pilothouse.kit.errors import Conflict, Invalid
@@ -71,8 +72,8 @@ def supersede(session: Session, store: Store, ref: str, by: str, reason: str) ->
             f"{_ref(successor)} is not a version of the dataset {version.dataset!r}.",
             fields={"by": "another dataset"},
         )
-    if versions.status(successor.archived_at, successor.superseded_by) != "active":
-        raise Conflict(f"{_ref(successor)} is archived or superseded itself.")
+    if versions.status_of(successor) != "active":
+        raise Conflict(f"{_ref(successor)} is archived, superseded or held back itself.")
 
     before, version.superseded_by = version.superseded_by, _ref(successor)
     _save(session, version)
@@ -97,8 +98,8 @@ def archive(session: Session, store: Store, ref: str, reason: str) -> DatasetVer
 def restore(session: Session, store: Store, ref: str, reason: str) -> DatasetVersion:
     """Make an archived or superseded version active again. Raises NotFound."""
     version = versions.row(session, ref)
-    before = versions.status(version.archived_at, version.superseded_by)
-    if before != "active":
+    before = versions.status_of(version)
+    if before in ("archived", "superseded"):
         version.archived_at, version.superseded_by = None, None
         _save(session, version)
         about = {"status": before}
@@ -133,6 +134,7 @@ def delete(session: Session, store: Store, ref: str, uses: Uses, reason: str) ->
         col(DatasheetRevision.version) == version.version,
     )
     session.execute(datasheets)
+    quality_rows.delete_results(session, version.dataset, version.version)
     session.delete(version)
     session.flush()
     record(session, store, "deleted", "dataset", ref, before=about, reason=reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse.data.api import Data
+from pilothouse.data.info import DatasetVersionInfo
 from pilothouse.data.reading_options import ReadOptions
 from pilothouse.data.uploads import remove_upload
 from pilothouse.jobs import Progress
@@ -31,7 +32,7 @@ def register_job(
         **about,
     )
     remove_upload(store, path)
-    return {"dataset": version.ref, "rows": version.rows, "existed": version.existed}
+    return _result(version)
 
 
 def register_source_job(
@@ -45,16 +46,24 @@ def register_source_job(
 ) -> dict[str, Any]:
     """Register the rows of a source and name the version that they are."""
     version = Data(store).register_from(dataset, kind, settings, progress=progress, **about)
-    return {"dataset": version.ref, "rows": version.rows, "existed": version.existed}
+    return _result(version)
 
 
 def refresh_job(
-    store: Store, progress: Progress, *, dataset: str, on_breach: str
+    store: Store, progress: Progress, *, dataset: str, on_breach: str, release_reason: str = ""
 ) -> dict[str, Any]:
     """Refresh a dataset; the version, and how it differs from the one before it."""
     data = Data(store)
     before = data.version(dataset).ref
-    version = data.refresh(dataset, on_breach=on_breach, progress=progress)
+    version = data.refresh(
+        dataset, on_breach=on_breach, release_reason=release_reason, progress=progress
+    )
     diff = "" if version.existed else data.diff(before, version.ref).message
-    about = {"rows": version.rows, "existed": version.existed, "before": before}
-    return {"dataset": version.ref, **about, "diff": diff, "breach": version.breach}
+    return {**_result(version), "before": before, "diff": diff, "breach": version.breach}
+
+
+def _result(version: DatasetVersionInfo) -> dict[str, Any]:
+    """What a job says of a version; `held` is what its quality checks hold it back for."""
+    held = version.held_for if version.status == "held" else ""
+    about = {"rows": version.rows, "existed": version.existed}
+    return {"dataset": version.ref, **about, **({"held": held} if held else {})}

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from pilothouse.data.quality.quality_info import QualityResult
     from pilothouse.data.reading.preview import Preview
 
 PREVIEW_ROWS = 20
 READ_SHARE = 0.4  # of the progress; the rest is the registration
-NOT_KEPT = ("parent", "on_breach")  # of one registration only
+NOT_KEPT = ("parent", "on_breach", "release_reason")  # of one registration only
 Progress = Callable[[float, str], None]
 SourceState = Literal["unchanged", "changed", "unknown"]
 
@@ -64,6 +65,12 @@ class SourceCommands(Service):
 
     @abstractmethod
     def _canonical(self, name: str, rows: SourceRows) -> pa.Table: ...
+
+    @abstractmethod
+    def _new_results(self, dataset: str, table: pa.Table) -> list[QualityResult]: ...
+
+    @abstractmethod
+    def _check_age(self, version: DatasetVersionInfo) -> None: ...
 
     def preview_from(self, kind: str, settings: Mapping[str, Any]) -> Preview:
         """The first rows of a place of that kind, with the type of each column.
@@ -194,7 +201,9 @@ class SourceCommands(Service):
         return pointer
 
     def check_refresh(self, name: str) -> RefreshCheck:
-        """What a refresh would change, and whether the contract holds; nothing is registered.
+        """What a refresh would change, and what contract and quality checks say of it.
+
+        Nothing is registered.
 
         Raises NotFound for a dataset that cannot be read again, and what `register_from` raises.
         """
@@ -202,17 +211,25 @@ class SourceCommands(Service):
             source = dataset_sources.require(session, name)
         rows = self._location(source.kind, source.settings).read()
         table = self._canonical(name, rows)
+        quality = self._new_results(name, table)
         with self._store.read() as session:
-            return dataset_sources.check(session, name, table, rows.identity)
+            return dataset_sources.check(session, name, table, rows.identity, quality)
 
     def refresh(
-        self, name: str, *, on_breach: str = "refuse", progress: Progress | None = None
+        self,
+        name: str,
+        *,
+        on_breach: str = "refuse",
+        release_reason: str = "",
+        progress: Progress | None = None,
     ) -> DatasetVersionInfo:
         """Read the rows again and make them the next version; unchanged ones are the newest.
 
-        A source that tells its state without being read, such as a Delta table, is read only when
-        that changed. Raises NotFound for a dataset that cannot be read again, ContractBreach for
-        what its contract refuses, and what `register_from` raises.
+        Rows that fail a blocking quality check become a version that is held back, as `register`
+        says. Of unchanged rows the checks of their age are run again. A source that tells its state
+        without being read, such as a Delta table, is read only when that changed. Raises NotFound
+        for a dataset that cannot be read again, ContractBreach for what its contract refuses, and
+        what `register_from` raises.
         """
         with self._store.read() as session:
             source = dataset_sources.require(session, name)
@@ -221,19 +238,29 @@ class SourceCommands(Service):
         identity = location.source.identity(location.params)
         with self._store.read() as session:
             current = dataset_sources.version_read_as(session, name, identity)
-            if current is not None:
-                return versions.info(current, existed=True)
+        if current is not None and not (current.held_for and release_reason):
+            version = versions.info(current, existed=True)
+            self._check_age(version)
+            return version
         parent = f"{name}@{newest.version}" if newest else None
         about = {**source.about, "parent": parent, "on_breach": on_breach}
-        return self._read_and_register(name, location, about, progress)
+        about["release_reason"] = release_reason
+        version = self._read_and_register(name, location, about, progress)
+        if version.existed:
+            self._check_age(version)
+        return version
 
-    def submit_refresh(self, name: str, *, on_breach: str = "refuse") -> str:
+    def submit_refresh(
+        self, name: str, *, on_breach: str = "refuse", release_reason: str = ""
+    ) -> str:
         """Submit a refresh as a job and return its id. Raises NotFound."""
         from pilothouse.jobs.outbox import submit
 
         with self._store.write() as session:
             dataset_sources.require(session, name)
             args = {"name": name, "on_breach": on_breach}
+            if release_reason:
+                args["release_reason"] = release_reason
             return submit(session, self._store, "refresh_dataset", args, title=f"Refresh {name}")
 
     def _location(self, kind: str, settings: Mapping[str, Any]) -> _Location:

@@ -88,6 +88,11 @@ class DatasetVersion(Table, table=True):
     created_by: str
     # How its data broke the contract in force, when it was registered all the same.
     breach: str | None = None
+    # What its blocking quality checks say against it; it is held back until it is released.
+    held_for: str | None = None
+    released_at: datetime | None = Field(default=None, sa_type=Utc)
+    released_by: str | None = None
+    release_reason: str | None = None
     superseded_by: str | None = None
     archived_at: datetime | None = Field(default=None, sa_type=Utc)
 
@@ -129,3 +134,43 @@ class DatasetSource(Table, table=True):
     about: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     changed_at: datetime = Field(sa_type=Utc)
     changed_by: str
+
+
+class DatasetCheck(Table, table=True):
+    """A quality check of a dataset: a kind with its settings, and what a failure means."""
+
+    __tablename__ = "data_quality_check"
+    seal: ClassVar[Seal | None] = Seal()
+
+    id: str = Field(primary_key=True)
+    dataset: str = Field(foreign_key="data_dataset.name", index=True)
+    kind: str
+    settings: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    severity: str
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    changed_at: datetime = Field(sa_type=Utc)
+    changed_by: str
+
+
+class DatasetCheckResult(Table, table=True):
+    """What a quality check measured of a version, with the limits and the severity of that day.
+
+    `rows` are positions of failing rows; their values stay in the content of the version.
+    """
+
+    __tablename__ = "data_quality_result"
+    seal: ClassVar[Seal | None] = Seal()
+
+    check_id: str = Field(primary_key=True, foreign_key="data_quality_check.id")
+    version: int = Field(primary_key=True)
+    status: str
+    severity: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    failing: int | None = None
+    rows: list[int] = Field(default_factory=list, sa_type=Json)
+    message: str = ""
+    checked_at: datetime = Field(sa_type=Utc)
+    checked_by: str

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import Session, and_, col, func, select
+from sqlmodel import Session, and_, case, col, func, or_, select
 
 from pilothouse.activity import record
 from pilothouse.data.info import ColumnProfile, DatasetVersionInfo
+from pilothouse.data.quality import quality_rows
+from pilothouse.data.quality.quality_info import QualityResult, blocking_text
 from pilothouse.data.reading_report import ReadingReport
 from pilothouse.data.schema import Column
 from pilothouse.data.tables import Dataset, DatasetVersion
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from sqlalchemy import ColumnElement
+    from sqlmodel.sql.expression import SelectOfScalar
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -47,6 +50,7 @@ class Draft:
     reading: dict[str, Any] | None = None
     contract_ref: str = ""
     breach: str = ""
+    quality: tuple[QualityResult, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class VersionMetadata:
     parent: str | None = None
     event_time: str | None = None
     note: str = ""
+    release_reason: str = ""
 
 
 def draft(
@@ -81,12 +86,13 @@ def draft(
     boolean_words: Mapping[str, tuple[str, str]] | None = None,
     contract_outcome: ContractOutcome | None = None,
     reading: ReadingReport | None = None,
+    quality: Sequence[QualityResult] = (),
 ) -> Draft:
     """Store a canonical table and compute what is stored of it.
 
     `boolean_words` are the spellings of its yes/no columns; `contract_outcome` is what the check
     against the dataset's contract gave;
-    `reading` is how it was read.
+    `reading` is how it was read, and `quality` what the dataset's checks measured of it.
     """
     from pilothouse.data import profile
     from pilothouse.data.canonical import schema_of
@@ -105,6 +111,7 @@ def draft(
         reading=reading.to_json() if reading else None,
         contract_ref=contract_outcome.contract_ref,
         breach=contract_outcome.breach,
+        quality=tuple(quality),
     )
 
 
@@ -113,8 +120,9 @@ def register(
 ) -> DatasetVersionInfo:
     """Register content as the next version; content that exists already is the version that it is.
 
-    Raises Invalid for a bad name or event time, NotFound for an unknown parent, Conflict when
-    another version was registered since the content was checked against the contract.
+    Content that fails a blocking quality check is held back, unless the origin has a reason to
+    release it. Raises Invalid for a bad name or event time, NotFound for an unknown parent,
+    Conflict when another version was registered since the content was checked against the contract.
     """
     names.DATASET.check(name)
     check_event_time(content.schema, origin.event_time)
@@ -158,12 +166,14 @@ def register(
         event_time=origin.event_time,
         note=origin.note,
         breach=content.breach or None,
+        held_for=blocking_text(content.quality) or None,
         created_at=store.now(),
         created_by=store.actor,
     )
 
     session.add(version)
     session.flush()
+    quality_rows.store_results(session, store, number, content.quality)
 
     about: dict[str, Any] = {
         "rows": version.rows,
@@ -172,10 +182,32 @@ def register(
     }
     if content.breach:
         about["accepted breach"] = content.breach
+    if failed := [result.title for result in content.quality if not result.ok]:
+        about["failed checks"] = failed
 
     ref = f"{name}@{version.version}"
     record(session, store, "registered", "dataset", ref, after=about, reason=origin.note)
+    if version.held_for and origin.release_reason:
+        release(session, store, ref, origin.release_reason)
+    elif version.held_for:
+        held = {"held for": version.held_for}
+        record(session, store, "held back", "dataset", ref, after=held)
     return info(version)
+
+
+def release(session: Session, store: Store, ref: str, reason: str) -> DatasetVersion:
+    """Put a version into use that is held back. Raises NotFound; Conflict when it is not."""
+    version = row(session, ref)
+    if version.held_for is None or version.released_at is not None:
+        raise Conflict(f"{ref} is not held back by a quality check.")
+    version.released_at, version.released_by = store.now(), store.actor
+    version.release_reason = reason
+    session.add(version)
+    session.flush()
+    ref = f"{version.dataset}@{version.version}"
+    about = {"held for": version.held_for}
+    record(session, store, "released", "dataset", ref, before=about, reason=reason)
+    return version
 
 
 def find(session: Session, name: str, content_hash: str) -> DatasetVersionInfo | None:
@@ -192,8 +224,16 @@ def require(session: Session, ref: str) -> DatasetVersionInfo:
     return info(row(session, ref))
 
 
+def require_name(session: Session, ref: str) -> str:
+    """The name of the dataset that a ref is of. Raises NotFound when there is none."""
+    name = ref.partition("@")[0]
+    if not _latest(session, name):
+        row(session, name)  # which says that there is none
+    return name
+
+
 def newest(session: Session, name: str) -> DatasetVersion | None:
-    """The newest version in use: neither archived nor superseded."""
+    """The newest version in use: neither archived nor superseded nor held back."""
     query = (
         select(DatasetVersion)
         .where(DatasetVersion.dataset == name, in_use())
@@ -202,11 +242,43 @@ def newest(session: Session, name: str) -> DatasetVersion | None:
     return session.exec(query.limit(1)).first()
 
 
+def newest_ids() -> SelectOfScalar[int | None]:
+    """The ids of the newest versions in use, one a dataset."""
+    return (
+        select(func.max(col(DatasetVersion.id)))
+        .where(in_use())
+        .group_by(col(DatasetVersion.dataset))
+    )
+
+
 def in_use() -> ColumnElement[bool]:
     """The condition for versions in use, which the dataset's name alone may refer to."""
     return and_(
-        col(DatasetVersion.archived_at).is_(None), col(DatasetVersion.superseded_by).is_(None)
+        col(DatasetVersion.archived_at).is_(None),
+        col(DatasetVersion.superseded_by).is_(None),
+        or_(col(DatasetVersion.held_for).is_(None), col(DatasetVersion.released_at).is_not(None)),
     )
+
+
+def held_for() -> ColumnElement[str | None]:
+    """What holds a version back; NULL for one that nothing does, or that was released."""
+    return case((col(DatasetVersion.released_at).is_(None), col(DatasetVersion.held_for)))
+
+
+def rows_before(session: Session, name: str, number: int) -> int | None:
+    """The rows of the version before one, without those that are held back; None for the first."""
+    query = select(DatasetVersion.rows).where(
+        DatasetVersion.dataset == name, DatasetVersion.version < number, held_for().is_(None)
+    )
+    return session.exec(query.order_by(col(DatasetVersion.version).desc()).limit(1)).first()
+
+
+def find_number(session: Session, name: str, number: int | None) -> DatasetVersion | None:
+    """The version of a dataset with that number, if there is one."""
+    query = select(DatasetVersion).where(
+        DatasetVersion.dataset == name, DatasetVersion.version == number
+    )
+    return session.exec(query).first()
 
 
 def row(session: Session, ref: str) -> DatasetVersion:
@@ -225,15 +297,12 @@ def row(session: Session, ref: str) -> DatasetVersion:
         current = newest(session, name)
         if current is None:
             raise Conflict(
-                f"every version of the dataset {name!r} is archived or superseded.",
+                f"every version of the dataset {name!r} is archived, superseded or held back.",
                 hint=f"Restore one, or name one, such as {name}@{latest}.",
             )
         return current
 
-    query = select(DatasetVersion).where(
-        DatasetVersion.dataset == name, DatasetVersion.version == int(number)
-    )
-    version = session.exec(query).first()
+    version = find_number(session, name, int(number))
     if version is None:
         raise NotFound(f"no version {number} of the dataset {name!r}; the latest is {latest}.")
     return version
@@ -334,12 +403,13 @@ def info(version: DatasetVersion, *, existed: bool = False) -> DatasetVersionInf
     """A row as a frozen value."""
     same = (
         "dataset version content_hash digest rows columns bytes parent source licence tags "
-        "event_time note created_at created_by superseded_by"
+        "event_time note created_at created_by superseded_by released_by release_reason"
     )
     return DatasetVersionInfo(
         ref=f"{version.dataset}@{version.version}",
         schema=tuple(map(Column.from_json, version.columns_json)),
-        status=status(version.archived_at, version.superseded_by),
+        status=status_of(version),
+        held_for=version.held_for or "",
         breach=version.breach or "",
         existed=existed,
         **{name: getattr(version, name) for name in same.split()},
@@ -351,11 +421,19 @@ def column_profiles(version: DatasetVersion) -> tuple[ColumnProfile, ...]:
     return tuple(map(ColumnProfile.from_json, version.profile_json))
 
 
-def status(archived_at: datetime | None, superseded_by: str | None) -> str:
-    """Whether a version is active, superseded or archived."""
+def status_of(version: DatasetVersion) -> str:
+    """Whether a version is active, held, superseded or archived."""
+    held = None if version.released_at else version.held_for
+    return status(version.archived_at, version.superseded_by, held)
+
+
+def status(archived_at: datetime | None, superseded_by: str | None, held: str | None) -> str:
+    """The status of a version that `held` holds back, if anything does."""
     if archived_at is not None:
         return "archived"
-    return "superseded" if superseded_by else "active"
+    if superseded_by:
+        return "superseded"
+    return "held" if held else "active"
 
 
 def check_event_time(schema: Sequence[Column], name: str | None) -> None:

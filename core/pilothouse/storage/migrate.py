@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pilothouse.storage.store import Store
 
-HEAD = "0082"
+HEAD = "0080"
 SCRIPTS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 60
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pilothouse.data.personal_kinds import personal_kinds
+from pilothouse.data.quality.kinds import quality_kinds
 from pilothouse.data.sources import sources
 from pilothouse.deployments.analysis.criteria import criteria
 from pilothouse.deployments.strategies import strategies
@@ -43,6 +44,7 @@ from pilothouse.testing.maturity_checks import check_maturity_check
 from pilothouse.testing.measurements import check_measurement
 from pilothouse.testing.personal_kinds import check_personal_kind
 from pilothouse.testing.quality import check_quality_check
+from pilothouse.testing.quality_kinds import check_quality_kind
 from pilothouse.testing.readers import check_reader
 from pilothouse.testing.rollout_criteria import check_criterion
 from pilothouse.testing.rules import check_rule_kind
@@ -86,6 +88,7 @@ KINDS = (
     Kind(exports, check_export, "Writes a pipeline as a file of another program."),
     Kind(sources, check_source, "Reads rows for a dataset, and again when it is refreshed."),
     Kind(personal_kinds, check_personal_kind, "Recognises columns that hold personal data."),
+    Kind(quality_kinds, check_quality_kind, "Measures one figure of each version of a dataset."),
     Kind(feature_stores, check_feature_store, "Where features are kept, and what answers."),
     Kind(export_targets, check_export_target, "Writes a version as the files of another system."),
     Kind(systems, check_event_system, "Holds messages that are read or written, as Kafka does."),

@@ -26,6 +26,8 @@ TABLE_NOUNS = {
     "data_dataset_version": "dataset version",
     "data_dataset_source": "source of dataset",
     "data_personal_column": "personal data in column",
+    "data_quality_check": "quality check",
+    "data_quality_result": "result of quality check",
     "data_datasheet_revision": "datasheet revision",
     "deployments_api_key": "API key",
     "deployments_call_rule": "limits of",

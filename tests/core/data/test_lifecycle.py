@@ -79,7 +79,7 @@ def test_a_superseded_version_names_the_one_that_replaces_it(goods: Workspace) -
     assert goods.data.version("goods").ref == "goods@2"
     with pytest.raises(Invalid, match="cannot replace itself"):
         goods.data.supersede("goods@2", "goods@2")
-    with pytest.raises(Conflict, match="archived or superseded itself"):
+    with pytest.raises(Conflict, match="archived, superseded or held back itself"):
         goods.data.supersede("goods@2", "goods@3")
     goods.data.register("wares", CSV)
     with pytest.raises(Invalid, match="not a version of the dataset 'goods'"):

@@ -15,6 +15,7 @@ from pilothouse_app.components.header import facts, section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.schedule_panel import ScheduledWork, schedule_panel
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.data.quality import quality_lines
 from pilothouse_app.features.data.register_dataset import submit_and_wait
 from pilothouse_app.features.personal_data.masked import masked_data
 
@@ -47,7 +48,7 @@ def refresh_dialog(dataset: str) -> None:
     if source is None:
         return
     _source(source)
-    check, accepted = None, False
+    check, accepted, release_reason = None, False, ""
     if missing := _not_compared(dataset):
         st.markdown(literal(missing))
         missing = "" if missing == TOO_LARGE else missing
@@ -56,11 +57,16 @@ def refresh_dialog(dataset: str) -> None:
         if check is not None:
             _changes(check)
             accepted = _verdict(check)
-        missing = _missing(check, accepted)
+            release_reason = _quality(check)
+        missing = _missing(check, accepted, release_reason)
     _schedule(dataset)
     if dialog_buttons("Make it the newest", "refresh", missing=missing):
         on_breach = "accept" if accepted else "refuse"
-        submit_and_wait(lambda: workspace().data.submit_refresh(dataset, on_breach=on_breach))
+        submit_and_wait(
+            lambda: workspace().data.submit_refresh(
+                dataset, on_breach=on_breach, release_reason=release_reason
+            )
+        )
 
 
 def _source(source: DatasetSourceInfo) -> None:
@@ -89,8 +95,15 @@ def _not_compared(dataset: str) -> str:
     except PilothouseError:
         return ""  # the reading says what is wrong
     if state == "unchanged":
-        return f"The source did not change since {newest.ref} was read from it"
+        read = _held_version(dataset) or newest.ref
+        return f"The source did not change since {read} was read from it"
     return TOO_LARGE if newest.rows * newest.columns * VALUE_BYTES > MAX_COMPARED else ""
+
+
+def _held_version(dataset: str) -> str:
+    """The newest version, when its quality checks hold it back."""
+    frame = workspace().data.versions(dataset)
+    return f"{frame['ref'].iloc[0]} (held back)" if frame["status"].iloc[0] == "held" else ""
 
 
 def _checked(dataset: str) -> RefreshCheck | None:
@@ -136,13 +149,34 @@ def _verdict(check: RefreshCheck) -> bool:
     )
 
 
-def _missing(check: RefreshCheck | None, accepted: bool) -> str:
+def _quality(check: RefreshCheck) -> str:
+    """What the quality checks say; the reason to release a version that they would hold back."""
+    if not check.quality or check.unchanged:
+        return ""
+    passed = sum(result.ok for result in check.quality)
+    section("Quality checks", f"{passed} of {len(check.quality)} passed")
+    st.markdown(quality_lines(check.quality))
+    if not check.held_for:
+        return ""
+    st.markdown(
+        ":orange[A blocking check fails: a schedule would register these rows as a version that is "
+        "held back.]"
+    )
+    typed = st.text_input(
+        "Reason to use these rows all the same", live=True, key="refresh_release_reason"
+    )
+    return (typed or "").strip()
+
+
+def _missing(check: RefreshCheck | None, accepted: bool, release_reason: str) -> str:
     if check is None:
         return "The rows could not be read"
     if check.unchanged:
         return "Nothing changed"
     if not check.report.ok and not accepted:
         return "It breaks the contract: decide to register it all the same"
+    if check.held_for and not release_reason:
+        return "A blocking quality check fails: give the reason to release it"
     return ""
 
 
@@ -150,5 +184,8 @@ def _schedule(dataset: str) -> None:
     work = ScheduledWork(
         "Refresh", "Refreshed", dataset, "dataset", "refresh_dataset", {"name": dataset}, CLOCKS
     )
-    note = "Rows that break the contract are never registered by a schedule."
+    note = (
+        "Rows that break the contract are never registered by a schedule; rows that fail a "
+        "blocking quality check become a version that is held back."
+    )
     schedule_panel(work, key="refresh", note=note)

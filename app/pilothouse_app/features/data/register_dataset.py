@@ -204,6 +204,8 @@ def submit_and_wait(submit: Callable[[], str]) -> dict[str, Any] | None:
         return job.remedy
     else:
         outcome = "exists already" if job.result["existed"] else "is registered"
+        if job.result.get("held"):
+            outcome = "is held back by its quality checks"
         toast_next(f"{job.result['dataset']} {outcome}")
         go(address("dataset", job.result["dataset"]))
 

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 NO_EVENT_TIME = "None"
 MAX_USES = 8
-IN_USE, NOT_IN_USE = ("Mark as superseded", "Archive"), ("Restore",)  # commands of such a version
+ALWAYS = ("Edit details", "Track with DVC", "Delete")
+BY_STATUS = {  # the other commands, of a version of this status
+    "active": ("Mark as superseded", "Archive"),
+    "held": ("Release", "Mark as superseded", "Archive"),
+}
 
 
 def version_menu(version: DatasetVersionInfo) -> None:
     """The commands of a version, in one menu."""
-    in_use = version.status == "active"
-    names = [name for name in _COMMANDS if name not in (NOT_IN_USE if in_use else IN_USE)]
+    own = BY_STATUS.get(version.status, ("Restore",))
+    names = [name for name in _COMMANDS if name in (*ALWAYS, *own)]
     picked = st.menu_button(
         "More",
         names,
@@ -51,11 +55,46 @@ def state_notice(version: DatasetVersionInfo) -> None:
             st.markdown(":orange[:material/warning: This version is superseded.]", width="content")
             link(address("dataset", version.superseded_by), f"Open {version.superseded_by}",
                  icon=ICONS["dataset"])  # fmt: skip
+    elif version.status == "held":
+        _held_notice(version)
+    elif version.held_for:
+        st.markdown(
+            ":small[:orange[:material/fact_check: Released although quality checks failed:] "
+            f":gray[{literal(version.held_for)}. {literal(version.released_by or '')}: "
+            f"{literal(version.release_reason or '')}]]"
+        )
     if version.breach:
         st.markdown(
             ":small[:orange[:material/rule: Registered despite a contract violation:] "
             f":gray[{literal(version.breach)}]]"
         )
+
+
+def _held_notice(version: DatasetVersionInfo) -> None:
+    """What holds the version back, and the two ways on."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":orange[:material/fact_check: Held back by its quality checks:] "
+            f"{literal(version.held_for)}.",
+            width="stretch",
+        )
+        if st.button("Release", icon=":material/lock_open:", key="held_release"):
+            _release(version)
+        if st.button("Archive", icon=":material/archive:", key="held_archive"):
+            _archive(version)
+
+
+def _release(version: DatasetVersionInfo) -> None:
+    confirm(
+        "Release this version",
+        f"**{literal(version.ref)}** fails a blocking quality check: "
+        f"{literal(version.held_for)}.\n\nReleased, it is in use, and if it is the newest, the "
+        f"name **{literal(version.dataset)}** resolves to it. Its results stay as they are.",
+        verb="Release",
+        command=lambda reason: workspace().data.release(version.ref, reason),
+        done=f"{version.ref} is in use",
+        icon=":material/lock_open:",
+    )
 
 
 @st.dialog("Edit details", width="large", icon=":material/edit:")
@@ -234,6 +273,7 @@ def _done(message: str) -> None:
 _COMMANDS: Mapping[str, tuple[str, Callable[[DatasetVersionInfo], None]]] = {
     "Edit details": (":material/edit:", _edit),
     "Track with DVC": (":material/commit:", _write_dvc),
+    "Release": (":material/lock_open:", _release),
     "Mark as superseded": (":material/move_down:", _supersede),
     "Archive": (":material/archive:", _archive),
     "Restore": (":material/unarchive:", _restore),

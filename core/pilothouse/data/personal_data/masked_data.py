@@ -23,6 +23,8 @@ class TrueData(Protocol):
 
     def frame(self, ref: str, columns: Sequence[str] | None = None) -> pd.DataFrame: ...
 
+    def failing_rows(self, check: str, ref: str) -> pd.DataFrame: ...
+
     def profile(self, ref: str) -> Profile: ...
 
     def diff(self, a: str, b: str) -> DataDiff: ...
@@ -64,6 +66,10 @@ class MaskedData:
         with self._store.read() as session:
             frame = versions.read_first(self._store, session, ref, limit)
         return self.masking(ref).frame(frame)
+
+    def failing_rows(self, check: str, ref: str) -> pd.DataFrame:
+        """The first rows that failed a quality check. Raises what `Data.failing_rows` raises."""
+        return self.masking(ref).frame(self._data.failing_rows(check, ref))
 
     def profile(self, ref: str) -> Profile:
         """The statistics of each column. Raises NotFound."""

@@ -61,7 +61,7 @@ def sql_query(
     wrong: dict[str, str] = {}
     if bool(table.strip()) == bool(query.strip()):
         wrong["query"] = "give either a table or a query"
-    elif query and (problem := _not_a_selection(query)):
+    elif query and (problem := not_a_selection(query)):
         wrong["query"] = problem
     if secret and not is_reference(secret):
         wrong["secret"] = REQUIREMENT
@@ -132,7 +132,7 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _not_a_selection(query: str) -> str:
+def not_a_selection(query: str) -> str:
     """Why a text is not one statement that selects; empty when it is."""
     bare = QUOTED.sub("''", COMMENTS.sub(" ", query)).strip()
     if not SELECTS.match(bare):

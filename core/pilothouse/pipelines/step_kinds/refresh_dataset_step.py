@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pilothouse.data.registration_job import refresh_job
+from pilothouse.kit.errors import Refused
 from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines.step_kinds import StepContext, StepOutput, step_kinds
 
@@ -17,7 +18,7 @@ class RefreshDatasetStep:
     title = "Refresh of a dataset"
     description = (
         "Reads a dataset from its source again; the same rows are the same version, and rows "
-        "that break its contract fail."
+        "that break its contract or fail a blocking quality check fail."
     )
     parameters = (Parameter("dataset", "text", required=True, help="The dataset's name."),)
     outputs = (
@@ -34,4 +35,9 @@ class RefreshDatasetStep:
     def run(step: StepContext, *, dataset: str) -> dict[str, Any]:
         """One durable step."""
         result = step.job.compute("refresh", refresh_job, dataset=dataset, on_breach="refuse")
+        if held := result.get("held"):
+            raise Refused(
+                f"{result['dataset']} is held back by its quality checks: {held}.",
+                hint="Release it, or mend the source, then retry.",
+            )
         return {output.name: result[output.name] for output in RefreshDatasetStep.outputs}
