@@ -37,7 +37,7 @@ EDGES = {
     "core/pilothouse/interop/mlflow/trials.py",  # a trial: raised by whoever waits for it
     "core/pilothouse/monitoring/notifications/sender.py",  # an attempt: its error is logged
     "core/pilothouse/interop/events/bridge.py",  # a connection: its failure is its state
-    "core/pilothouse/features/agents/feast_agent.py",  # a question: its failure is the answer
+    "core/pilothouse/features/agents/answering.py",  # a question: its failure is the answer
     # Somebody's own code, in its process: what it raises becomes the result.
     "core/pilothouse/monitoring/custom_checks/check_process.py",
     "app/pilothouse_app/components/errors.py",  # a screen

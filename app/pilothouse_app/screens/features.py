@@ -35,8 +35,8 @@ def render() -> None:
     if stores.empty:
         empty(
             "No feature stores yet",
-            "Add a Feast repository of this machine: its features become training sets as of the "
-            "time of each row.",
+            "Add a Feast repository of this machine, or a workspace of Tecton or Hopsworks: its "
+            "features become training sets as of the time of each row.",
             icon=":material/dataset_linked:",
         )
         return

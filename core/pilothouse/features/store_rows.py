@@ -14,7 +14,7 @@ from pilothouse.activity import record
 from pilothouse.environments.locations import interpreter_of
 from pilothouse.features.agent_process import AgentProgram
 from pilothouse.features.store_info import FeatureStoreInfo, StoreCatalog
-from pilothouse.features.stores import feature_stores
+from pilothouse.features.stores import AGENTS, feature_stores
 from pilothouse.features.tables import FeatureStoreRow
 from pilothouse.kit.allowed_paths import check_allowed
 from pilothouse.kit.errors import Conflict, NotFound
@@ -30,7 +30,9 @@ def check_settings(store: Store, kind: str, settings: Mapping[str, Any]) -> Para
     """The settings of a kind, checked; its folder is one of the allowed. Raises as `check`."""
     plugin = feature_stores.get(kind)
     params = read_params(plugin.title, plugin.parameters, settings)
-    check_allowed(store.settings, plugin.folder(params))
+    folder = plugin.folder(params)
+    if folder is not None:
+        check_allowed(store.settings, folder)
     plugin.check(params)
     return params
 
@@ -45,7 +47,7 @@ def program_of(
         package=plugin.package,
         interpreter=interpreter(store, python),
         script=plugin.agent,
-        folder=plugin.folder(params),
+        folder=plugin.folder(params) or AGENTS,
         arguments=tuple(plugin.arguments(params)),
     )
 

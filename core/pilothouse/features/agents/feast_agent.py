@@ -7,80 +7,20 @@ its standard input until that ends.
 from __future__ import annotations
 
 import importlib
-import json
-import math
 import os
-import struct
-import sys
-import time
-import traceback
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
-from typing import Any, BinaryIO
+from datetime import datetime
+from typing import Any
 
+answering: Any = importlib.import_module("answering")  # beside this file
+Refused = answering.QuestionRefused
 TIME, ROW, DUMMY = "event_timestamp", "__row", "__dummy"
-HEAD = struct.Struct(">I")
-
-
-class QuestionRefused(Exception):
-    """What was asked cannot be answered; the words are for the person."""
-
-
-def main() -> None:
-    """Answer until there are no more questions."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what Feast prints must not stand among the answers
-    sys.path.append(os.getcwd())
-    try:
-        store, version = open_store()
-    except ImportError as missing:
-        write(answers, {"error": str(missing), "kind": "missing"})
-        return
-    except Exception as broken:
-        write(answers, failure(broken))
-        return
-    write(answers, {"version": version})
-    while (question := read(sys.stdin.buffer)) is not None:
-        write(answers, answer(store, question))
 
 
 def open_store() -> tuple[Any, str]:
     """The repository of this folder, and the version of Feast."""
     feast = importlib.import_module("feast")
     return feast.FeatureStore(repo_path="."), str(getattr(feast, "__version__", ""))
-
-
-def answer(store: Any, question: dict[str, Any]) -> dict[str, Any]:
-    """The result of one question, or why there is none."""
-    began = time.perf_counter()
-    try:
-        result = VERBS[question.pop("verb")](store, **question)
-    except Exception as broken:
-        return failure(broken)
-    return {"result": result, "ms": round((time.perf_counter() - began) * 1000, 3)}
-
-
-def failure(broken: Exception) -> dict[str, Any]:
-    """An error as the other side reads it; the traceback goes to the log."""
-    traceback.print_exc()
-    kind = "invalid" if isinstance(broken, QuestionRefused) else "failed"
-    text = str(broken) or type(broken).__name__
-    return {"error": text[:2000], "kind": kind, "type": type(broken).__name__}
-
-
-def read(stream: BinaryIO) -> dict[str, Any] | None:
-    """The next frame; None at the end."""
-    head = stream.read(HEAD.size)
-    if len(head) < HEAD.size:
-        return None
-    return dict(json.loads(stream.read(HEAD.unpack(head)[0])))
-
-
-def write(stream: BinaryIO, value: dict[str, Any]) -> None:
-    """One frame."""
-    body = json.dumps(value, default=str).encode()
-    stream.write(HEAD.pack(len(body)) + body)
-    stream.flush()
 
 
 def catalog(store: Any) -> dict[str, Any]:
@@ -142,9 +82,9 @@ def view_facts(view: Any, keys: dict[str, list[str]]) -> dict[str, Any]:
         ],
         "uses": [p.name for p in (getattr(view, "source_feature_view_projections", {})).values()],
         "source": text_of(getattr(view, "batch_source", None), "name"),
-        "ttl_seconds": seconds_of(getattr(view, "ttl", None)),
+        "ttl_seconds": answering.seconds_of(getattr(view, "ttl", None)),
         "online": bool(getattr(view, "online", False)) and requests is None,
-        "materialized_until": instant_text(until),
+        "materialized_until": answering.instant_text(until),
     }
 
 
@@ -177,7 +117,7 @@ def newest_in(path: str, column: str) -> str | None:
             newest = value if newest is None or (value and value > newest) else newest
     except (OSError, ValueError, KeyError):
         return None
-    return instant_text(newest)
+    return answering.instant_text(newest)
 
 
 def service_references(service: Any) -> list[str]:
@@ -217,7 +157,7 @@ def historical(
         result = pandas.concat([result, view_by_view(store, left_out, references, full_names)])
     result = result.sort_values(ROW, kind="stable").reset_index(drop=True)
     if len(result) != len(frame):
-        raise QuestionRefused(f"Feast gave {len(result)} rows for {len(frame)}")
+        raise Refused(f"Feast gave {len(result)} rows for {len(frame)}")
     added = [name for name in result.columns if name not in columns and name != ROW]
     for name in added:
         result[name] = flat(result[name])
@@ -252,7 +192,7 @@ def flat(column: Any) -> Any:
     """A column whose lists and maps are JSON: a table of plain values has none."""
     if column.dtype != object:
         return column
-    return column.map(lambda value: plain(value))
+    return column.map(lambda value: answering.plain(value))
 
 
 def check_columns(
@@ -260,9 +200,9 @@ def check_columns(
 ) -> None:
     """Raise QuestionRefused for rows that lack a key or have a column of a feature's name."""
     if time not in columns:
-        raise QuestionRefused(f"the rows have no column {time!r}")
+        raise Refused(f"the rows have no column {time!r}")
     if time != TIME and TIME in columns:
-        raise QuestionRefused(f"the rows have a column {TIME!r} beside their time {time!r}")
+        raise Refused(f"the rows have a column {TIME!r} beside their time {time!r}")
     references = (
         service_references(store.get_feature_service(service)) if service else list(features)
     )
@@ -271,16 +211,16 @@ def check_columns(
         view, _, name = reference.partition(":")
         facts = views.get(view.partition("@")[0])
         if facts is None or name not in {feature["name"] for feature in facts["features"]}:
-            raise QuestionRefused(f"the repository has no feature {reference}")
+            raise Refused(f"the repository has no feature {reference}")
         needed = [*facts["keys"], *(field["name"] for field in facts["request"])]
         for used in facts["uses"]:
             needed += list(views.get(used, {"keys": {}})["keys"])
         for key in needed:
             if key not in columns:
-                raise QuestionRefused(f"the rows have no column {key!r}, which {view} needs")
+                raise Refused(f"the rows have no column {key!r}, which {view} needs")
         answered = f"{view}__{name}" if full else name
         if answered in columns:
-            raise QuestionRefused(f"the rows have a column {answered!r} already")
+            raise Refused(f"the rows have a column {answered!r} already")
 
 
 def requested(store: Any, features: list[str], service: str) -> Any:
@@ -306,7 +246,7 @@ def online(
     values = response.to_dict(include_event_timestamps=True)
     times = {name[:-4]: column for name, column in values.items() if name.endswith("__ts")}
     columns = {
-        name: [plain(value) for value in column]
+        name: [answering.plain(value) for value in column]
         for name, column in values.items()
         if name not in keys and not name.endswith("__ts")
     }
@@ -337,33 +277,6 @@ def materialize(
     }
 
 
-def plain(value: Any) -> Any:
-    """A value that JSON has; lists and maps as their text."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, list | dict | tuple | set):
-        return json.dumps(list(value) if isinstance(value, set) else value, default=str)
-    if value != value:  # not a time
-        return None
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def instant_text(value: Any) -> str | None:
-    """An instant in UTC as text; one without a zone is in UTC."""
-    if not isinstance(value, datetime) or value != value:
-        return None
-    return (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).isoformat()  # noqa: UP017
-
-
-def seconds_of(value: Any) -> float | None:
-    """The seconds of a duration; None for none, or one of zero, which Feast reads as no limit."""
-    return value.total_seconds() or None if isinstance(value, timedelta) else None
-
-
 def text_of(thing: Any, name: str) -> str:
     """An attribute as text, empty when it is not there."""
     value = getattr(thing, name, "")
@@ -378,4 +291,4 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 if __name__ == "__main__":
-    main()
+    answering.serve(open_store, VERBS)

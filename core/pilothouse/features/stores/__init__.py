@@ -48,8 +48,8 @@ class FeatureStoreKind(Protocol):
         """Where the store is, in a few words and without secrets."""
         ...
 
-    def folder(self, settings: Params) -> Path:
-        """The folder that the agent runs in; it must lie in the folders that are allowed."""
+    def folder(self, settings: Params) -> Path | None:
+        """The folder that the agent runs in, one that is allowed; None where it reads none."""
         ...
 
     def arguments(self, settings: Params) -> Iterable[str]:
