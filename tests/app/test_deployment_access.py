@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pilothouse.deployments.access.key_ring import CallLimits
+from pilothouse.deployments.gateway.metrics import LookupFigures
 from pilothouse.features import store_rows
 from pilothouse.features.tables import FeatureStoreRow
 from pilothouse.registry import stages, versions
@@ -201,11 +202,16 @@ def test_features_are_looked_up_and_their_cost_is_on_the_page(tour, served, acce
     assert not page.error
     rule = served.deployments.features("late")
     assert (rule.names, dict(rule.keys)) == (("gust",), {"place": "String"})
-    figures = {"late": {"count": 3, "failed": 1, "mean_ms": 1.5, "age_seconds": 7200.0}}
-    (store.run_folder / "feature-lookups.json").write_text(json.dumps(figures))
+    figures = LookupFigures(failed=1)
+    for ms, key in ((1.0, 7), (2.0, 8), (250.0, None)):
+        figures.add({"gust": [key]}, 1, ms, 7200.0)
+    stored = json.dumps({"late": figures.facts()})
+    (store.run_folder / "feature-lookups.json").write_text(stored)
     text = shown(access())
-    assert "A lookup 2 ms" in text
-    assert "Age of the values 2 h 0 min" in text
+    assert "Lookup p50 2 ms" in text
+    assert "Lookups that failed 25.0 %" in text
+    assert "Age of values p50 2 h 0 min" in text
+    assert "Keys not in the store 33.3 %" in text
     page = AppTest.from_function(features_script, default_timeout=30).run()
     page.text_input(key="features_reason").set_value("not used").run()
     page.button(key="features_remove").click().run()

@@ -104,9 +104,9 @@ def test_skew_is_measured_and_drawn(tour, served, window, monkeypatch):
     page = tour("monitoring", monitoring_view="Skew")
     assert not page.exception
     served_values, examples, requests = (frame.value for frame in page.dataframe)
-    assert served_values.loc[0, ["differ", "unit", "advice"]].tolist() == [
-        *(f"{share(0.25)} (100)", "x1000?"),
-        "Send it in the unit that the model was trained with.",
+    assert served_values.loc[0, ["differ", "median", "advice"]].tolist() == [
+        *(f"{share(0.25)} (100)", "9"),
+        "x1000? Send it in the unit that the model was trained with.",
     ]
     assert examples.loc[0, ["served", "expected"]].tolist() == ["9", "1"]
     assert requests.loc[0, ["missing", "findings"]].tolist() == [

@@ -41,9 +41,9 @@ def lookup_tiles(name: str) -> list[Kpi]:
     missing, rows = figures["missing_rows"], figures["rows"]
     return [
         tile,
-        Kpi("A lookup", p50, f"median; 99 % within {p99}"),
+        Kpi("Lookup p50", p50, f"p99 {p99}"),
         Kpi("Lookups that failed", share(_part(figures["failed"], figures["count"])), failed),
-        Kpi("Age of the values", age, f"median of the oldest; 99 % within {old}"),
+        Kpi("Age of values p50", age, f"p99 {old}"),
         Kpi(
             "Keys not in the store",
             share(missing / rows if rows else None),

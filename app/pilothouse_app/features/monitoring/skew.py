@@ -11,7 +11,7 @@ from pilothouse.monitoring.check_titles import check_title
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import choose_one
-from pilothouse_app.components.formats import ago, count, duration, number, plural, share
+from pilothouse_app.components.formats import DASH, ago, count, duration, number, plural, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.markdown import literal
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 VALUES = {
     "column": text_column("Column", width=150),
     "status": status_column(width=104),
-    "differ": text_column("Rows that differ", width=150),
-    "median": text_column("Median difference", width=130),
-    "largest": text_column("Largest", width=100),
-    "unit": text_column("Unit?", width=170),
+    "differ": text_column("Rows that differ", width=130),
+    "median": text_column("Median difference", width=126),
+    "largest": text_column("Largest", width=90),
     "advice": text_column("What to do"),
 }
 FIRST = {
@@ -43,7 +42,6 @@ FIRST = {
     "score": text_column("Score", width=80),
     "limit": text_column("Limit", width=72),
     "missing": text_column("Missing in training, served", width=190),
-    "unit": text_column("Unit?", width=170),
     "findings": text_column("What differs"),
 }
 PREDICTION_ID = "prediction_id"
@@ -134,10 +132,12 @@ def served_values(values: ServedValues, *, key: str) -> None:
         st.markdown(f":gray[Not compared: {literal(values.lack)}.]")
         return
     kpi_row(_tiles(values))
-    rows = pd.DataFrame([_value_row(column) for column in values.columns])
+    ordered = sorted(values.columns, key=lambda column: -column.share)
+    rows = pd.DataFrame([_value_row(column) for column in ordered])
     table(rows, VALUES, key=f"{key}_values", alt="Served values", ids="column")
-    differing = {column.column: column for column in values.columns if column.differing}
+    differing = {column.column: column for column in ordered if column.differing}
     if differing:
+        section("Examples", "the largest differences of a column")
         chosen = choose_one(
             f"{key}_column", list(differing), "Examples of", default=next(iter(differing))
         )
@@ -163,15 +163,16 @@ def _value_row(column: ColumnSkew) -> dict[str, Any]:
         "column": column.column,
         "status": column.status,
         "differ": f"{share(column.share)} ({count(column.differing)})" if column.differing else "0",
-        "median": number(column.median_difference, 4),
-        "largest": number(column.largest_difference, 4),
-        "unit": column.unit,
-        "advice": column.advice,
+        "median": _brief(column.median_difference),
+        "largest": _brief(column.largest_difference),
+        "advice": " ".join(filter(None, (column.unit, column.advice))),
     }
 
 
 def _examples(column: ColumnSkew, key: str) -> None:
-    rows = pd.DataFrame([dict(example) for example in column.examples]).astype(str)
+    examples = [{name: _brief(value) for name, value in e.items()} for e in column.examples]
+    rows = pd.DataFrame(examples)
+    rows["at"] = rows["at"].str.slice(0, 19).str.replace("T", " ")
     keys = [name for name in rows.columns if name not in ("served", "expected", "at")]
     columns = {
         "served": text_column("Served", width=150),
@@ -205,6 +206,12 @@ def _first_row(column: ColumnShift) -> dict[str, Any]:
         "score": number(column.score, 3),
         "limit": number(column.limit, 3),
         "missing": f"{share(column.missing_training)}, {share(column.missing_served)}",
-        "unit": column.unit,
-        "findings": "; ".join(column.findings),
+        "findings": "; ".join(filter(None, (column.unit, *column.findings))),
     }
+
+
+def _brief(value: Any) -> str:
+    """A number in five digits; another value as it is."""
+    if isinstance(value, float):
+        return f"{value:,.5g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    return DASH if value is None else str(value)

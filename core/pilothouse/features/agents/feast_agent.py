@@ -117,7 +117,8 @@ def newest_in(path: str, column: str) -> str | None:
             newest = value if newest is None or (value and value > newest) else newest
     except (OSError, ValueError, KeyError):
         return None
-    return answering.instant_text(newest)
+    text: str | None = answering.instant_text(newest)
+    return text
 
 
 def service_references(service: Any) -> list[str]:

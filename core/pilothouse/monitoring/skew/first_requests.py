@@ -18,6 +18,7 @@ from pilothouse.monitoring.checks import (
     FAIL,
     FEATURE_DRIFT,
     INSUFFICIENT,
+    OK,
     WARN,
     Check,
     worst,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MIN_ROWS = 50
+BY_CHANCE = "within what chance gives: few of the rows are independent"
 
 
 def first_requests(
@@ -89,6 +91,8 @@ def _shift(
     status = worst(check.status for check in deciding if check.status != INSUFFICIENT)
     primary = next((check for check in checks if check.primary), None)
     findings = tuple(_finding(check) for check in deciding if check.status in (WARN, FAIL))
+    if primary is not None and primary.status == OK and _is_beyond(primary):
+        findings = (*findings, BY_CHANCE)
     unit = ""
     if status in (WARN, FAIL) and name in served:
         unit = unit_of_quantiles(
@@ -105,6 +109,12 @@ def _shift(
         unit=unit,
         findings=findings,
     )
+
+
+def _is_beyond(check: Check) -> bool:
+    """Whether a score is over its limit, which chance alone explains where it is still ok."""
+    limits = (check.score, check.threshold)
+    return None not in limits and check.score > check.threshold  # type: ignore[operator]
 
 
 def _finding(check: Check) -> str:
