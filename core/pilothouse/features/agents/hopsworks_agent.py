@@ -115,18 +115,18 @@ def historical(
     named = {feature: f"{name}__{feature}" if full_names else feature for feature in chosen}
     if taken := [own for own in named.values() if own in frame.columns]:
         raise Refused(f"the rows have a column {taken[0]!r} already")
-    asked = frame[keys].assign(**{ROW: range(len(frame)), AT: times(frame[time])})
+    entities = frame[keys].assign(**{ROW: range(len(frame)), AT: times(frame[time])})
     held = view.get_batch_data(
-        end_time=asked[AT].max().to_pydatetime() + pandas.Timedelta(milliseconds=1),
+        end_time=entities[AT].max().to_pydatetime() + pandas.Timedelta(milliseconds=1),
         primary_key=True,
         event_time=True,
         dataframe_type="pandas",
         transformed=False,
     )
     held = held.assign(**{AT: times(held[event_column(held, chosen, keys)])})
-    held = held.astype({key: asked[key].dtype for key in keys})  # of one type to be joined by
+    held = held.astype({key: entities[key].dtype for key in keys})  # of one type to be joined by
     joined = pandas.merge_asof(
-        asked.sort_values(AT), held[[*keys, AT, *chosen]].sort_values(AT), on=AT, by=keys
+        entities.sort_values(AT), held[[*keys, AT, *chosen]].sort_values(AT), on=AT, by=keys
     ).sort_values(ROW)
     result = frame.reset_index(drop=True)
     for feature, own in named.items():
@@ -146,10 +146,10 @@ def event_column(held: Any, features: list[str], keys: list[str]) -> str:
     """The column of the event time: the only one of times that is no feature and no key."""
     pandas = importlib.import_module("pandas")
     is_time = pandas.api.types.is_datetime64_any_dtype
-    found = [c for c in held.columns if c not in (*features, *keys) and is_time(held[c].dtype)]
-    if not found:
+    columns = [c for c in held.columns if c not in (*features, *keys) and is_time(held[c].dtype)]
+    if not columns:
         raise Refused("the view has no event time: its features cannot be joined as of a time")
-    return str(found[0])
+    return str(columns[0])
 
 
 def online(

@@ -22,7 +22,9 @@ class Tecton:
     package = "tecton"
     agent = AGENTS / "tecton_agent.py"
     parameters = (
-        Parameter("url", "text", required=True, help="Such as https://example.tecton.ai"),
+        Parameter(
+            "url", "text", required=True, help="Its address, such as https://example.tecton.ai."
+        ),
         Parameter("workspace", "text", required=True, help="A live workspace, such as prod."),
         Parameter(
             "key_variable",

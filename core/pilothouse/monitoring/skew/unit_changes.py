@@ -46,9 +46,10 @@ def unit_change(served: Floats, expected: Floats, differ: npt.NDArray[np.bool_])
     both = (a != 0) & (b != 0)
     if both.sum() < MIN_ROWS or both.sum() < AGREE * len(a):
         return ""
-    ratios = a[both] / b[both]
-    factor = float(np.median(ratios))
-    is_constant = np.mean(np.abs(ratios / factor - 1.0) < SPREAD) >= AGREE
+    with np.errstate(all="ignore"):  # of values so small or large that a ratio has no number
+        ratios = a[both] / b[both]
+        factor = float(np.median(ratios))
+        is_constant = np.mean(np.abs(ratios / factor - 1.0) < SPREAD) >= AGREE
     return factor_text(factor, NEAR) if is_constant else ""
 
 
@@ -77,8 +78,10 @@ def unit_of_quantiles(served: Floats, expected: Floats) -> str:
     low_b, middle_b, high_b = np.quantile(expected, [0.25, 0.5, 0.75])
     if middle_b == 0 or high_b == low_b:
         return ""
-    by_median = factor_text(float(middle / middle_b), NEAR_MEDIAN)
-    by_width = factor_text(float((high - low) / (high_b - low_b)), 2 * NEAR_MEDIAN)
+    with np.errstate(all="ignore"):
+        factors = float(middle / middle_b), float((high - low) / (high_b - low_b))
+    by_median = factor_text(factors[0], NEAR_MEDIAN)
+    by_width = factor_text(factors[1], 2 * NEAR_MEDIAN)
     return by_median if by_median == by_width else ""
 
 

@@ -98,7 +98,7 @@ def _numbers(served: Floats, expected: Floats) -> Compared:
     finite = expected[np.isfinite(expected)]
     absolute = ABSOLUTE * float(np.max(np.abs(finite))) if len(finite) else 0.0
     close = np.isclose(served, expected, rtol=RELATIVE, atol=absolute, equal_nan=True)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         differences = served - expected
     return Compared(~close, differences, unit_change(served, expected, ~close))
 

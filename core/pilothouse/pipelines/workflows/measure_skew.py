@@ -29,7 +29,7 @@ class MeasureSkewWorkflow:
     def run(
         job: JobContext,
         deployment: str,
-        key: str = "",
+        key: str | None = None,
         start_ms: int | None = None,
         end_ms: int | None = None,
     ) -> dict[str, Any]:
