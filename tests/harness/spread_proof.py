@@ -25,7 +25,6 @@ from pilothouse.workspace import Workspace
 
 SPECS = (
     ("price", "ridge", {"evaluation": "held_out", "trials": 12}),
-    ("sold", "hist_gradient_boosting", {"evaluation": "held_out", "trials": 2}),
     ("sold", "logistic_regression", {"evaluation": "folds"}),
 )
 FILES = ("folds.json", "importance.json", "measured.json", "rows.json")
