@@ -1,6 +1,6 @@
 """Proof of exports of runs: MLflow and TensorBoard read what was logged.
 
-    python tests/proofs/run_exports.py [FOLDER]
+    python tests/proofs/run_exports.py
 
 MLflow, as it is installed here, opens the store, brings it to its own schema, reads runs, histories
 and files, and logs to it again; TensorBoard, in an environment of its own, reads every point, the
@@ -11,21 +11,26 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from prove import environment, plain_variables
+import httpx
+import numpy as np
+from prove import plain_variables
 
+from harness.programs import free_port
+from harness.tracker_writers import interpreter
 from pilothouse.kit.settings import Settings
 from pilothouse.workspace import Workspace, open_workspace
 
-TENSORBOARD = ("tensorboard==2.21.0", "setuptools<81")
 POINTS = 20_000
+SECONDS = 60
 LARGEST = 1.7976931348623157e308
 READ_MLFLOW = """
 import json, mlflow
@@ -78,13 +83,13 @@ print(json.dumps({"histories": histories, "params": params,
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (3).to_bytes(4, "big") + (2).to_bytes(4, "big") + b"rest"
 
 
-def main(folder: Path) -> int:
+def main() -> int:
     """Prove it; 0 unless something raises."""
     with tempfile.TemporaryDirectory(prefix="run-exports-") as scratch:
         workspace = open_workspace(settings=Settings(workspace=Path(scratch) / "workspace"))
         parent, child = filled(workspace)
         of_mlflow(workspace, Path(scratch), parent, child)
-        of_tensorboard(workspace, Path(scratch), parent, environment(folder, TENSORBOARD))
+        of_tensorboard(workspace, Path(scratch), parent, interpreter("tensorboard"))
         workspace.store.engine.dispose()
     return 0
 
@@ -150,6 +155,9 @@ def of_tensorboard(workspace: Workspace, scratch: Path, parent: str, python: Pat
     read = json.loads(run(python, READ_TENSORBOARD, str(folder), cwd=folder).splitlines()[-1])
     [name] = [name for name in read["histories"] if not name.endswith("child")]
     expected = histories(workspace, parent, 1, math.inf)
+    for points in expected.values():
+        for point in points:
+            point[2] = repr(float(np.float32(point[2])))
     assert read["histories"][name] == expected
     params = {"lr": 0.25, "layers": 3.0, "act": "relu", "bias": True}
     assert read["params"][name] == params
@@ -157,6 +165,34 @@ def of_tensorboard(workspace: Workspace, scratch: Path, parent: str, python: Pat
     assert read["images"][name] == ["a"]
     points = sum(len(of) for of in expected.values())
     say("tensorboard", f"2.21.0: {points:,} points, hyperparameters, texts and images, equal")
+    expected_tags = {name: set(of) for name, of in read["histories"].items()}
+    tags = of_data_server(python, folder, expected_tags)
+    assert tags == expected_tags, tags
+    say("tensorboard", "its data server, which it uses unless told otherwise, has the same tags")
+
+
+def of_data_server(
+    python: Path, folder: Path, expected: dict[str, set[str]]
+) -> dict[str, set[str]]:
+    """The tags of scalars by run, as a server of TensorBoard answers them once it has read all."""
+    port = free_port()
+    command = [str(python.parent / "tensorboard"), "--logdir", str(folder), "--port", str(port)]
+    quiet = subprocess.DEVNULL
+    address = f"http://127.0.0.1:{port}/data/plugin/scalars/tags"
+    server = subprocess.Popen([*command, "--load_fast", "true"], stdout=quiet, stderr=quiet)
+    tags: dict[str, set[str]] = {}
+    try:
+        for _ in range(SECONDS):
+            time.sleep(1)
+            with suppress(httpx.TransportError):
+                answer = httpx.get(address, trust_env=False).json()
+                tags = {run: set(of) for run, of in answer.items()}
+            if tags == expected:
+                break
+    finally:
+        server.terminate()
+        server.wait()
+    return tags
 
 
 def run(python: Path, program: str, *arguments: str, cwd: Path) -> str:
@@ -177,6 +213,4 @@ def say(system: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    proofs = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ["PROOFS"]).resolve()
-    proofs.mkdir(parents=True, exist_ok=True)
-    sys.exit(main(proofs))
+    sys.exit(main())

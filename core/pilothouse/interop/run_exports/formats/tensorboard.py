@@ -22,11 +22,12 @@ STEPS = """    tensorboard --logdir .
 A folder for each experiment, and in it one for each run.
 """
 CARRIED = (
-    "Every point of every metric with its step and its time, in double precision.",
+    "Every point of every metric with its step and its time.",
     "Parameters, status, start and end of runs for the HParams page.",
     "Images (PNG) and texts (Markdown below `text/`) of runs.",
     "Note, id, user, source, commit and tags, as the text `pilothouse/about` of each run.",
 )
+PRECISION = "Values in double precision: TensorBoard reads them in single precision only."
 STATUS = {FINISHED: 1, FAILED: 2, RUNNING: 3}
 UNKNOWN = 0
 MAX_IMAGE = 16 << 20
@@ -44,7 +45,8 @@ class TensorBoardFormat:
     @staticmethod
     def left_out(totals: RunTotals) -> tuple[str, ...]:
         """Files of other kinds, datasets, logged models."""
-        lines = [
+        lines = [PRECISION] if totals.points else []
+        lines += [
             "What stands above a run, and whether it was cancelled: event files know no such thing."
         ]
         if others := totals.files - totals.media:
