@@ -21,6 +21,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.profile import PROFILE_COLUMNS, matching_rows, profile_rows
 from pilothouse_app.features.data.register_dataset import register_data_button
 from pilothouse_app.features.data.register_source import register_source_button
+from pilothouse_app.features.personal_data.erasures import erase_button
 from pilothouse_app.features.personal_data.masked import masked_data
 from pilothouse_app.features.pipelines.start import demo_button
 
@@ -41,6 +42,7 @@ def render() -> None:
     ws = workspace()
     datasets = ws.data.datasets()
     with header("Data", note=plural(len(datasets), "dataset")):
+        erase_button()
         register_source_button()
         register_data_button()
 

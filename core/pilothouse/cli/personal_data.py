@@ -109,6 +109,21 @@ def _rows(ws: Workspace, ref: str, limit: int, reveal: str | None) -> pd.DataFra
     return revealing(ws, ref, reveal).first_rows(ref, limit)
 
 
+@verb(
+    datasets,
+    PersonalDataCommands.erasures,
+    name="erasures",
+    example="pilothouse datasets erasures customers@2",
+)
+@ref_argument
+def _erasures(ws: Workspace, ref: str) -> pd.DataFrame:
+    import pandas as pd
+
+    names = ("erasure", "at", "rows", "digest_before", "digest_after")
+    rows = [[getattr(item, name) for name in names] for item in ws.data.erasures(ref)]
+    return pd.DataFrame(rows, columns=list(names))
+
+
 def _decided(column: PersonalColumnInfo) -> Output:
     text = f"{column.dataset} {column.column}: {column.state}, {column.title}"
     return Output(asdict(column), text)

@@ -90,6 +90,7 @@ COMMANDS = {
     ),
     "jobs": ("pilothouse.cli.jobs", "jobs", "Jobs: durable work of the worker."),
     "schedules": ("pilothouse.cli.schedules", "schedules", "Jobs by a clock."),
+    "erasures": ("pilothouse.cli.erasures", "erasures", "Erasure of an entity everywhere."),
     "people": ("pilothouse.cli.people", "people", "People and their rights."),
     "reviews": ("pilothouse.cli.reviews", "reviews", "Decisions in a meeting, and minutes."),
     "comments": ("pilothouse.cli.comments", "comments", "What people wrote about objects."),

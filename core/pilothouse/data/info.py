@@ -98,7 +98,7 @@ class ColumnProfile:
     @property
     def missing_share(self) -> float:
         """Missing values over rows."""
-        return self.missing / self.rows
+        return self.missing / self.rows if self.rows else 0.0
 
     @property
     def low(self) -> float | None:

@@ -97,6 +97,27 @@ class DatasetVersion(Table, table=True):
     archived_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
+class VersionErasure(Table, table=True):
+    """An erasure that changed a version: the content keeps its number and is another file since.
+
+    `erasure` is the id of the erasure. The rows were counted from 0 in the file before it.
+    """
+
+    __tablename__ = "data_version_erasure"
+    seal: ClassVar[Seal | None] = Seal()
+
+    dataset: str = Field(primary_key=True, foreign_key="data_dataset.name")
+    version: int = Field(primary_key=True)
+    erasure: str = Field(primary_key=True)
+    rows: int
+    digest_before: str
+    digest_after: str
+    hash_before: str
+    hash_after: str
+    at: datetime = Field(sa_type=Utc)
+    by: str
+
+
 class DatasheetRevision(Table, table=True):
     """What people wrote in the datasheet of a version, as a whole; each change is a new revision.
 

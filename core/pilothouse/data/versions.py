@@ -99,7 +99,7 @@ def draft(
     from pilothouse.data.contracts import contract
 
     contract_outcome = contract_outcome or ContractOutcome()
-    digest, size = _store_content(store, table)
+    digest, size = store_content(store, table)
     return Draft(
         content_hash=content_hash,
         digest=digest,
@@ -390,7 +390,7 @@ def repair(store: Store, version: DatasetVersionInfo, table: pa.Table) -> None:
     try:
         content(store, version)
     except Unavailable as lost:
-        digest, _ = _store_content(store, table)
+        digest, _ = store_content(store, table)
         if digest != version.digest:  # written by another release of the Parquet library
             raise Unavailable(
                 f"{lost.message.removesuffix('.')}, and the same rows written again have other "
@@ -444,7 +444,8 @@ def check_event_time(schema: Sequence[Column], name: str | None) -> None:
         raise Invalid(f"the event time {name!r} {what}.", fields={"event_time": f"{name} {what}"})
 
 
-def _store_content(store: Store, table: pa.Table) -> tuple[str, int]:
+def store_content(store: Store, table: pa.Table) -> tuple[str, int]:
+    """Store a canonical table among the artifacts; its digest and size."""
     from pilothouse.data.reading.reader import write_parquet
 
     with tempfile.TemporaryDirectory() as folder:

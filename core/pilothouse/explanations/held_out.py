@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pilothouse.comparison.predictions import RunPredictions, features, predictions
 from pilothouse.data import Data
+from pilothouse.data.personal_data.version_erasure import erasures_of
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.scoring import answerable, request_columns
 from pilothouse.deployments.tables import Deployment
@@ -80,6 +81,13 @@ class HeldOutRows:
         positions = self.predictions.rows.row_numbers
         if positions is None or not self.dataset:
             raise Invalid(f"its rows have no column {', '.join(lacking)}")
+        with self.store.read() as session:
+            if erasures_of(session, self.dataset):
+                raise Conflict(
+                    f"rows of {self.dataset} were erased since this run was evaluated on it, and "
+                    "its rows cannot be told by their numbers any more.",
+                    hint="Evaluate the version again.",
+                )
         names_there = Data(self.store).version(self.dataset).column_names
         if absent := [name for name in lacking if name not in names_there]:
             raise NotFound(f"{self.dataset} has no column {', '.join(absent)}")

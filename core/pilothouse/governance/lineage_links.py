@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.orm import object_session
 from sqlmodel import Session, col, func, select
 
 from pilothouse.data import versions as data_versions
+from pilothouse.data.personal_data.version_erasure import erasures_of
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.deployments import commands
 from pilothouse.deployments.tables import Deployment, Revision
@@ -88,7 +90,11 @@ def _dataset_node(session: Session, ref: str) -> LineageNode:
 
 def _of_dataset(row: DatasetVersion) -> LineageNode:
     ref = f"{row.dataset}@{row.version}"
-    return LineageNode(DATASET, ref, ref, f"{row.rows:,} rows")
+    session = object_session(row)
+    assert isinstance(session, Session)
+    erased = sum(item.rows for item in erasures_of(session, ref))
+    note = f"{row.rows:,} rows" + (f", {erased:,} erased" if erased else "")
+    return LineageNode(DATASET, ref, ref, note)
 
 
 def _run_node(session: Session, ref: str) -> LineageNode:

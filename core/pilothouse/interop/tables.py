@@ -176,3 +176,21 @@ class SetAsideMessage(Table, table=True):
     set_aside_at: datetime = Field(sa_type=Utc)
     ended_at: datetime | None = Field(default=None, sa_type=Utc)
     ended_by: str = ""
+
+
+class Erasure(Table, table=True):
+    """An erasure of an entity from the whole workspace, by its job; the certificate says the rest.
+
+    `progress` counts what was erased where no other row keeps the count: it is resumed from there.
+    """
+
+    __tablename__ = "interop_erasure"
+    seal: ClassVar[Seal | None] = Seal(excluded=("progress",))
+
+    id: str = Field(primary_key=True)
+    reason: str
+    by: str
+    began_at: datetime = Field(sa_type=Utc)
+    progress: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    completed_at: datetime | None = Field(default=None, sa_type=Utc)
+    certificate: dict[str, Any] | None = Field(default=None, sa_type=Json)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -141,6 +142,12 @@ class Artifacts:
         except FileNotFoundError as gone:
             raise _missing(digest) from gone
         os.replace(partial, path)
+
+    def delete(self, digest: str) -> None:
+        """Remove an artifact, here and where it was copied to; one that is gone is no error."""
+        with suppress(FileNotFoundError):
+            self._fs.rm_file(self._path(digest))
+        (self._cache / digest).unlink(missing_ok=True)
 
     def exists(self, digest: str) -> bool:
         """Whether the artifact is kept here."""

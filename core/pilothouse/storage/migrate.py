@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pilothouse.storage.store import Store
 
-HEAD = "0080"
+HEAD = "0086"
 SCRIPTS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 60
 

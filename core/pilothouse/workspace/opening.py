@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pilothouse.features import Features
     from pilothouse.governance import Governance
     from pilothouse.interop.archives.api import WorkspaceArchives
+    from pilothouse.interop.erasures.api import Erasures
     from pilothouse.interop.events.api import Events
     from pilothouse.interop.exporting.api import ModelExports
     from pilothouse.interop.importing.api import Imports
@@ -238,6 +239,13 @@ class Workspace:
         from pilothouse.interop.events.api import Events
 
         return Events(self.store)
+
+    @cached_property
+    def erasures(self) -> Erasures:
+        """Erasures of entities from the whole workspace."""
+        from pilothouse.interop.erasures.api import Erasures
+
+        return Erasures(self.store)
 
     @cached_property
     def archives(self) -> WorkspaceArchives:

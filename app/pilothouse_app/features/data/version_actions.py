@@ -63,6 +63,12 @@ def state_notice(version: DatasetVersionInfo) -> None:
             f":gray[{literal(version.held_for)}. {literal(version.released_by or '')}: "
             f"{literal(version.release_reason or '')}]]"
         )
+    erased = sum(item.rows for item in workspace().data.erasures(version.ref))
+    if erased:
+        st.markdown(
+            f":small[:gray[:material/person_remove: {plural(erased, 'row')} of this version "
+            "were erased on request; its hash is that of the rows that are left.]]"
+        )
     if version.breach:
         st.markdown(
             ":small[:orange[:material/rule: Registered despite a contract violation:] "

@@ -6,6 +6,7 @@ from pilothouse.activity import record
 from pilothouse.data import versions
 from pilothouse.data.personal_data import personal_columns
 from pilothouse.data.personal_data.personal_columns import PersonalColumnInfo
+from pilothouse.data.personal_data.version_erasure import ErasedVersion, erasures_of
 from pilothouse.kit.errors import require_reason
 from pilothouse.people import require_right
 from pilothouse.people.rights import PERSONAL_DATA
@@ -55,6 +56,11 @@ class PersonalDataCommands(Service):
             return personal_columns.decide(
                 session, self._store, name, column, is_personal=False, reason=reason
             )
+
+    def erasures(self, ref: str) -> list[ErasedVersion]:
+        """The erasures that changed a version, the first one first. Raises NotFound."""
+        with self._store.read() as session:
+            return erasures_of(session, versions.require(session, ref).ref)
 
     def reveal(self, name: str, reason: str) -> list[str]:
         """Record that a person looks at the personal data of a dataset unmasked; its columns.

@@ -7,7 +7,7 @@ the end: an erasure that is killed in between is finished by the next run of its
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,6 @@ from pilothouse.deployments.prediction_log import (
 )
 from pilothouse.deployments.prediction_log.entity_rows import EntityRows, EntitySelection
 from pilothouse.deployments.tables import LogDeletion
-from pilothouse.jobs import Progress
 from pilothouse.kit.errors import NotFound, Unavailable
 from pilothouse.storage import Store
 
@@ -65,7 +64,7 @@ def counted(rows: EntityRows) -> ErasureCount:
 
 def erase_rows(
     store: Store,
-    progress: Progress,
+    progress: Callable[[float, str], None],
     *,
     deployment: str,
     column: str,

@@ -5,9 +5,12 @@ A payload is kept until the message is used or dismissed, at most for `RETENTION
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -21,6 +24,8 @@ from pilothouse.kit.ids import uuid7
 from pilothouse.storage import Store
 
 ASIDE, RETRY, USED, DISMISSED, EXPIRED = "set aside", "retry", "used", "dismissed", "expired"
+ERASED = "erased"
+WORD = re.compile(r"[^\s,;|\"']+")
 MAX_PAYLOAD = 64 * 1024  # of a message that can be tried again
 MAX_KEPT = 10_000  # of one connection; of more only the count is kept
 MAX_REASON = 500
@@ -151,6 +156,43 @@ def remove_old(session: Session, store: Store, connection: str) -> int:
     if old:
         states.count_aside(session, connection, -len(old))
     return len(old)
+
+
+def holding(session: Session, holds: Callable[[Any], bool]) -> list[str]:
+    """The ids of the messages whose key or payload has a value of an entity."""
+    query = select(SetAsideMessage).where(col(SetAsideMessage.status).in_((ASIDE, RETRY)))
+    return [
+        row.id
+        for row in session.exec(query)
+        if holds(row.key) or any(map(holds, _values(row.payload or b"")))
+    ]
+
+
+def erase(session: Session, store: Store, ids: Sequence[str], reason: str) -> None:
+    """Delete the payloads and keys of messages; where they stood is kept."""
+    query = select(SetAsideMessage).where(col(SetAsideMessage.id).in_(ids))
+    for item in list(session.exec(query)):
+        item.key = ""
+        _end(session, store, item, ERASED)
+        states.count_aside(session, item.connection_id, -1)
+        connection = session.get_one(EventConnection, item.connection_id)
+        _record(session, store, connection, "erased", 1, reason)
+
+
+def _values(payload: bytes) -> Iterator[Any]:
+    """What a payload holds: the values of its JSON, else its words."""
+    try:
+        yield from _scalars(json.loads(payload))
+    except ValueError:
+        yield from WORD.findall(payload.decode("utf-8", "replace"))
+
+
+def _scalars(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _scalars(part)
+    else:
+        yield value
 
 
 def _of(

@@ -1,0 +1,1 @@
+"""Erasure of an entity from the whole workspace: datasets, logs, messages, uploads."""
