@@ -134,7 +134,7 @@ NAMES_NOTHING = {
     *("policies use-edition", "policies set-stages"),
     *("runs param-importance", "runs start", "schedules add", "environments build"),
     *("recipes add", "channels add", "alerts silences add", "pipelines add"),
-    *("people add", "people choose", "reviews start", "deployments keys create"),
+    *("erasures start", "people add", "people choose", "reviews start", "deployments keys create"),
     *("deployments apply", "deployments diff", "features add"),
     *("archives export", "archives check", "archives import"),
 }

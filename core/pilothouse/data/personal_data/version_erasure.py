@@ -120,11 +120,11 @@ def erase(
         return
     left = table.filter(pc.invert(is_erased))
     left = canonical(left) if left.num_rows else left
-    words = {c.name: c.boolean_words for c in before.schema if c.boolean_words}
+    spellings = {c.name: c.boolean_words for c in before.schema if c.boolean_words}
     digest, size = versions.store_content(store, left)
-    content = content_hash(left, words)
+    content = content_hash(left, spellings)
     profiles = [column.to_json() for column in profile.profile(left).columns]
-    nullable = {column.name: column.nullable for column in schema_of_table(left, words)}
+    nullable = {column.name: column.nullable for column in schema_of_table(left, spellings)}
     with store.write(durable=True) as session:
         row = versions.row(session, ref)
         row.contract_json = _contract(session, row, left, names)
@@ -204,9 +204,9 @@ def _contract(
     for rule in before.rules:
         if rule.categories and rule.column in personal and rule.column in left.column_names:
             present = set(left[rule.column].unique().to_pylist())
-            kept = tuple(value for value in rule.categories if value in present)
-            if kept != rule.categories:
-                rules.append(replace(rule, categories=kept or None))
+            categories = tuple(value for value in rule.categories if value in present)
+            if categories != rule.categories:
+                rules.append(replace(rule, categories=categories or None))
     return changes.replace_rules(before, rules) if rules else dict(row.contract_json)
 
 

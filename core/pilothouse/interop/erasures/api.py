@@ -9,7 +9,12 @@ from sqlmodel import col, select
 
 from pilothouse.deployments.prediction_log import column_hashes
 from pilothouse.interop.erasures.certificate import to_html
-from pilothouse.interop.erasures.entity_search import Entity, EntityPlaces, entity_of, find_entity
+from pilothouse.interop.erasures.entity_search import (
+    EntityPlaces,
+    SearchedEntity,
+    entity_of,
+    find_entity,
+)
 from pilothouse.interop.tables import Erasure
 from pilothouse.jobs import submit
 from pilothouse.kit.errors import Invalid, NotFound, require_reason
@@ -86,7 +91,7 @@ class Erasures(Service):
         """The same as one HTML page to hand over. Raises NotFound while there is none."""
         return to_html(self.certificate(job))
 
-    def _entity(self, value: Any, columns: Sequence[str]) -> Entity:
+    def _entity(self, value: Any, columns: Sequence[str]) -> SearchedEntity:
         if value in (None, ""):
             raise Invalid("which value?", fields={"value": "needed"})
         column_hashes.ensure_key(self._store.folder)

@@ -30,7 +30,7 @@ MAX_TRIES = 20  # while files of a log are being merged
 
 
 @dataclass(frozen=True)
-class Entity:
+class SearchedEntity:
     """An entity by hashes of its value. Without `columns` those with personal data are meant."""
 
     columns: tuple[str, ...]
@@ -83,13 +83,13 @@ class EntityPlaces:
         }
 
 
-def entity_of(store: Store, columns: Sequence[str], hashes: Sequence[str]) -> Entity:
+def entity_of(store: Store, columns: Sequence[str], hashes: Sequence[str]) -> SearchedEntity:
     """An entity as a job has it."""
     key = column_hashes.read_key(store.folder / "journal")
-    return Entity(tuple(columns), frozenset(hashes), key)
+    return SearchedEntity(tuple(columns), frozenset(hashes), key)
 
 
-def find_entity(store: Store, entity: Entity) -> EntityPlaces:
+def find_entity(store: Store, entity: SearchedEntity) -> EntityPlaces:
     """Look in every dataset version, log, message that is set aside, and upload."""
     versions = list(version_erasure.search(store, entity.columns, entity.holds))
     logs = [log for name, column in log_columns(store, entity)
@@ -109,14 +109,16 @@ def find_entity(store: Store, entity: Entity) -> EntityPlaces:
     )
 
 
-def log_columns(store: Store, entity: Entity) -> list[tuple[str, str]]:
+def log_columns(store: Store, entity: SearchedEntity) -> list[tuple[str, str]]:
     """Each deployment with each input that is looked into, and with "" for prediction ids."""
     with store.read() as session:
         names = session.exec(select(Deployment.name).order_by(col(Deployment.name)))
         return [(name, column) for name in names for column in _columns(session, name, entity)]
 
 
-def search_log(store: Store, deployment: str, column: str, entity: Entity) -> EntityLog | None:
+def search_log(
+    store: Store, deployment: str, column: str, entity: SearchedEntity
+) -> EntityLog | None:
     """What a log has of an entity; None when nothing, and every file could be read."""
     selection = EntitySelection(column, entity.hashes, entity.key)
     for _ in range(MAX_TRIES):
@@ -129,7 +131,7 @@ def search_log(store: Store, deployment: str, column: str, entity: Entity) -> En
     raise Unavailable(f"the log of {deployment!r} changes faster than it can be read.")
 
 
-def _columns(session: Session, deployment: str, entity: Entity) -> Iterator[str]:
+def _columns(session: Session, deployment: str, entity: SearchedEntity) -> Iterator[str]:
     row = commands.require(session, deployment)
     signature = commands.signature_of(session, deployment, row.model, row.version)
     personal = entity.columns or tuple(masking_of_log(session, deployment).kinds)

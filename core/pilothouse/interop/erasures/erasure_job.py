@@ -20,8 +20,8 @@ from pilothouse.deployments.tables import LogDeletion
 from pilothouse.experiments.tables import RunInput
 from pilothouse.interop.archives.archive_contents import all_tables
 from pilothouse.interop.erasures.entity_search import (
-    Entity,
     EntityPlaces,
+    SearchedEntity,
     entity_of,
     find_entity,
     log_columns,
@@ -87,7 +87,7 @@ def _begin(session: Session, store: Store, job: str, reason: str) -> dict[str, A
 def _erase_datasets(
     store: Store,
     places: EntityPlaces,
-    entity: Entity,
+    entity: SearchedEntity,
     job: str,
     reason: str,
     progress: Progress,
@@ -98,7 +98,7 @@ def _erase_datasets(
         version_erasure.erase(store, item.ref, entity.columns, entity.holds, job, reason)
 
 
-def _erase_logs(store: Store, entity: Entity, job: str, reason: str) -> None:
+def _erase_logs(store: Store, entity: SearchedEntity, job: str, reason: str) -> None:
     """Each log by each column, as one erasure of the log with a certificate of its own."""
     for deployment, column in log_columns(store, entity):
         part = f"{job}.{deployment}.{column}"
@@ -131,7 +131,7 @@ def _erase_messages(store: Store, places: EntityPlaces, job: str, reason: str) -
 
 
 def _complete(
-    session: Session, store: Store, job: str, entity: Entity, left: EntityPlaces
+    session: Session, store: Store, job: str, entity: SearchedEntity, left: EntityPlaces
 ) -> dict[str, Any]:
     row = session.get_one(Erasure, job)
     versions = version_erasure.erased_versions(session, job)
