@@ -273,7 +273,7 @@ async def _gateway_cpu(store: Store) -> float:
 def _log_us(folder: Path) -> float:
     """CPU of writing a prediction of 30 numbers into the journal."""
     journal = Journal(folder / "journal" / "log", seal_bytes=1 << 40)
-    columns = {name: [0.25 + place / 100] for place, name in enumerate(NAMES)}
+    row = {name: 0.25 + place / 100 for place, name in enumerate(NAMES)}
     line = {"version": 1, "rows": 1, "ms": 0.5, "status": 200, "ids": ["0" * 36], "model": "bench"}
 
     def write(count: int) -> float:
@@ -281,7 +281,7 @@ def _log_us(folder: Path) -> float:
         for _ in range(count):
             at = journal.stamp()
             about = {"at": at, **line, "event": [at // 1_000], "out": {"score": [0.75]}}
-            journal.predictions(1, SIGNATURE, about | {"columns": columns})
+            journal.predictions(1, SIGNATURE, about | {"row": row})
         return (time.process_time() - began) / count * 1e6
 
     best = min(write(LOGGED // 5) for _ in range(5))

@@ -154,7 +154,8 @@ class ScoringProcess:
         and for rows that the model refuses, Unavailable when the process fails or is late.
         """
         rows: list[Row] = []
-        columns: Columns = {column.name: [] for column in self._task.columns(self._signature)}
+        logged = self._task.columns(self._signature)
+        columns: dict[str, list[Any]] = {column.name: [] for column in logged}
         step = batch_rows(self._signature)
         for start in range(0, len(frame), step):
             report(start / len(frame), f"{start:,} rows scored by {self._version.ref}")

@@ -79,6 +79,8 @@ BIRDS = [
     "whimbrel",
     "wren",
 ]
+_TIME_BITS = (1 << 48) - 1
+_VARIANTS = {f"{nibble:x}": f"{0b1000 | nibble & 0b11:x}" for nibble in range(16)}
 _VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
 _RANDOM_BITS = (0xFFF << 64) | ((1 << 62) - 1)
 
@@ -95,10 +97,12 @@ def uuid7(at_ms: int | None = None) -> str:
 
 def uuid7s(count: int, at_ms: int | None = None) -> list[str]:
     """`count` UUIDv7 of one instant, in ascending order (RFC 9562, section 5.7)."""
-    ms = time.time_ns() // 1_000_000 if at_ms is None else at_ms
-    stem = (ms & ((1 << 48) - 1)) << 80 | _VERSION_AND_VARIANT
+    ms = (time.time_ns() // 1_000_000 if at_ms is None else at_ms) & _TIME_BITS
     if count == 1:  # PERF: most requests hold one row
-        return [_text(stem | int.from_bytes(os.urandom(10), "big") & _RANDOM_BITS)]
+        at, drawn = f"{ms:012x}", os.urandom(10).hex()
+        variant = _VARIANTS[drawn[3]]
+        return [f"{at[:8]}-{at[8:]}-7{drawn[:3]}-{variant}{drawn[4:7]}-{drawn[7:19]}"]
+    stem = ms << 80 | _VERSION_AND_VARIANT
     raw = os.urandom(10 * count)
     tails = sorted(
         int.from_bytes(raw[i : i + 10], "big") & _RANDOM_BITS for i in range(0, len(raw), 10)
@@ -115,7 +119,7 @@ def _text(value: int) -> str:
 def seeded_uuid7(at_ms: int, seed: str) -> str:
     """The one UUIDv7 of an instant and a seed: asked again, it is the same."""
     drawn = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=10).digest(), "big")
-    stem = (at_ms & ((1 << 48) - 1)) << 80 | _VERSION_AND_VARIANT
+    stem = (at_ms & _TIME_BITS) << 80 | _VERSION_AND_VARIANT
     return str(uuid.UUID(int=stem | (drawn & _RANDOM_BITS)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -18,12 +18,43 @@ from pilothouse.kit.clock import MAX_MS, to_ms
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature, SignatureField
 
-Columns = dict[str, list[Any]]
+Columns = Mapping[str, list[Any]]
 INT64_LIMIT = 1 << 63
 MAX_EXACT_INTEGER = 1 << 53
 NULL = type(None)
+NUMBERS = {float, int}
 BOOLEAN_TEXTS = {"true": True, "false": False, "1": True, "0": False}
 MAX_COMPARED = 50  # names that are compared with a missing one, to guess what was misspelt
+
+
+class OneRow(Mapping[str, list[Any]]):
+    """The columns of a request that has one row: its values in the order of the names.
+
+    PERF: a list a column is made only for whoever asks for a column.
+    """
+
+    __slots__ = ("_columns", "names", "row")
+
+    def __init__(self, names: tuple[str, ...], row: list[Any]) -> None:
+        self.names = names
+        self.row = row
+        self._columns: dict[str, list[Any]] | None = None
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if self._columns is None:
+            pairs = zip(self.names, self.row, strict=True)
+            self._columns = {column: [value] for column, value in pairs}
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def by_name(self) -> dict[str, Any]:
+        """The value of each column."""
+        return dict(zip(self.names, self.row, strict=True))
 
 
 def check_columns(
@@ -42,7 +73,7 @@ def check_columns(
         return numbers
     _check_names(signature, received, unused)
 
-    columns: Columns = {}
+    columns: dict[str, list[Any]] = {}
     problems: dict[str, str] = {}
     for field in signature.inputs:
         values = received.get(field.name)
@@ -69,6 +100,8 @@ def _all_numbers(
     """
     if not signature.takes_numbers_only or len(received) != len(signature.names):
         return None
+    if type(received) is OneRow:
+        return _one_row_of_numbers(signature, received)
     if tuple(received) == signature.names:
         columns = dict(received)
     elif received.keys() == set(signature.names):
@@ -77,18 +110,37 @@ def _all_numbers(
         return None
     if set(map(len, columns.values())) != {rows}:
         return None
-    flat = [*chain.from_iterable(columns.values())]
-    kinds = set(map(type, flat))
-    if not kinds <= {float, int}:
+    given = [*chain.from_iterable(columns.values())]
+    floats = _finite_floats(given)
+    if floats is None:
+        return None
+    if floats is given:
+        return columns
+    parts = zip(columns, range(0, len(floats), rows), strict=True)
+    return {name: floats[start : start + rows] for name, start in parts}
+
+
+def _one_row_of_numbers(signature: Signature, received: OneRow) -> OneRow | None:
+    """The same for one row."""
+    if received.names is not signature.names:
+        return None
+    floats = _finite_floats(received.row)
+    if floats is None:
+        return None
+    return OneRow(received.names, floats)
+
+
+def _finite_floats(values: list[Any]) -> list[float] | None:
+    """Values that are finite numbers as floats, the same list when all are; else None."""
+    kinds = set(map(type, values))
+    if not kinds <= NUMBERS:
         return None
     try:
-        if not math.isfinite(sum(flat)):  # a sum is finite only if all its parts are
+        if not math.isfinite(sum(values)):  # a sum is finite only if all its parts are
             return None
-        if int in kinds:
-            return {name: [*map(float, values)] for name, values in columns.items()}
+        return values if int not in kinds else [*map(float, values)]
     except OverflowError:
         return None
-    return columns
 
 
 def _check_names(

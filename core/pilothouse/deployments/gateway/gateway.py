@@ -353,7 +353,7 @@ class Gateway:
                 "model": route.model,
                 "event": request.event_ms or [received_us // 1_000] * request.rows,
                 "out": predicted.logged,
-                "columns": request.columns(route.logged.dropped),
+                **request.logged(route.logged.dropped),
             }
             if request.features_at is not None:
                 line["features_at"] = request.features_at

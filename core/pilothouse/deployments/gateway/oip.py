@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from pilothouse.deployments.gateway import binary_tensors
+from pilothouse.deployments.gateway.columns import Columns, OneRow
 from pilothouse.deployments.gateway.request import (
     MAX_ID,
     InferenceRequest,
@@ -79,6 +80,7 @@ def parse(
         raise Invalid("`parameters` must be an object.")
     reply = _reply_form(body.get("outputs"), parameters, signature)
     limits = limits or RequestLimits()
+    columns: Columns
     if len(tensors) == 1 and _is_matrix(tensors[0]):
         columns, rows = _matrix(tensors[0], signature, limits)
     else:
@@ -181,7 +183,7 @@ def _is_matrix(tensor: Any) -> bool:
 
 def _matrix(
     tensor: dict[str, Any], signature: Signature, limits: RequestLimits
-) -> tuple[dict[str, list[Any]], int]:
+) -> tuple[Columns, int]:
     name, (rows, width), data = _parts(tensor, limits)
     names = signature.names
     if width != len(names):
@@ -190,7 +192,7 @@ def _matrix(
             hint=f"In this order: {join_names(names)}.",
         )
     if rows == 1:
-        return {column: [value] for column, value in zip(names, data, strict=True)}, 1
+        return OneRow(names, data), 1
     return {column: data[i::width] for i, column in enumerate(names)}, rows
 
 

@@ -115,13 +115,16 @@ class RowFacts(TypedDict):
     entity_id: str
 
 
+NO_FACTS = RowFacts(event_ms=None, prediction_ids=None, entity_id="")
+
+
 class InferenceRequest(NamedTuple):
     """A request for predictions: columns as received, row count, and the client's parameters.
 
     `unused` are columns that the protocol ignores; None where it refuses them.
     """
 
-    columns: dict[str, list[Any]]
+    columns: Mapping[str, list[Any]]
     rows: int
     event_ms: list[int] | None = None
     prediction_ids: list[str] | None = None
@@ -278,6 +281,8 @@ def row_facts(parameters: Any, head: RequestHead, rows: int, name: str = "parame
         raise Invalid(f"`{name}` must be an object.")
     if head.event_time or head.prediction_ids or head.entity_id:
         parameters = _from_headers(head) | parameters
+    if not parameters:
+        return NO_FACTS
     return {
         "event_ms": event_times(parameters, rows),
         "prediction_ids": requested_ids(parameters, rows),

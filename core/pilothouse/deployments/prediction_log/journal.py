@@ -9,7 +9,8 @@ predictions wait in memory up to a bound, so that callers are answered; a killed
     <workspace>/journal/<deployment>/<uuid7>.<pid>.<create ms>.open
     <workspace>/journal/<deployment>/<uuid7>.sealed
 
-Lines: `{"q":…}` a request and, in it, its predictions: inputs as `columns`, outputs as `out`;
+Lines: `{"q":…}` a request and, in it, its predictions: inputs as `columns`, a list each, or as the
+values of one `row`; outputs as `out`;
 `{"l":…}` labels; `{"t":…}` the types of a version's inputs and the kinds of its outputs, and which
 inputs whoever reads the segment hashes, before its first predictions in the segment. Older lines
 have `score` in the place of `out`.

@@ -98,6 +98,8 @@ def _read(number: int, raw: bytes) -> tuple[SegmentLine | None, str]:
         return None, "it is no JSON"
     if not isinstance(value, dict):
         return None, "it holds no object"
+    if isinstance(row := value.pop("row", None), dict):
+        value["columns"] = {name: [item] for name, item in row.items()}
     return SegmentLine(number, kind, value), _SHAPES[kind](value)
 
 
