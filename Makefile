@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKSPACE ?= workspace
-WORKS ?= start predict drift ingest mlflow client single tracking_start search histories table limits cbpe domain hours trend history serving event_files sleeping rollouts
+WORKS ?= start predict drift ingest mlflow client single tracking_start search histories table limits cbpe domain hours trend history serving peers event_files sleeping rollouts
 # Tests wait for processes for a third of their time: one more of them than a small machine has cores.
 TESTERS ?= 3
 WHOLE := tests/journeys tests/processes# these run whole instances: not beside the others

@@ -16,7 +16,7 @@ from typing import Any
 WORKS = ("start", "predict", "drift", "ingest", "mlflow", "client", "single", "tracking_start")
 WORKS += ("search", "histories", "table", "environments", "limits", "cbpe")
 WORKS += ("domain", "hours", "trend", "history", "serving", "sleeping", "rollouts")
-WORKS += ("event_files", "run_files")
+WORKS += ("event_files", "run_files", "peers")
 
 
 def measure(work: str) -> dict[str, Any]:

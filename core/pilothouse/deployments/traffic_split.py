@@ -114,3 +114,11 @@ class TrafficSplit:
 def named_versions(traffic: Mapping[str, Any] | None) -> frozenset[int]:
     """Every version that a stored split names; none when all requests go to one version."""
     return frozenset() if traffic is None else TrafficSplit.from_json(traffic).versions
+
+
+def mirror_versions(traffic: Mapping[str, Any] | None) -> frozenset[int]:
+    """The versions that a stored split sends copies to, and no requests."""
+    if traffic is None:
+        return frozenset()
+    split = TrafficSplit.from_json(traffic)
+    return frozenset(version for version, _ in split.mirrors if not split.is_reachable(version))

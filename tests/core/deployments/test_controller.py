@@ -25,7 +25,8 @@ from pilothouse.deployments.info import DeploymentInfo
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.replica_states import CRASH_LOOP_AFTER
 from pilothouse.deployments.served_versions import require_served
-from pilothouse.deployments.tables import Replica
+from pilothouse.deployments.tables import Deployment, Replica
+from pilothouse.deployments.traffic_split import TrafficSplit
 from pilothouse.kit.clock import SystemClock
 from pilothouse.storage import Store
 from pilothouse.workspace import Workspace
@@ -228,6 +229,32 @@ def test_a_process_that_nobody_knows_is_ended(
     second = Controller(registered)
     tick_until(second, lambda: ready(deployments) and pid not in running_models(registered))
     assert len(running_models(registered)) == 1
+
+
+def test_a_shadow_gives_way_to_what_answers_callers_until_it_answers_too(
+    deployments: Deployments, controller: Controller, registered: Store
+) -> None:
+    launched(deployments, controller)
+    split = TrafficSplit("salt", ((2, 0), (1, 10_000)), mirrors=((2, 10_000),))
+
+    def policies(version: int) -> set[int] | None:
+        for replica in deployments.deployment("flights").replicas:
+            if replica.version == version and replica.state == "ready" and replica.pid:
+                threads = psutil.Process(replica.pid).threads()
+                return {os.sched_getscheduler(thread.id) for thread in threads}
+        return None
+
+    def split_requests(traffic: TrafficSplit) -> None:
+        with registered.write() as session:
+            row = session.get_one(Deployment, "flights")
+            row.traffic = traffic.to_json()
+
+    deployments.start_rollout("flights", 2, "shadow", {"seconds": 86_400})
+    split_requests(split)
+    tick_until(controller, lambda: policies(2) == {os.SCHED_BATCH})
+    assert policies(1) == {os.SCHED_OTHER}
+    split_requests(TrafficSplit("salt", ((2, 100), (1, 9_900)), mirrors=((2, 10_000),)))
+    tick_until(controller, lambda: policies(2) == {os.SCHED_OTHER})
 
 
 def test_a_damaged_artifact_is_never_loaded(

@@ -28,6 +28,7 @@ from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY
 from pilothouse.deployments.route_generation import generation, increment_generation
 from pilothouse.deployments.served_versions import require_served
 from pilothouse.deployments.tables import Deployment, Replica
+from pilothouse.deployments.traffic_split import mirror_versions
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.registry import versions
 from pilothouse.storage import Store
@@ -62,6 +63,7 @@ class _Watch:
     misses: int = 0
     started_at: float | None = None
     start_seconds: float | None = None
+    gives_way: bool | None = None  # until this controller has said so
     entered: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -120,7 +122,19 @@ class Controller:
         for deployment, replicas in observed:
             for replica in replicas:
                 self._observe(replica)
+            self._let_shadows_give_way(deployment, replicas)
             self._apply_plan(deployment, [r for r in replicas if r.state], everything)
+
+    def _let_shadows_give_way(self, deployment: Deployment, replicas: list[Replica]) -> None:
+        """Processes that get copies only run when those that answer callers leave them room."""
+        shadows = mirror_versions(deployment.traffic)
+        for replica in replicas:
+            if replica.state != READY:
+                continue
+            watch, gives_way = self._watch(replica), replica.version in shadows
+            if watch.gives_way != gives_way:
+                model_processes.give_way(replica, gives_way=gives_way)
+                watch.gives_way = gives_way
 
     def stop_all(self, seconds: float = 10.0) -> None:
         """End every model process of this workspace; the desired state stays as it is."""

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,21 @@ def memory(pid: int) -> int:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.NoSuchProcess:
         return 0
+
+
+def give_way(replica: Replica, *, gives_way: bool) -> None:
+    """Let other processes interrupt this one and not the reverse, or treat it as any other.
+
+    By the scheduling policy for batch work, which also a process without privileges can leave
+    again; systems without it change nothing.
+    """
+    if not hasattr(os, "SCHED_BATCH") or not is_running(replica):
+        return
+    policy = os.SCHED_BATCH if gives_way else os.SCHED_OTHER
+    with suppress(psutil.Error, OSError):  # it ended, or belongs to somebody else
+        for thread in psutil.Process(replica.pid).threads():
+            if os.sched_getscheduler(thread.id) != policy:
+                os.sched_setscheduler(thread.id, policy, os.sched_param(0))
 
 
 def send(replica: Replica, signal_number: signal.Signals) -> None:

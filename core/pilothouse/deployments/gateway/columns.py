@@ -110,11 +110,11 @@ def _all_numbers(
         return None
     if set(map(len, columns.values())) != {rows}:
         return None
-    given = [*chain.from_iterable(columns.values())]
-    floats = _finite_floats(given)
+    values = [*chain.from_iterable(columns.values())]
+    floats = _finite_floats(values)
     if floats is None:
         return None
-    if floats is given:
+    if floats is values:
         return columns
     parts = zip(columns, range(0, len(floats), rows), strict=True)
     return {name: floats[start : start + rows] for name, start in parts}

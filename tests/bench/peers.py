@@ -1,0 +1,171 @@
+"""Answers a second beside MLServer, LitServe and `mlflow models serve`.
+
+A logistic regression on scaled numbers (30 of them), and a mixed pipeline (9 numbers, 6 texts), one
+row a request, one process for the model each. Ours logs every prediction before it answers, with
+the engine that it chooses itself.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import orjson
+
+from harness.http_load import load
+from harness.mlserver import mlserver
+from harness.other_servers import litserve, mlflow_serve
+from harness.serving import ServerProcess, Worker, register
+from pilothouse.deployments import Deployments
+from pilothouse.kit.settings import Settings
+from pilothouse.workspace import open_workspace
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in a model process
+CONNECTIONS, ROUNDS, SECONDS = (1, 16), 3, 3.0
+MODELS = {"linear": ("mlserver", "mlflow", "litserve"), "mixed": ("mlserver", "mlflow")}
+
+
+def measure() -> dict[str, Any]:
+    """Every server of each model in turn, several rounds; medians."""
+    result: dict[str, Any] = {"work": "peers"}
+    with tempfile.TemporaryDirectory() as folder:
+        for model in MODELS:
+            result |= _of_model(model, Path(folder) / model)
+    for model, others in MODELS.items():
+        for other in others:
+            ratio = result[f"{model}_ours_16"] / result[f"{model}_{other}_16"]
+            result[f"{model}_beside_{other}"] = round(ratio, 2)
+    ours, reference = result["linear_ours_16"], result["linear_litserve_16"]
+    return result | {
+        "ours": ours,
+        "reference": reference,
+        "ratio": round(ours / reference, 2),
+        "unit": "answers/s of a linear model, sixteen connections",
+        "reference_is": "LitServe 0.2.19",
+        "rounds": ROUNDS,
+    }
+
+
+def _of_model(model: str, folder: Path) -> dict[str, Any]:
+    folder.mkdir()
+    artifact = _artifact(model)
+    rates: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        port = stack.enter_context(_served(model, folder / "ours"))
+        requests = {"ours": _tensors(port, model, "/v2/models/bench/infer")}
+        theirs = stack.enter_context(mlserver(folder / "mlserver", artifact))
+        requests["mlserver"] = _tensors(theirs.port, model, "/v2/models/bench/infer", pandas=True)
+        flow = stack.enter_context(mlflow_serve(folder / "mlflow", artifact))
+        requests["mlflow"] = _split(flow.port, model, flow.path)
+        if model == "linear":
+            lit = stack.enter_context(litserve(folder / "litserve", artifact))
+            requests["litserve"] = _post(lit.port, lit.path, {"rows": [_values(model)]})
+        for _ in range(ROUNDS):
+            for name, (port, request) in requests.items():
+                for connections in CONNECTIONS:
+                    (folder / "request").write_bytes(request)
+                    measured = load(port, connections, SECONDS, folder / "request")
+                    key = f"{model}_{name}_{connections}"
+                    rates.setdefault(key, []).append(measured.rate)
+                    rates.setdefault(f"{key}_p99_ms", []).append(measured.p99_ms)
+    return {key: round(statistics.median(values), 2) for key, values in rates.items()}
+
+
+@contextmanager
+def _served(model: str, folder: Path) -> Iterator[int]:
+    """The model behind the real server."""
+    module = _bench(model)
+    store = open_workspace(settings=Settings(workspace=folder)).store
+    example = [dict(zip(_names(model), _values(model), strict=True))]
+    register(store, "bench", _artifact(model), signature=module.SIGNATURE, example=example)
+    deployments = Deployments(store)
+    with Worker(store), ServerProcess(store) as server:
+        deployments.launch("bench", "bench", 1)
+        deployments.wait_until_ready("bench")
+        yield int(server.url.rsplit(":", 1)[1])
+    store.engine.dispose()
+
+
+def _bench(model: str) -> ModuleType:
+    """The benchmark whose model it is: `serving` for numbers, `predict` for mixed columns."""
+    name = "serving" if model == "linear" else "predict"
+    key = f"bench_{name}"
+    if key not in sys.modules:
+        spec = importlib.util.spec_from_file_location(key, Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[key] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[key])
+    return sys.modules[key]
+
+
+def _artifact(model: str) -> bytes:
+    module = _bench(model)
+    data: bytes = (
+        module._trained("logistic")[0] if model == "linear" else module._trained(_table())[0]
+    )
+    return data
+
+
+def _table() -> Any:
+    return _bench("mixed")._frame(1_000)
+
+
+def _names(model: str) -> list[str]:
+    module = _bench(model)
+    return list(module.NAMES) if model == "linear" else [*module.NUMBERS, *module.TEXTS]
+
+
+def _values(model: str) -> list[Any]:
+    if model == "linear":
+        return [0.25 + place / 100 for place in range(len(_names(model)))]
+    values: list[Any] = _table().head(1).to_dict("split")["data"][0]
+    return values
+
+
+def _tensors(port: int, model: str, path: str, *, pandas: bool = False) -> tuple[int, bytes]:
+    """A request in the Open Inference Protocol."""
+    if model == "linear":
+        values = _values(model)
+        tensor = {"name": "x", "shape": [1, len(values)], "datatype": "FP64", "data": [values]}
+        body = {"inputs": [tensor], "outputs": [{"name": "predict_proba"}]}
+        return _post(port, path, body)
+    inputs: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "shape": [1],
+            "datatype": "BYTES" if isinstance(value, str) else "FP64",
+            "data": [value],
+        }
+        for name, value in zip(_names(model), _values(model), strict=True)
+    ]
+    body: dict[str, Any] = {"inputs": inputs, "outputs": [{"name": "predict_proba"}]}
+    if pandas:  # how MLServer is asked to make a frame
+        body["parameters"] = {"content_type": "pd"}
+        for tensor in inputs:
+            if tensor["datatype"] == "BYTES":
+                tensor["parameters"] = {"content_type": "str"}
+    return _post(port, path, body)
+
+
+def _split(port: int, model: str, path: str) -> tuple[int, bytes]:
+    names, values = _names(model), _values(model)
+    body: dict[str, Any] = {"dataframe_split": {"columns": names, "data": [values]}}
+    return _post(port, path, body if model == "mixed" else {"inputs": [values]})
+
+
+def _post(port: int, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+    data = orjson.dumps(body)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Content-Length: {len(data)}\r\nContent-Type: application/json\r\n\r\n"
+    )
+    return port, head.encode() + data
