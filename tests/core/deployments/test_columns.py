@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.deployments.gateway.columns import check_columns
+from pilothouse.deployments.gateway.columns import Columns, OneRow, check_columns
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature, SignatureField
 
@@ -94,3 +94,28 @@ def test_nullable_numbers_pass_unchanged(values: list[float | None]) -> None:
     rows = len(values)
     fill = {name: [part[0]] * rows for name, part in GOOD.items()}
     assert check_columns(SIGNATURE, fill | {"wind": values}, rows)["wind"] == values
+
+
+NUMBERS = Signature(
+    inputs=tuple(SignatureField(name, "number") for name in ("a", "b", "c")),
+    target="late",
+    classes=(0, 1),
+    positive=1,
+)
+ANYTHING = st.one_of(
+    st.floats(), st.integers(), st.integers(10**300, 10**310), st.none(), st.booleans(), st.text()
+)
+
+
+@given(st.lists(ANYTHING, min_size=3, max_size=3))
+def test_one_row_is_checked_as_columns_of_one_value_are(row: list[Any]) -> None:
+    def outcome(columns: Columns) -> Any:
+        try:
+            checked = check_columns(NUMBERS, columns, 1)
+        except Invalid as refused:
+            return refused.message
+        assert {type(value) for [value] in checked.values()} == {float}
+        return dict(checked)
+
+    columns = {name: [value] for name, value in zip(NUMBERS.names, row, strict=True)}
+    assert outcome(OneRow(NUMBERS.names, row)) == outcome(columns)

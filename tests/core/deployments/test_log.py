@@ -55,6 +55,32 @@ def answered(writer: Journal, ids: list[str], number: int = 1, event: int = MARC
     writer.predictions(number, SIGNATURE, line | {"score": [0.5] * rows, "columns": columns})
 
 
+def test_a_row_reads_as_columns_of_one_value_do(tmp_path: Path) -> None:
+    row = {"distance": 2.5, "carrier": "AA", "stops": None, "model": "jet"}
+    read = []
+    for name, inputs in (
+        ("rows", {"row": row}),
+        ("columns", {"columns": {n: [v] for n, v in row.items()}}),
+    ):
+        written = Journal(log.journal_folder(tmp_path, name))
+        line: dict[str, Any] = {
+            "at": MARCH * 1_000,
+            "version": 1,
+            "rows": 1,
+            "ms": 1.5,
+            "status": 200,
+        }
+        line |= {"ms": 1.5, "status": 200, "ids": ["a"], "model": "late"}
+        line |= {"event": [MARCH], "out": {"score": [0.5]}}
+        written.predictions(1, SIGNATURE, line | inputs)
+        read.append(log.predictions(tmp_path, name))
+        written.seal()
+        compaction.compact(tmp_path)
+        read.append(log.predictions(tmp_path, name))
+    assert all(frame.equals(read[0]) for frame in read)
+    assert read[0]["distance"].tolist() == [2.5]
+
+
 def labelled(writer: Journal, ids: list[str], label: int) -> None:
     writer.labels(
         {

@@ -198,11 +198,18 @@ def _number(values: list[Any], kinds: set[type]) -> list[Any]:
     if not kinds <= {int, float}:
         raise _first_wrong(values, (int, float), "a number")
     if int in kinds:
-        values = [float(v) if type(v) is int else v for v in values]
+        values = [_as_float(v) if type(v) is int else v for v in values]
     for row, value in enumerate(values):
         if value is not None and not math.isfinite(value):
             raise Invalid(f"row {row} is not a finite number")
     return values
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # the caller refuses it, as it does any infinite number
+        return math.inf
 
 
 def _integer(values: list[Any], kinds: set[type]) -> list[Any]:
