@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.scoring import Scored, batch_rows, score_frame, scoring
 from pilothouse.jobs.backends import part_runner
 from pilothouse.jobs.executor import opened_store
+from pilothouse.models.tasks import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,16 +42,17 @@ def score_blocks(
         starts = range(0, len(frame), size)
         blocks = ((frame.iloc[start : start + size],) for start in starts)
         shared = (store.settings.model_dump_json(), version)
-        answers = Scored({}, [])
+        rows: list[Row] = []
+        columns: dict[str, list[Any]] = {}
         progress(0.0, f"{len(starts):,} blocks of rows for {version.ref} on {runner.where}")
         with closing(runner.map(score_block, shared, blocks, progress.check)) as results:
             for number, block in enumerate(results, start=1):
-                answers.rows.extend(block.rows)
+                rows.extend(block.rows)
                 for name, values in block.columns.items():
-                    answers.columns.setdefault(name, []).extend(values)
-                done = f"{len(answers.rows):,} rows, block {number:,} of {len(starts):,}"
+                    columns.setdefault(name, []).extend(values)
+                done = f"{len(rows):,} rows, block {number:,} of {len(starts):,}"
                 progress(number / len(starts), f"{done} scored by {version.ref} on {runner.where}")
-        return answers
+        return Scored(columns, rows)
 
 
 def score_block(shared: tuple[str, VersionInfo], block: pd.DataFrame) -> Scored:

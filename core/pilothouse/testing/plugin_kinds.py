@@ -19,6 +19,7 @@ from pilothouse.interop.exporting.targets import export_targets
 from pilothouse.interop.importing.readers import readers
 from pilothouse.interop.run_exports.formats import run_formats
 from pilothouse.jobs import workflows
+from pilothouse.jobs.backends import backends
 from pilothouse.kit.plugins import Plugins
 from pilothouse.models.engines import engines
 from pilothouse.models.formats import formats
@@ -31,6 +32,7 @@ from pilothouse.pipelines.measurements import measurement_kinds
 from pilothouse.pipelines.step_kinds import step_kinds
 from pilothouse.pipelines.triggers import triggers
 from pilothouse.registry.gates import gates
+from pilothouse.testing.backends import check_backend
 from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.engines import check_engine
@@ -88,6 +90,7 @@ KINDS = (
     Kind(exports, check_export, "Writes a pipeline as a file of another program."),
     Kind(sources, check_source, "Reads rows for a dataset, and again when it is refreshed."),
     Kind(personal_kinds, check_personal_kind, "Recognises columns that hold personal data."),
+    Kind(backends, check_backend, "A place where the parts of jobs run."),
     Kind(quality_kinds, check_quality_kind, "Measures one figure of each version of a dataset."),
     Kind(feature_stores, check_feature_store, "Where features are kept, and what answers."),
     Kind(export_targets, check_export_target, "Writes a version as the files of another system."),
