@@ -21,7 +21,7 @@ class EraseEntityWorkflow:
     parameters = (
         Parameter("hashes", "list", required=True, help="Keyed hashes of its value."),
         Parameter("reason", "text", required=True, help="Why."),
-        Parameter("columns", "list", default=[], help="Columns; without, those of personal data."),
+        Parameter("columns", "list", help="Columns; without, those of personal data."),
     )
 
     @staticmethod
