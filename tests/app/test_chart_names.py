@@ -106,6 +106,7 @@ EPISODES = pd.DataFrame(
 )  # fmt: skip
 # What each chart function is called with: names of people wherever it takes one.
 CALLS: Mapping[str, Mapping[str, Any]] = {
+    "matrix.association_matrix": {"names": [A, B], "strengths": [[None, 0.5], [0.5, None]]},
     "annotated.annotated_timeline": {
         "metric": TREND, "drift": TREND, "events": EVENTS, "estimate": TREND, "title": A,
     },

@@ -19,7 +19,12 @@ from pilothouse_app.charts.explanation_charts import (
 )
 from pilothouse_app.charts.intervals import intervals
 from pilothouse_app.charts.live import counts_over_time
-from pilothouse_app.charts.matrix import confusion, confusion_height
+from pilothouse_app.charts.matrix import (
+    association_height,
+    association_matrix,
+    confusion,
+    confusion_height,
+)
 from pilothouse_app.charts.parallel import Axis, parallel
 from pilothouse_app.charts.quality_by_version import checked_versions
 from pilothouse_app.charts.series import by_group, over_time, states_over_time
@@ -27,6 +32,8 @@ from pilothouse_app.charts.smoothed import smoothed
 
 __all__ = [
     "Axis",
+    "association_height",
+    "association_matrix",
     "by_group",
     "calibration",
     "checked_versions",

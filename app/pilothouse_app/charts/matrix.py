@@ -1,4 +1,4 @@
-"""A confusion matrix, of two classes up to fifty."""
+"""A confusion matrix, of two classes up to fifty, and a matrix of associations of columns."""
 
 from __future__ import annotations
 
@@ -54,6 +54,41 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[float]], *, dark:
         chart.update_yaxes(**ticks)
         chart.update_xaxes(**ticks, tickangle=-45)
     return chart
+
+
+def association_matrix(
+    names: Sequence[str], strengths: Sequence[Sequence[float | None]], *, dark: bool
+) -> go.Figure:
+    """Strengths of association from -1 to 1 of every pair of columns; None where unknown."""
+    colours = palette(dark)
+    labels = distinct(names, _short if len(names) > FEW else literal)
+    chart = empty_figure(dark, legend=False, hover="closest")
+    scale = tuple(reversed(colours.diverging))
+    chart.add_heatmap(
+        x=labels,
+        y=labels,
+        z=strengths,
+        zmin=-1,
+        zmax=1,
+        colorscale=[[place / (len(scale) - 1), colour] for place, colour in enumerate(scale)],
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        hoverongaps=False,
+        hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+    )
+    ticks = {"dtick": 1, "tickfont": {"size": 11 if len(names) <= SEVERAL else 9}}
+    chart.update_yaxes(
+        autorange="reversed", showgrid=False, type="category", ticksuffix="  ", **ticks
+    )
+    chart.update_xaxes(type="category", side="bottom", tickangle=-45, showgrid=False, **ticks)
+    return chart
+
+
+def association_height(columns: int) -> int:
+    """The height in pixels at which a matrix of so many columns can be read."""
+    cell = 34 if columns <= FEW else 24 if columns <= SEVERAL else 13
+    return max(260, MARGIN + 20 + cell * columns)
 
 
 def confusion_height(classes: int) -> int:

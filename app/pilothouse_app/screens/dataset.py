@@ -32,6 +32,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.contracts import contract_view
 from pilothouse_app.features.data.datasheet import datasheet_view
+from pilothouse_app.features.data.exploration import exploration_view
 from pilothouse_app.features.data.profile import (
     PREVIEW_ROWS,
     PROFILE_COLUMNS,
@@ -63,7 +64,7 @@ SCREEN = Screen(
 )
 
 VIEWS = (
-    *("columns", "rows", "reading", "contract", "quality", "personal_data"),
+    *("columns", "rows", "exploration", "reading", "contract", "quality", "personal_data"),
     *("versions", "runs", "datasheet"),
 )
 RESERVE = 17.5
@@ -197,6 +198,10 @@ def _rows(version: DatasetVersionInfo) -> None:
         )
 
 
+def _exploration(version: DatasetVersionInfo) -> None:
+    exploration_view(version, RESERVE + 3)
+
+
 def _reading(version: DatasetVersionInfo) -> None:
     """How the file was read when the version was registered."""
     report = workspace().data.reading(version.ref)
@@ -280,6 +285,7 @@ def _runs(version: DatasetVersionInfo) -> None:
 BODIES = {
     "columns": _columns,
     "rows": _rows,
+    "exploration": _exploration,
     "reading": _reading,
     "contract": _contract,
     "quality": _quality,

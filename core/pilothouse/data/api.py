@@ -13,6 +13,7 @@ from pilothouse.data import lifecycle, versions
 from pilothouse.data.contract_api import ContractCommands
 from pilothouse.data.contract_enforcement import OnBreach
 from pilothouse.data.datasheets.datasheet_api import DatasheetCommands
+from pilothouse.data.exploration_api import ExplorationCommands
 from pilothouse.data.info import DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
 from pilothouse.data.personal_data import personal_columns
@@ -63,7 +64,12 @@ UNCHANGED: Any = object()
 
 
 class Data(
-    ContractCommands, DatasheetCommands, PersonalDataCommands, QualityCommands, SourceCommands
+    ContractCommands,
+    DatasheetCommands,
+    ExplorationCommands,
+    PersonalDataCommands,
+    QualityCommands,
+    SourceCommands,
 ):
     """The datasets of a workspace.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pilothouse.data.dataset_sources import RefreshCheck
     from pilothouse.data.diff import DataDiff
+    from pilothouse.data.exploration.explore import Exploration
 
 
 class TrueData(Protocol):
@@ -28,6 +29,10 @@ class TrueData(Protocol):
     def profile(self, ref: str) -> Profile: ...
 
     def diff(self, a: str, b: str) -> DataDiff: ...
+
+    def explore(
+        self, ref: str, *, target: str = "", columns: Sequence[str] = ()
+    ) -> Exploration: ...
 
     def check_refresh(self, name: str) -> RefreshCheck: ...
 
@@ -79,6 +84,15 @@ class MaskedData:
         """What changed between two versions. Raises NotFound."""
         both = Masking({**self.masking(a).kinds, **self.masking(b).kinds})
         return both.diff(self._data.diff(a, b))
+
+    def explore(self, ref: str, *, target: str = "", columns: Sequence[str] = ()) -> Exploration:
+        """An exploration of a version. Raises what `Data.explore` raises."""
+        explored = self._data.explore(ref, target=target, columns=columns)
+        return self.masking(ref).exploration(explored)
+
+    def rows_at(self, ref: str, positions: Sequence[int]) -> pd.DataFrame:
+        """The rows at some positions of a version, in that order. Raises NotFound, Unavailable."""
+        return self.masking(ref).frame(self._data.frame(ref).iloc[list(positions)])
 
     def check_refresh(self, name: str) -> RefreshCheck:
         """What a refresh would change. Raises what `Data.check_refresh` raises."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pilothouse.data.dataset_sources import RefreshCheck
     from pilothouse.data.diff import DataDiff
+    from pilothouse.data.exploration.explore import Exploration
 
 MASK = "•••••"
 STATISTICS = ("mean_before", "mean_after", "median_before", "median_after")
@@ -71,6 +72,16 @@ class Masking:
         some = is_masked & (columns["new_values"] != "")
         columns["new_values"] = columns["new_values"].mask(some, MASK)
         return replace(diff, columns=columns)
+
+    def exploration(self, exploration: Exploration) -> Exploration:
+        """What was seen without the values and limits of masked columns."""
+        outliers = tuple(
+            replace(column, low=None, high=None, lowest=None, highest=None)
+            if column.column in self.kinds
+            else column
+            for column in exploration.outliers
+        )
+        return replace(exploration, outliers=outliers)
 
     def contract(self, contract: Contract) -> Contract:
         """The contract without the values and bounds of masked columns."""

@@ -1,0 +1,270 @@
+"""An exploration of a dataset version on a page: associations, a target, outliers, what is missing.
+
+It is computed when the view is opened, on a sample of the rows, and kept for the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.data.exploration.column_values import MAX_CATEGORIES
+from pilothouse.data.exploration.explore import PAIRED_COLUMNS
+from pilothouse.data.exploration.target_relations import SUSPICIOUS
+from pilothouse_app import charts
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import switch
+from pilothouse_app.components.formats import count, plural, title
+from pilothouse_app.components.header import section
+from pilothouse_app.components.layout import fill_window
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.table import (
+    bar_column,
+    name_column,
+    number_column,
+    percent_column,
+    table,
+    text_column,
+)
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.personal_data.masked import dataset_notice, masked_data
+
+if TYPE_CHECKING:
+    from pilothouse.data.exploration.explore import Exploration
+    from pilothouse.data.info import DatasetVersionInfo
+    from pilothouse.data.personal_data.masked_data import MaskedData
+
+PARTS = ("associations", "target", "outliers", "missing")
+NAMED = 5  # columns that are left out, in the note
+
+
+def exploration_view(version: DatasetVersionInfo, reserve: float) -> None:
+    """One of the parts of the exploration, with what it rests on."""
+    dataset_notice(version.ref, version.column_names)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        part = switch("exploration_part", PARTS, "Part", format_func=title)
+        target = _target(version) if part == "target" else ""
+        explored = _explore(version, target)
+        st.markdown(f":small[:gray[{_basis(explored)}]]", width="stretch")
+    BODIES[part](version, explored, reserve)
+
+
+def _target(version: DatasetVersionInfo) -> str:
+    """The target that the person chooses: one that can be compared with others."""
+    comparable = [
+        name for name in version.column_names if name not in _explore(version, "").left_out
+    ]
+    chosen = st.selectbox(
+        "Target",
+        comparable,
+        index=None,
+        placeholder="Choose a target",
+        key=f"exploration_target_{version.ref}",
+        label_visibility="collapsed",
+        width=220,
+    )
+    return chosen or ""
+
+
+def _explore(version: DatasetVersionInfo, target: str) -> Exploration:
+    """The exploration; the same bytes with the same masks are explored once."""
+    data = masked_data()
+    masks = tuple(sorted(data.masking(version.ref).kinds))
+    folder = str(workspace().folder)
+    return _explored(folder, version.digest, masks, target, _data=data, _ref=version.ref)
+
+
+@st.cache_data(max_entries=16, ttl=600, show_spinner="Exploring the version")
+def _explored(
+    folder: str, digest: str, masks: tuple[str, ...], target: str, _data: MaskedData, _ref: str
+) -> Exploration:
+    return _data.explore(_ref, target=target)
+
+
+def _basis(explored: Exploration) -> str:
+    text = plural(explored.rows, "row")
+    if explored.sampled < explored.rows:
+        text = f"A sample of {count(explored.sampled)} of {count(explored.rows)} rows"
+    if explored.left_out:
+        names = ", ".join(map(literal, explored.left_out[:NAMED]))
+        more = len(explored.left_out) - NAMED
+        names += f" and {more} more" if more > 0 else ""
+        text += f". Not compared: {names} (constant, or a text of over {MAX_CATEGORIES} values)"
+    return text
+
+
+def _associations(version: DatasetVersionInfo, explored: Exploration, reserve: float) -> None:
+    if len(explored.paired) < 2:
+        empty("No pairs", "Fewer than two columns can be compared.", key="pairs_empty")
+        return
+    left, right = st.columns([58, 42], gap="small")
+    names = explored.paired
+    with left, st.container(border=True):
+        figure(
+            charts.association_matrix(names, _matrix(explored), dark=dark()),
+            key="association_matrix",
+            height=charts.association_height(len(names)),
+            alt="How strongly each pair of columns is associated",
+        )
+    rows = pd.DataFrame(
+        [
+            {
+                "pair": f"{pair.left} and {pair.right}",
+                "strength": pair.strength,
+                "measure": pair.measure,
+                "rows": pair.rows,
+            }
+            for pair in explored.associations
+        ]
+    )
+    columns = {
+        "pair": name_column("Columns", width=230),
+        "strength": number_column("Strength", 2, width=72),
+        "measure": text_column("Measure", width=110),
+        "rows": number_column("Rows", 0, width=70),
+    }
+    with right, fill_window("associations", reserve=reserve, most=33 + 30 * len(rows)):
+        table(rows, columns, key=f"associations_{version.ref}", ids="pair",
+              alt="Pairs of columns by strength", height="stretch")  # fmt: skip
+    if len(explored.paired) == PAIRED_COLUMNS:
+        st.caption(
+            f"The first {PAIRED_COLUMNS} columns. Others: `pilothouse datasets explore "
+            f"{version.ref} --column NAME`."
+        )
+
+
+def _matrix(explored: Exploration) -> list[list[float | None]]:
+    """Strengths by row and column; a column with itself is left out."""
+    place = {name: at for at, name in enumerate(explored.paired)}
+    cells: list[list[float | None]] = [[None] * len(place) for _ in place]
+    for pair in explored.associations:
+        if pair.strength == pair.strength:
+            row, column = place[pair.left], place[pair.right]
+            cells[row][column] = cells[column][row] = pair.strength
+    return cells
+
+
+def _relations(version: DatasetVersionInfo, explored: Exploration, reserve: float) -> None:
+    if not explored.target:
+        empty(
+            "Which target?",
+            "Choose one: each other column is then asked how well a small tree of it alone "
+            "predicts the target on rows that it has not seen.",
+            icon=":material/target:",
+            key="target_empty",
+        )
+        return
+    suspicious = [relation.column for relation in explored.relations if relation.is_suspicious]
+    if suspicious:
+        names = ", ".join(map(literal, suspicious[:NAMED]))
+        st.warning(
+            f"{names}: says almost all of {literal(explored.target)}. Most likely it is the target "
+            "in another form, or is known only after it: leave it out of a training.",
+            icon=":material/warning:",
+        )
+    rows = pd.DataFrame([asdict(relation) for relation in explored.relations])
+    columns = {
+        "column": name_column("Column", width=260),
+        "skill": bar_column("Explains alone", 0.0, 1.0, digits=2, width=220),
+        "rows": number_column("Rows", 0, width=90),
+    }
+    used = reserve + (5 if suspicious else 0)
+    with fill_window("relations", reserve=used, most=33 + 30 * len(rows)):
+        table(rows, columns, key=f"relations_{version.ref}", ids="column",
+              alt="How much each column alone says of the target", height="stretch")  # fmt: skip
+    st.caption(
+        f"0 says nothing, 1 says everything; over {SUSPICIOUS:g} is seldom honest. Of a number it "
+        "is the explained share of the variance, of a category that of the entropy."
+    )
+
+
+def _outliers(version: DatasetVersionInfo, explored: Exploration, reserve: float) -> None:
+    if not explored.outliers:
+        empty("No numbers", "Outliers are those of numbers and times.", key="outliers_empty")
+        return
+    types = {column.name: column.type for column in version.schema}
+    rows = pd.DataFrame(
+        [
+            {
+                "column": column.column,
+                "far": column.far,
+                "outside": column.outside,
+                "usual": _between(column.low, column.high, types[column.column]),
+                "range": _between(column.lowest, column.highest, types[column.column]),
+            }
+            for column in explored.outliers
+        ]
+    )
+    columns = {
+        "column": name_column("Column", width=130),
+        "far": number_column("Far out", 0, width=66, help="Over 3 interquartile ranges away"),
+        "outside": number_column("Outside", 0, width=66, help="Over 1.5 of them away"),
+        "usual": text_column("Far out beyond", width=150),
+        "range": text_column("Lowest to highest", width=150),
+    }
+    left, right = st.columns([52, 48], gap="small")
+    with left, fill_window("outliers", reserve=reserve, most=33 + 30 * len(rows)):
+        table(rows, columns, key=f"outliers_{version.ref}", ids="column",
+              alt="Outliers of each number", height="stretch")  # fmt: skip
+    with right:
+        _unusual(version, explored)
+
+
+def _between(low: float | None, high: float | None, kind: str) -> str:
+    if low is None or high is None:
+        return ""
+    if kind == "time":
+        low_day, high_day = (pd.Timestamp(value, unit="ms") for value in (low, high))
+        return f"{low_day:%Y-%m-%d} to {high_day:%Y-%m-%d}"
+    return f"{low:,.4g} to {high:,.4g}"
+
+
+def _unusual(version: DatasetVersionInfo, explored: Exploration) -> None:
+    section("Unusual rows", "by an isolation forest over the numbers")
+    if not explored.unusual_rows:
+        empty("None", "No row stands apart from the others.", key="unusual_empty")
+        return
+    rows = masked_data().rows_at(version.ref, [row.position for row in explored.unusual_rows])
+    rows.insert(0, "mostly", [row.column for row in explored.unusual_rows])
+    rows.insert(0, "row", [row.position + 1 for row in explored.unusual_rows])
+    st.dataframe(rows, key="unusual_rows", hide_index=True, row_height=30, height=400,
+                 alt="The most unusual rows, and the column that makes each so")  # fmt: skip
+
+
+def _missing(version: DatasetVersionInfo, explored: Exploration, reserve: float) -> None:
+    if not explored.missing:
+        empty("Nothing is missing", "Every column has a value in every row.", key="missing_empty")
+        return
+    rows = pd.DataFrame(
+        [
+            {
+                "columns": ", ".join(pattern.columns) or "(nothing)",
+                "number": len(pattern.columns),
+                "rows": pattern.rows,
+                "share": pattern.share,
+            }
+            for pattern in explored.missing
+        ]
+    )
+    columns: dict[str, Any] = {
+        "columns": name_column("Missing together", width=520),
+        "number": number_column("Columns", 0, width=80),
+        "rows": number_column("Rows", 0, width=90),
+        "share": percent_column("Share", width=80),
+    }
+    with fill_window("missing", reserve=reserve, most=33 + 30 * len(rows)):
+        table(rows, columns, key=f"missing_{version.ref}", ids="columns",
+              alt="Columns that are missing in the same rows", height="stretch")  # fmt: skip
+
+
+BODIES: dict[str, Callable[[DatasetVersionInfo, Exploration, float], None]] = {
+    "associations": _associations,
+    "target": _relations,
+    "outliers": _outliers,
+    "missing": _missing,
+}
