@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pilothouse.cli import dataset_exploration, dataset_quality, datasheets, personal_data
+from pilothouse.cli import (
+    dataset_exploration,
+    dataset_quality,
+    dataset_retention,
+    datasheets,
+    personal_data,
+)
 from pilothouse.cli.command import options_of, verb
 from pilothouse.cli.datasets import BREACH_CODE, datasets, held_back, release_option
 from pilothouse.cli.options import NEW_FILE, PAIR, PluginName, scalar
@@ -25,7 +31,14 @@ if TYPE_CHECKING:
 
 Pairs = tuple[tuple[str, str], ...]
 # The group, with commands of other modules.
-__all__ = ["dataset_exploration", "dataset_quality", "datasets", "datasheets", "personal_data"]
+__all__ = [
+    "dataset_exploration",
+    "dataset_quality",
+    "dataset_retention",
+    "datasets",
+    "datasheets",
+    "personal_data",
+]
 url_argument = click.argument("url")
 table_option = click.option("--table", default="", help="A table, or schema.table.")
 query_option = click.option("--query", default="", help="One statement that selects.")

@@ -20,6 +20,7 @@ from pilothouse.data.personal_data import personal_columns
 from pilothouse.data.personal_data.personal_api import PersonalDataCommands
 from pilothouse.data.quality_api import QualityCommands
 from pilothouse.data.reading_options import AUTOMATIC, ReadOptions
+from pilothouse.data.retention_api import RetentionCommands
 from pilothouse.data.schema import Type
 from pilothouse.data.source_api import SourceCommands
 from pilothouse.data.sources import SourceRows
@@ -69,6 +70,7 @@ class Data(
     ExplorationCommands,
     PersonalDataCommands,
     QualityCommands,
+    RetentionCommands,
     SourceCommands,
 ):
     """The datasets of a workspace.

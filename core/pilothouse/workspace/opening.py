@@ -257,7 +257,7 @@ class Workspace:
 
 def _dataset_uses(session: Session, ref: str) -> list[Use]:
     """What uses a dataset version; the rooms' tables are loaded when somebody asks."""
-    from pilothouse.workspace.dataset_uses import dataset_uses
+    from pilothouse.pipelines.dataset_uses import dataset_uses
 
     return dataset_uses(session, ref)
 

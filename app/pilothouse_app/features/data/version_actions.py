@@ -14,13 +14,14 @@ from pilothouse_app.components.links import ICONS, address, link, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.data.retention import retention_dialog
 
 if TYPE_CHECKING:
     from pilothouse.data.info import DatasetVersionInfo
 
 NO_EVENT_TIME = "None"
 MAX_USES = 8
-ALWAYS = ("Edit details", "Track with DVC", "Delete")
+ALWAYS = ("Edit details", "Track with DVC", "Retention", "Delete")
 BY_STATUS = {  # the other commands, of a version of this status
     "active": ("Mark as superseded", "Archive"),
     "held": ("Release", "Mark as superseded", "Archive"),
@@ -283,5 +284,6 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[DatasetVersionInfo], None]]] = {
     "Mark as superseded": (":material/move_down:", _supersede),
     "Archive": (":material/archive:", _archive),
     "Restore": (":material/unarchive:", _restore),
+    "Retention": (":material/auto_delete:", lambda version: retention_dialog(version.dataset)),
     "Delete": (":material/delete:", _delete),
 }

@@ -11,11 +11,9 @@ archive.json                the manifest: every file with its SHA-256, every tab
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,12 +22,12 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary,
 from pilothouse.activity import anchor
 from pilothouse.deployments.prediction_log import damage, log
 from pilothouse.deployments.prediction_log.column_hashes import KEY_FILE
+from pilothouse.storage.artifact_names import load_tables
 from pilothouse.storage.tables import Json, Table, Utc
 
 if TYPE_CHECKING:
     from sqlalchemy import Table as SqlTable
 
-ROOMS = Path(__file__).parents[2]
 MANIFEST, README = "archive.json", "README.md"
 TABLES, ARTIFACTS, JOURNAL, LOGS = "tables", "artifacts", "journal", "logs"
 FOLDERS = (JOURNAL, *log.TREES, damage.FOLDER, LOGS)
@@ -82,8 +80,7 @@ LEFT_OUT = (
 
 def all_tables() -> list[SqlTable]:
     """Every table of every room that an archive has, by name."""
-    for path in sorted(ROOMS.glob("*/tables.py")):
-        importlib.import_module(f"pilothouse.{path.parent.name}.tables")
+    load_tables()
     tables = Table.metadata.tables
     return [tables[name] for name in sorted(tables) if name not in LEFT_OUT_TABLES]
 

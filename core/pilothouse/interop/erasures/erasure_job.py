@@ -18,7 +18,6 @@ from pilothouse.data.uploads import remove_uploads
 from pilothouse.deployments.log_rules import erasure as log_erasure
 from pilothouse.deployments.tables import LogDeletion
 from pilothouse.experiments.tables import RunInput
-from pilothouse.interop.archives.archive_contents import all_tables
 from pilothouse.interop.erasures.entity_search import (
     EntityPlaces,
     SearchedEntity,
@@ -54,7 +53,6 @@ def erase_entity(
     job: str,
 ) -> dict[str, Any]:
     """Erase what the workspace has of an entity, and return the certificate. Idempotent."""
-    all_tables()  # loaded, so that a file is removed only when no row of any table names it
     entity = entity_of(store, columns, hashes)
     with store.write(durable=True) as session:
         done = _begin(session, store, job, reason)
