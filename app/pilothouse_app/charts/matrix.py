@@ -70,7 +70,7 @@ def association_matrix(
         z=strengths,
         zmin=-1,
         zmax=1,
-        colorscale=[[place / (len(scale) - 1), colour] for place, colour in enumerate(scale)],
+        colorscale=[[step / (len(scale) - 1), colour] for step, colour in enumerate(scale)],
         showscale=False,
         xgap=1,
         ygap=1,

@@ -140,11 +140,11 @@ def _associations(version: DatasetVersionInfo, explored: Exploration, reserve: f
 
 def _matrix(explored: Exploration) -> list[list[float | None]]:
     """Strengths by row and column; a column with itself is left out."""
-    place = {name: at for at, name in enumerate(explored.paired)}
-    cells: list[list[float | None]] = [[None] * len(place) for _ in place]
+    positions = {name: at for at, name in enumerate(explored.paired)}
+    cells: list[list[float | None]] = [[None] * len(positions) for _ in positions]
     for pair in explored.associations:
         if pair.strength == pair.strength:
-            row, column = place[pair.left], place[pair.right]
+            row, column = positions[pair.left], positions[pair.right]
             cells[row][column] = cells[column][row] = pair.strength
     return cells
 

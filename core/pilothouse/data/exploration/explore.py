@@ -102,7 +102,7 @@ def _sampled(rows: int) -> list[int]:
 
 
 def _check_names(schema: Sequence[Column], names: Sequence[str]) -> None:
-    known = {column.name for column in schema}
-    absent = [name for name in names if name not in known]
+    existing = {column.name for column in schema}
+    absent = [name for name in names if name not in existing]
     if absent:
         raise NotFound(f"the version has no column {absent[0]!r}.")
