@@ -118,6 +118,7 @@ PLACES: Mapping[str, Place] = {
     "data": Place("data", shows=("Datasets", "Columns and their statistics")),
     "dataset": Place("dataset", dataset, shows=("Columns and their statistics", "Licence")),
     "dataset-rows": Place("dataset", dataset, {"dataset_view": "Rows"}),
+    "dataset-exploration": Place("dataset", dataset, {"dataset_view": "Exploration"}),
     "dataset-contract": Place(
         "dataset", dataset, {"dataset_view": "Contract"}, ("Rules of the contract",)
     ),

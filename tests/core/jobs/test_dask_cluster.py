@@ -130,6 +130,7 @@ def outcome(workspace: Workspace, run: str) -> tuple[object, ...]:
     return values, info.params, [workspace.experiments.artifact(run, file) for file in files]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("target", "choices"),
     [
@@ -152,6 +153,7 @@ def test_fits_that_are_spread_have_the_results_of_this_machine(
     assert outcome(far, here) == outcome(far, there)
 
 
+@pytest.mark.proof
 def test_blocks_of_rows_that_are_spread_are_answered_in_order(
     far: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

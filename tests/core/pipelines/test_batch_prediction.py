@@ -158,4 +158,4 @@ def test_what_cannot_be_predicted_is_refused_before_there_is_a_job(workspace: Wo
     assert job.title == "Predict fresh@1 with homes@1"
     assert job.args["columns"] == ["home", "seen_at"]
     parameters = PredictDatasetWorkflow.parameters
-    assert dict(read_params("the job", parameters, job.args)) == job.args
+    assert dict(read_params("the job", parameters, job.args)) == {"spread": "", **job.args}
