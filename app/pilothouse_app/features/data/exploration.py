@@ -117,16 +117,14 @@ def _associations(version: DatasetVersionInfo, explored: Exploration, reserve: f
                 "pair": f"{pair.left} and {pair.right}",
                 "strength": pair.strength,
                 "measure": pair.measure,
-                "rows": pair.rows,
             }
             for pair in explored.associations
         ]
     )
     columns = {
-        "pair": name_column("Columns", width=230),
-        "strength": number_column("Strength", 2, width=72),
-        "measure": text_column("Measure", width=110),
-        "rows": number_column("Rows", 0, width=70),
+        "pair": name_column("Columns", width=180),
+        "strength": number_column("Strength", 2, width=70),
+        "measure": text_column("Measure", width=112),
     }
     with right, fill_window("associations", reserve=reserve, most=33 + 30 * len(rows)):
         table(rows, columns, key=f"associations_{version.ref}", ids="pair",
@@ -201,13 +199,13 @@ def _outliers(version: DatasetVersionInfo, explored: Exploration, reserve: float
         ]
     )
     columns = {
-        "column": name_column("Column", width=130),
-        "far": number_column("Far out", 0, width=66, help="Over 3 interquartile ranges away"),
-        "outside": number_column("Outside", 0, width=66, help="Over 1.5 of them away"),
-        "usual": text_column("Far out beyond", width=150),
-        "range": text_column("Lowest to highest", width=150),
+        "column": name_column("Column", width=116),
+        "far": number_column("Far out", 0, width=60, help="Over 3 interquartile ranges away"),
+        "outside": number_column("Outside", 0, width=64, help="Over 1.5 of them away"),
+        "usual": text_column("Far out beyond", width=128),
+        "range": text_column("Lowest to highest", width=128),
     }
-    left, right = st.columns([52, 48], gap="small")
+    left, right = st.columns([57, 43], gap="small")
     with left, fill_window("outliers", reserve=reserve, most=33 + 30 * len(rows)):
         table(rows, columns, key=f"outliers_{version.ref}", ids="column",
               alt="Outliers of each number", height="stretch")  # fmt: skip
@@ -221,7 +219,11 @@ def _between(low: float | None, high: float | None, kind: str) -> str:
     if kind == "time":
         low_day, high_day = (pd.Timestamp(value, unit="ms") for value in (low, high))
         return f"{low_day:%Y-%m-%d} to {high_day:%Y-%m-%d}"
-    return f"{low:,.4g} to {high:,.4g}"
+    return f"{_number(low)} to {_number(high)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def _unusual(version: DatasetVersionInfo, explored: Exploration) -> None:
@@ -230,9 +232,13 @@ def _unusual(version: DatasetVersionInfo, explored: Exploration) -> None:
         empty("None", "No row stands apart from the others.", key="unusual_empty")
         return
     rows = masked_data().rows_at(version.ref, [row.position for row in explored.unusual_rows])
-    rows.insert(0, "mostly", [row.column for row in explored.unusual_rows])
-    rows.insert(0, "row", [row.position + 1 for row in explored.unusual_rows])
-    st.dataframe(rows, key="unusual_rows", hide_index=True, row_height=30, height=400,
+    # The index, for the version may have a column of any name.
+    rows.index = pd.Index(
+        [f"{row.position + 1:,} ({row.column})" for row in explored.unusual_rows],
+        name="Row (mostly by)",
+    )
+    height = min(38 + 30 * len(rows), 400)
+    st.dataframe(rows, key="unusual_rows", row_height=30, height=height,
                  alt="The most unusual rows, and the column that makes each so")  # fmt: skip
 
 

@@ -61,7 +61,8 @@ def retention_dialog(dataset: str) -> None:
     )  # fmt: skip
     reason = reason_input("retention_reason") if going else ""
     missing = "" if reason else "No version goes" if not going else "Give a reason"
-    if not dialog_buttons(f"Delete {plural(going, 'version')}", "retention", missing=missing):
+    verb = f"Delete {plural(going, 'version')}" if going else "Delete versions"
+    if not dialog_buttons(verb, "retention", missing=missing):
         return
     jobs: list[str] = []
     if run_or_show_error(

@@ -55,7 +55,8 @@ OF_PERSON = frozenset(
 )
 NAME = frozenset(("name", "nom", "nome"))
 LEAST = 0.8
-MIN_DISTINCT = 0.3  # of the values; a column of few names that repeat is a category
+# Of the values: a column of few names that repeat is a category. First names repeat, too.
+MIN_DISTINCT, MIN_DISTINCT_NAMED = 0.3, 0.03
 
 
 @personal_kinds.register("person_name")
@@ -77,7 +78,8 @@ class PersonName:
         is_bare = len(names) == 1 and bool(names & NAME)
         if column.type != "string" or not (is_named or is_bare):
             return None
-        if len(set(column.values)) < MIN_DISTINCT * len(column.values):
+        least = MIN_DISTINCT_NAMED if is_named else MIN_DISTINCT
+        if len(set(column.values)) < least * len(column.values):
             return None
         shape = SEVERAL if is_bare else ONE
         reason = "words with letters only, in a column that is named so"
