@@ -2,7 +2,11 @@
 
 A logistic regression on scaled numbers (30 of them), and a mixed pipeline (9 numbers, 6 texts), one
 row a request, one process for the model each. Ours logs every prediction before it answers, with
-the engine that it chooses itself.
+the engine that it chooses itself. The mixed pipeline is served with ONNX Runtime too, in an
+environment that has the extra `onnx`: there this file is the program, and beside it stands one
+caller's rate of `predict_proba` in a process, its frame ready.
+
+    python tests/bench/peers.py FOLDER    serve the mixed pipeline until the input ends
 """
 
 from __future__ import annotations
@@ -10,23 +14,31 @@ from __future__ import annotations
 import importlib.util
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
+import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import orjson
+HERE = Path(__file__).parent
+if __name__ == "__main__":  # where this folder is first, in which files have names of packages
+    sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != HERE)]
 
-from harness.http_load import load
-from harness.mlserver import mlserver
-from harness.other_servers import litserve, mlflow_serve
-from harness.serving import ServerProcess, Worker, register
-from pilothouse.deployments import Deployments
-from pilothouse.kit.settings import Settings
-from pilothouse.workspace import open_workspace
+import orjson  # noqa: E402
+
+from harness.http_load import load  # noqa: E402
+from harness.mlserver import mlserver  # noqa: E402
+from harness.other_servers import litserve, mlflow_serve  # noqa: E402
+from harness.proof_environments import environment, proofs_folder  # noqa: E402
+from harness.serving import ServerProcess, Worker, register  # noqa: E402
+from pilothouse.deployments import Deployments  # noqa: E402
+from pilothouse.kit.settings import Settings  # noqa: E402
+from pilothouse.workspace import open_workspace  # noqa: E402
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in a model process
 CONNECTIONS, ROUNDS, SECONDS = (1, 16), 3, 3.0
@@ -43,6 +55,10 @@ def measure() -> dict[str, Any]:
         for other in others:
             ratio = result[f"{model}_ours_16"] / result[f"{model}_{other}_16"]
             result[f"{model}_beside_{other}"] = round(ratio, 2)
+    for other in MODELS["mixed"]:
+        ratio = result["mixed_onnx_16"] / result[f"mixed_{other}_16"]
+        result[f"mixed_onnx_beside_{other}"] = round(ratio, 2)
+    result["mixed_onnx_beside_loop"] = round(result["mixed_onnx_1"] / result["mixed_loop"], 2)
     ours, reference = result["linear_ours_16"], result["linear_litserve_16"]
     return result | {
         "ours": ours,
@@ -61,6 +77,10 @@ def _of_model(model: str, folder: Path) -> dict[str, Any]:
     with ExitStack() as stack:
         port = stack.enter_context(_served(model, folder / "ours"))
         requests = {"ours": _tensors(port, model, "/v2/models/bench/infer")}
+        if model == "mixed":
+            port = stack.enter_context(_with_onnx(folder / "onnx"))
+            requests["onnx"] = _tensors(port, model, "/v2/models/bench/infer")
+            rates["mixed_loop"] = [_loop_rate(artifact)]
         theirs = stack.enter_context(mlserver(folder / "mlserver", artifact))
         requests["mlserver"] = _tensors(theirs.port, model, "/v2/models/bench/infer", pandas=True)
         flow = stack.enter_context(mlflow_serve(folder / "mlflow", artifact))
@@ -80,8 +100,47 @@ def _of_model(model: str, folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _served(model: str, folder: Path) -> Iterator[int]:
-    """The model behind the real server."""
+def _with_onnx(folder: Path) -> Iterator[int]:
+    """The mixed pipeline behind ours, in an environment that has the extra `onnx`."""
+    root = HERE.parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["onnx"], "psutil"]
+    python = environment(proofs_folder(), lines)
+    [packages] = (python.parent.parent / "lib").glob("python*/site-packages")
+    (packages / "pilothouse.pth").write_text(f"{root / 'core'}\n")
+    folder.mkdir()
+    variables = {"PATH": os.environ["PATH"], "HOME": str(folder), "OMP_NUM_THREADS": "1"}
+    child = subprocess.Popen(
+        [str(python), str(HERE / "peers.py"), str(folder / "workspace")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=variables,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None
+        yield int(child.stdout.readline())
+    finally:
+        child.communicate("end\n", timeout=60)
+
+
+def _loop_rate(artifact: bytes) -> float:
+    """Calls a second of `predict_proba` with a frame of one row that is ready."""
+    import io
+
+    import joblib
+
+    model, frame = joblib.load(io.BytesIO(artifact)), _table().head(1)
+    count, began = 0, time.perf_counter()
+    while (spent := time.perf_counter() - began) < SECONDS:
+        model.predict_proba(frame)
+        count += 1
+    return count / spent
+
+
+@contextmanager
+def _served(model: str, folder: Path, engine: str = "") -> Iterator[int]:
+    """The model behind the real server; with `engine`, that is the one that has to answer."""
     module = _bench(model)
     store = open_workspace(settings=Settings(workspace=folder)).store
     example = [dict(zip(_names(model), _values(model), strict=True))]
@@ -89,7 +148,9 @@ def _served(model: str, folder: Path) -> Iterator[int]:
     deployments = Deployments(store)
     with Worker(store), ServerProcess(store) as server:
         deployments.launch("bench", "bench", 1)
-        deployments.wait_until_ready("bench")
+        [replica] = deployments.wait_until_ready("bench").replicas
+        assert replica.engine is not None
+        assert engine in ("", replica.engine.engine), replica.engine.sentence
         yield int(server.url.rsplit(":", 1)[1])
     store.engine.dispose()
 
@@ -99,7 +160,7 @@ def _bench(model: str) -> ModuleType:
     name = "serving" if model == "linear" else "predict"
     key = f"bench_{name}"
     if key not in sys.modules:
-        spec = importlib.util.spec_from_file_location(key, Path(__file__).with_name(f"{name}.py"))
+        spec = importlib.util.spec_from_file_location(key, HERE / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None
         sys.modules[key] = importlib.util.module_from_spec(spec)
@@ -169,3 +230,9 @@ def _post(port: int, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
         f"Content-Length: {len(data)}\r\nContent-Type: application/json\r\n\r\n"
     )
     return port, head.encode() + data
+
+
+if __name__ == "__main__":
+    with _served("mixed", Path(sys.argv[1]), "onnx_runtime") as listening:
+        print(listening, flush=True)
+        sys.stdin.readline()
