@@ -101,8 +101,10 @@ class CheckedRequest:
 
         Columns of one row may stand there as `row`, a value a column: that is written faster.
         """
-        if isinstance(self.values, OneRow) and not dropped and not self.keys:
-            return {"row": self.values.by_name()}
+        if self.values is not None and not dropped and not self.keys:
+            if isinstance(self.values, OneRow):
+                return {"row": self.values.by_name()}
+            return {"columns": self.values}
         return {"columns": self._columns(dropped)}
 
     def _columns(self, dropped: frozenset[str]) -> Any:
