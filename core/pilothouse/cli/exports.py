@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
 root_commands = Group("export")
+start_option = click.option("--start", type=INSTANT, default=None, help="Events of then or later.")
+end_option = click.option("--end", type=INSTANT, default=None, help="Events before.")
 deployment_option = click.option(
     "--deployment", default="", help="Whose replicas, limits and rollout are carried over."
 )
@@ -115,8 +117,8 @@ def _export_whylogs(ws: Workspace, window: str, output: Path | None) -> Output:
     example="pilothouse export-arize churn --start 2026-01-01 --output churn.zip",
 )
 @click.argument("deployment")
-@click.option("--start", type=INSTANT, default=None, help="Events of then or later.")
-@click.option("--end", type=INSTANT, default=None, help="Events before.")
+@start_option
+@end_option
 @click.option("--output", "-o", type=NEW_FILE, default=None, help="[default: arize-DEPLOYMENT.zip]")
 def _export_arize(
     ws: Workspace,
@@ -137,8 +139,8 @@ def _export_arize(
     example="pilothouse export-openinference churn --start 2026-01-01 --output churn.zip",
 )
 @click.argument("deployment")
-@click.option("--start", type=INSTANT, default=None, help="Events of then or later.")
-@click.option("--end", type=INSTANT, default=None, help="Events before.")
+@start_option
+@end_option
 @click.option("--output", "-o", type=NEW_FILE, default=None, help="[default: spans-DEPLOYMENT.zip]")
 def _export_openinference(
     ws: Workspace,

@@ -98,11 +98,11 @@ def delete_old(
     with store.read() as session:
         listed = old_versions(session, store, name, keep_versions, keep_days, uses)
     going = [version.ref for version in listed if version.goes]
-    dataset, deleted = name.partition("@")[0], []
+    own_uses, deleted = _without_next_versions(name.partition("@")[0], uses), []
     for number, ref in enumerate(going):
         report(number / len(going), f"deleting {ref}")
         try:
-            _delete(store, ref, _without_next_versions(dataset, uses), reason)
+            _delete(store, ref, own_uses, reason)
         except (Conflict, NotFound):
             continue
         deleted.append(ref)

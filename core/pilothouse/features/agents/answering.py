@@ -12,7 +12,7 @@ import struct
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO
 
@@ -24,8 +24,12 @@ class QuestionRefused(Exception):
     """What was asked cannot be answered; the words are for the person."""
 
 
-def serve(open_store: Callable[[], tuple[Any, str]], verbs: Mapping[str, Verb]) -> None:
-    """Answer until there are no more questions; the first frame has the version, or an error."""
+def serve(open_store: Callable[[], tuple[Any, str]], verbs: Sequence[Verb]) -> None:
+    """Answer until there are no more questions; the first frame has the version, or an error.
+
+    A question names its verb as the function is named.
+    """
+    by_name = {verb.__name__: verb for verb in verbs}
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the library prints must not stand among the answers
     sys.path.append(os.getcwd())
@@ -39,7 +43,7 @@ def serve(open_store: Callable[[], tuple[Any, str]], verbs: Mapping[str, Verb]) 
         return
     write(answers, {"version": version})
     while (question := read(sys.stdin.buffer)) is not None:
-        write(answers, answer(store, verbs, question))
+        write(answers, answer(store, by_name, question))
 
 
 def answer(store: Any, verbs: Mapping[str, Verb], question: dict[str, Any]) -> dict[str, Any]:

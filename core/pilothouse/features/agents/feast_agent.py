@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -284,12 +283,5 @@ def text_of(thing: Any, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-VERBS: dict[str, Callable[..., dict[str, Any]]] = {
-    "catalog": catalog,
-    "historical": historical,
-    "online": online,
-    "materialize": materialize,
-}
-
 if __name__ == "__main__":
-    answering.serve(open_store, VERBS)
+    answering.serve(open_store, (catalog, historical, online, materialize))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 answering: Any = importlib.import_module("answering")  # beside this file
@@ -152,12 +151,5 @@ def materialize(workspace: Any, **_: Any) -> dict[str, Any]:
     raise Refused(f"the schedules of {workspace.workspace} materialize: Tecton runs them itself")
 
 
-VERBS: dict[str, Callable[..., dict[str, Any]]] = {
-    "catalog": catalog,
-    "historical": historical,
-    "online": online,
-    "materialize": materialize,
-}
-
 if __name__ == "__main__":
-    answering.serve(open_store, VERBS)
+    answering.serve(open_store, (catalog, historical, online, materialize))

@@ -40,6 +40,11 @@ def left_out(totals: RunTotals) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def small_tables(runs: list[RunInfo]) -> dict[str, pd.DataFrame]:
+    """The tables beside the history, by name."""
+    return {"runs": run_frame(runs), "files": file_frame(runs), "inputs": input_frame(runs)}
+
+
 def run_frame(runs: list[RunInfo]) -> pd.DataFrame:
     """One row per run: its facts, then `params.KEY`, `metrics.KEY` and `tags.KEY`."""
     import pandas as pd

@@ -43,10 +43,7 @@ class CsvFormat:
             target.write((",".join(run_tables.HISTORY) + "\n").encode())
             for frame in run_tables.histories(source, runs):
                 target.write(to_csv(frame, missing="NaN").partition(b"\n")[2])
-        files: Files = {
-            "runs.csv": to_csv(run_tables.run_frame(runs)),
-            "history.csv": history,
-            "files.csv": to_csv(run_tables.file_frame(runs)),
-            "inputs.csv": to_csv(run_tables.input_frame(runs)),
-        }
+        tables = run_tables.small_tables(runs)
+        small: Files = {f"{name}.csv": to_csv(frame) for name, frame in tables.items()}
+        files = {"history.csv": history, **small}
         return ExportPlan(files, run_tables.CARRIED, notes=(ESCAPED,), steps=STEPS)

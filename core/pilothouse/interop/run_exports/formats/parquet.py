@@ -41,12 +41,9 @@ class ParquetFormat:
         runs: list[RunInfo] = []
         history = folder / "history.parquet"
         _write_history(source, runs, history)
-        files: Files = {
-            "runs.parquet": _parquet(run_tables.run_frame(runs)),
-            "history.parquet": history,
-            "files.parquet": _parquet(run_tables.file_frame(runs)),
-            "inputs.parquet": _parquet(run_tables.input_frame(runs)),
-        }
+        tables = run_tables.small_tables(runs)
+        small: Files = {f"{name}.parquet": _parquet(frame) for name, frame in tables.items()}
+        files = {"history.parquet": history, **small}
         return ExportPlan(files, run_tables.CARRIED, notes=(TEXT,), steps=STEPS)
 
 
