@@ -31,7 +31,7 @@ if __name__ == "__main__":  # where this folder is first, in which files have na
 
 import orjson  # noqa: E402
 
-from harness.http_load import load  # noqa: E402
+from harness.http_load import load, post_request  # noqa: E402
 from harness.mlserver import mlserver  # noqa: E402
 from harness.other_servers import litserve, mlflow_serve  # noqa: E402
 from harness.proof_environments import environment, proofs_folder  # noqa: E402
@@ -224,12 +224,7 @@ def _split(port: int, model: str, path: str) -> tuple[int, bytes]:
 
 
 def _post(port: int, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
-    data = orjson.dumps(body)
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        f"Content-Length: {len(data)}\r\nContent-Type: application/json\r\n\r\n"
-    )
-    return port, head.encode() + data
+    return port, post_request(port, path, orjson.dumps(body))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import orjson
 
-from harness.http_load import load
+from harness.http_load import load, post_request
 from harness.serving import ServerProcess, Worker, register, trained, wait_for
 from pilothouse.deployments import Deployments
 from pilothouse.kit.settings import Settings
@@ -124,8 +124,4 @@ def _shadow(deployments: Deployments, server: ServerProcess, file: Path) -> dict
 
 def _request(port: int) -> bytes:
     body = orjson.dumps({"instances": [ROW]})
-    head = (
-        f"POST /deployments/{NAME}/predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        f"Content-Length: {len(body)}\r\nContent-Type: application/json\r\n\r\n"
-    )
-    return head.encode() + body
+    return post_request(port, f"/deployments/{NAME}/predict", body)

@@ -25,7 +25,7 @@ from typing import Any
 import orjson
 import psutil
 
-from harness.http_load import Load, load
+from harness.http_load import Load, load, post_request
 from harness.mlserver import mlserver
 from harness.serving import ServerProcess, Worker, register
 from pilothouse.deployments import Deployments
@@ -138,11 +138,7 @@ def _request(port: int) -> bytes:
     row = [0.25 + place / 100 for place in range(COLUMNS)]
     tensor = {"name": "x", "shape": [1, COLUMNS], "datatype": "FP64", "data": [row]}
     body = orjson.dumps({"inputs": [tensor], "outputs": [{"name": "predict_proba"}]})
-    head = (
-        f"POST /v2/models/bench/infer HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        f"Content-Length: {len(body)}\r\nContent-Type: application/json\r\n\r\n"
-    )
-    return head.encode() + body
+    return post_request(port, "/v2/models/bench/infer", body)
 
 
 @contextmanager

@@ -25,6 +25,15 @@ class Load:
     p99_ms: float
 
 
+def post_request(port: int, path: str, body: bytes) -> bytes:
+    """A whole POST request of JSON."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Content-Length: {len(body)}\r\nContent-Type: application/json\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def load(port: int, connections: int, seconds: float, request: Path) -> Load:
     """Run the client, and return what it measured. Raises AssertionError for a refusal."""
     command = [sys.executable, __file__, str(port), str(connections), str(seconds), str(request)]
