@@ -27,6 +27,7 @@ up: $(BIN)/.installed ## Install what is missing and open the app; on first star
 # Beside one another, several threads each would spend most of their time waiting.
 test: export OMP_NUM_THREADS = 1
 test: $(BIN)/.ready chromium ## Install what is missing and run every test
+	$(BIN)/python tests/compile_before.py
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(WHOLE:%=--ignore=%) || $(BIN)/python tests/rerun_failed.py $$?
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(WHOLE) || $(BIN)/python tests/rerun_failed.py $$?
 
