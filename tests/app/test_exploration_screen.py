@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pilothouse.data.exploration import explore
 from pilothouse.workspace import Workspace
 
 
@@ -52,6 +53,29 @@ def test_a_column_that_gives_the_target_away_is_named(visit, homes):
     assert not page.exception
     assert not page.warning
     assert set(page.dataframe[0].value["column"]) == {"area", "price"}
+    assert len(page.get("plotly_chart")) == 1
+    assert "Nothing is missing" in text(page)
+
+
+def test_a_target_computes_only_what_depends_on_it(visit, homes, monkeypatch):
+    page = visit("dataset", ref=homes, dataset_view="Exploration", exploration_part="Target")
+    monkeypatch.setattr(explore, "associations", None)  # would fail if it were called
+    for target in ("town", "price"):
+        page = page.selectbox(key=f"exploration_target_{homes}").select(target).run()
+        assert not page.exception
+    assert "Below" in text(page)
+
+
+def test_values_of_a_personal_column_are_not_drawn_by_class(visit, workspace):
+    ref = workspace.data.register(
+        "people", pd.DataFrame({"wage": range(100), "left": [True, False] * 50})
+    ).ref
+    workspace.data.mark_personal("people", "wage", "identifier", reason="a test")
+    page = visit("dataset", ref=ref, dataset_view="Exploration", exploration_part="Target")
+    page = page.selectbox(key=f"exploration_target_{ref}").select("left").run()
+    assert not page.exception
+    assert not page.get("plotly_chart")
+    assert "Masked" in text(page)
 
 
 def test_unusual_rows_are_shown(visit, homes):

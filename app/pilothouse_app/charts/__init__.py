@@ -17,6 +17,7 @@ from pilothouse_app.charts.explanation_charts import (
     rates_by_group,
     rows_height,
 )
+from pilothouse_app.charts.group_shares import cells_height, group_cells, group_lines
 from pilothouse_app.charts.intervals import intervals
 from pilothouse_app.charts.live import counts_over_time
 from pilothouse_app.charts.matrix import (
@@ -36,6 +37,7 @@ __all__ = [
     "association_matrix",
     "by_group",
     "calibration",
+    "cells_height",
     "checked_versions",
     "confusion",
     "confusion_height",
@@ -45,6 +47,8 @@ __all__ = [
     "dependence_curves",
     "figure_of",
     "frequencies",
+    "group_cells",
+    "group_lines",
     "grouped",
     "histogram",
     "history",

@@ -19,6 +19,7 @@ from pilothouse.data.quality.quality_info import (
     read_check,
 )
 from pilothouse.data.tables import DatasetVersion
+from pilothouse.data.version_rows import read_positions
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage.service import Service
 
@@ -173,8 +174,7 @@ class QualityCommands(Service):
             version = versions.require(session, ref)
             results = quality_rows.results_of(session, version.dataset, version.version)
             rows = [list(result.rows) for result in results if result.check_id == check]
-            frame = versions.read_frame(self._store, session, version.ref)
-        return frame.iloc[rows[0] if rows else []]
+            return read_positions(self._store, session, version.ref, rows[0] if rows else [])
 
     def release(self, ref: str, reason: str) -> DatasetVersionInfo:
         """Put a version into use that its quality checks hold back.

@@ -1,4 +1,4 @@
-"""An exploration of a dataset version on a page: associations, a target, outliers, what is missing.
+"""An exploration of a dataset version on a page: associations, outliers, what is missing.
 
 It is computed when the view is opened, on a sample of the rows, and kept for the session.
 """
@@ -6,7 +6,6 @@ It is computed when the view is opened, on a sample of the rows, and kept for th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,7 +13,6 @@ import streamlit as st
 
 from pilothouse.data.exploration.column_values import MAX_CATEGORIES
 from pilothouse.data.exploration.explore import PAIRED_COLUMNS
-from pilothouse.data.exploration.target_relations import SUSPICIOUS
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
@@ -24,14 +22,18 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
-    bar_column,
     name_column,
     number_column,
     percent_column,
     table,
     text_column,
 )
-from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.data.target_exploration import (
+    NAMED,
+    choose_target,
+    exploration_key,
+    target_view,
+)
 from pilothouse_app.features.personal_data.masked import dataset_notice, masked_data
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from pilothouse.data.personal_data.masked_data import MaskedData
 
 PARTS = ("associations", "target", "outliers", "missing")
-NAMED = 5  # columns that are left out, in the note
 
 
 def exploration_view(version: DatasetVersionInfo, reserve: float) -> None:
@@ -48,42 +49,26 @@ def exploration_view(version: DatasetVersionInfo, reserve: float) -> None:
     dataset_notice(version.ref, version.column_names)
     with st.container(horizontal=True, vertical_alignment="center"):
         part = switch("exploration_part", PARTS, "Part", format_func=title)
-        target = _target(version) if part == "target" else ""
-        explored = _explore(version, target)
+        explored = explore(version)
+        target = choose_target(version, explored.left_out) if part == "target" else ""
         st.markdown(f":small[:gray[{_basis(explored)}]]", width="stretch")
-    BODIES[part](version, explored, reserve)
+    if part == "target":
+        target_view(version, target, reserve)
+    else:
+        BODIES[part](version, explored, reserve)
 
 
-def _target(version: DatasetVersionInfo) -> str:
-    """The target that the person chooses: one that can be compared with others."""
-    comparable = [
-        name for name in version.column_names if name not in _explore(version, "").left_out
-    ]
-    chosen = st.selectbox(
-        "Target",
-        comparable,
-        index=None,
-        placeholder="Choose a target",
-        key=f"exploration_target_{version.ref}",
-        label_visibility="collapsed",
-        width=220,
-    )
-    return chosen or ""
-
-
-def _explore(version: DatasetVersionInfo, target: str) -> Exploration:
+def explore(version: DatasetVersionInfo) -> Exploration:
     """The exploration; the same bytes with the same masks are explored once."""
-    data = masked_data()
-    masks = tuple(sorted(data.masking(version.ref).kinds))
-    folder = str(workspace().folder)
-    return _explored(folder, version.digest, masks, target, _data=data, _ref=version.ref)
+    data, key = exploration_key(version)
+    return _explored(*key, _data=data, _ref=version.ref)
 
 
 @st.cache_data(max_entries=16, ttl=600, show_spinner="Exploring the version")
 def _explored(
-    folder: str, digest: str, masks: tuple[str, ...], target: str, _data: MaskedData, _ref: str
+    folder: str, digest: str, masks: tuple[str, ...], _data: MaskedData, _ref: str
 ) -> Exploration:
-    return _data.explore(_ref, target=target)
+    return _data.explore(_ref)
 
 
 def _basis(explored: Exploration) -> str:
@@ -145,40 +130,6 @@ def _matrix(explored: Exploration) -> list[list[float | None]]:
             row, column = positions[pair.left], positions[pair.right]
             cells[row][column] = cells[column][row] = pair.strength
     return cells
-
-
-def _relations(version: DatasetVersionInfo, explored: Exploration, reserve: float) -> None:
-    if not explored.target:
-        empty(
-            "Which target?",
-            "Choose one: each other column is then asked how well a small tree of it alone "
-            "predicts the target on rows that it has not seen.",
-            icon=":material/target:",
-            key="target_empty",
-        )
-        return
-    suspicious = [relation.column for relation in explored.relations if relation.is_suspicious]
-    if suspicious:
-        names = ", ".join(map(literal, suspicious[:NAMED]))
-        st.warning(
-            f"{names}: says almost all of {literal(explored.target)}. Most likely it is the target "
-            "in another form, or is known only after it: leave it out of a training.",
-            icon=":material/warning:",
-        )
-    rows = pd.DataFrame([asdict(relation) for relation in explored.relations])
-    columns = {
-        "column": name_column("Column", width=260),
-        "skill": bar_column("Explains alone", 0.0, 1.0, digits=2, width=220),
-        "rows": number_column("Rows", 0, width=90),
-    }
-    used = reserve + (5 if suspicious else 0)
-    with fill_window("relations", reserve=used, most=33 + 30 * len(rows)):
-        table(rows, columns, key=f"relations_{version.ref}", ids="column",
-              alt="How much each column alone says of the target", height="stretch")  # fmt: skip
-    st.caption(
-        f"0 says nothing, 1 says everything; over {SUSPICIOUS:g} is seldom honest. Of a number it "
-        "is the explained share of the variance, of a category that of the entropy."
-    )
 
 
 def _outliers(version: DatasetVersionInfo, explored: Exploration, reserve: float) -> None:
@@ -270,7 +221,6 @@ def _missing(version: DatasetVersionInfo, explored: Exploration, reserve: float)
 
 BODIES: dict[str, Callable[[DatasetVersionInfo, Exploration, float], None]] = {
     "associations": _associations,
-    "target": _relations,
     "outliers": _outliers,
     "missing": _missing,
 }

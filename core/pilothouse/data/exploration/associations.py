@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
-from pilothouse.data.exploration.column_values import ColumnValues, Floats
+from pilothouse.data.exploration.column_values import Codes, ColumnValues, Floats
 
 MIN_ROWS = 20  # that have both values
 SPEARMAN, RATIO, CRAMER = "Spearman", "Correlation ratio", "Cramér's V"
-Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,21 +15,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
 MAX_CATEGORIES = 50
 MAX_MAGNITUDE = 1e150  # what is larger has no square
+MAX_GROUPED_DIGITS = 1e15  # whole numbers up to it are written in full
 
 
 @dataclass(frozen=True)
 class ColumnValues:
     """A column as numbers, NaN where one is missing; of a category the number of its value.
 
-    `categories` is how many there are, 0 for a number.
+    `labels` are the values of a category by their number. A time is its milliseconds.
     """
 
     name: str
     kind: Literal["number", "category"]
     values: Floats
-    categories: int = 0
+    labels: tuple[str, ...] = ()
+    is_time: bool = False
+
+    @property
+    def categories(self) -> int:
+        """How many values a category has; 0 for a number."""
+        return len(self.labels)
 
     @property
     def present(self) -> npt.NDArray[np.bool_]:
@@ -47,9 +55,32 @@ def column_values(frame: pd.DataFrame, schema: Sequence[Column]) -> dict[str, Co
     return {name: column for name, column in values.items() if column is not None}
 
 
-def left_out(schema: Sequence[Column], values: Mapping[str, ColumnValues]) -> tuple[str, ...]:
-    """The names of the columns that cannot be compared."""
-    return tuple(column.name for column in schema if column.name not in values)
+def figure(value: float, *, is_time: bool = False, digits: int = 6) -> str:
+    """A number as people read it; of a time its day, with the minute when it is not midnight."""
+    if is_time:
+        import pandas as pd
+
+        at = pd.Timestamp(value, unit="ms")
+        return f"{at:%Y-%m-%d}" if at == at.normalize() else f"{at:%Y-%m-%d %H:%M}"
+    is_whole = value == int(value) and abs(value) < MAX_GROUPED_DIGITS
+    return f"{value:,.0f}" if is_whole else f"{value:.{digits}g}"
+
+
+def frequent_values(series: pd.Series, column: Column, rest: str) -> ColumnValues | None:
+    """A text of too many values to be compared: its most frequent ones, the others as `rest`.
+
+    None when no value is there twice, as of an identifier, and for a constant.
+    """
+    counts = series.value_counts()
+    if len(counts) < 2 or counts.iloc[0] < 2:
+        return None
+    labels = tuple(map(str, counts.index[: MAX_CATEGORIES - 1]))
+    numbers = {label: float(at) for at, label in enumerate(labels)}
+    codes: Floats = np.asarray(series.map(numbers), dtype=np.float64)
+    if len(counts) > len(labels):
+        codes[np.isnan(codes) & series.notna().to_numpy()] = len(labels)
+        labels = (*labels, rest)
+    return ColumnValues(column.name, "category", codes, labels)
 
 
 def _values(series: pd.Series, column: Column) -> ColumnValues | None:
@@ -60,12 +91,12 @@ def _values(series: pd.Series, column: Column) -> ColumnValues | None:
         if not 1 < len(distinct) <= MAX_CATEGORIES:
             return None
         numbers = np.where(codes < 0, np.nan, codes.astype(np.float64))
-        return ColumnValues(column.name, "category", numbers, len(distinct))
+        return ColumnValues(column.name, "category", numbers, tuple(map(str, distinct)))
     numbers = _numbers(series, column.type)
     present = numbers[~np.isnan(numbers)]
     if not len(present) or present.min() == present.max():
         return None
-    return ColumnValues(column.name, "number", numbers)
+    return ColumnValues(column.name, "number", numbers, is_time=column.type == "time")
 
 
 def _numbers(series: pd.Series, kind: str) -> Floats:

@@ -1,15 +1,13 @@
-"""An exploration of a frame: associations, a target's relations, outliers, missing patterns."""
+"""An exploration of a sample: associations, outliers, missing patterns, and a target."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from pilothouse.data.exploration.associations import Association, associations
-from pilothouse.data.exploration.column_values import ColumnValues, column_values, left_out
+from pilothouse.data.exploration.column_values import ColumnValues, frequent_values
+from pilothouse.data.exploration.group_distributions import GroupedColumn, grouped_columns
 from pilothouse.data.exploration.missing_patterns import MissingPattern, missing_patterns
 from pilothouse.data.exploration.outliers import (
     ColumnOutliers,
@@ -17,14 +15,16 @@ from pilothouse.data.exploration.outliers import (
     column_outliers,
     unusual_rows,
 )
+from pilothouse.data.exploration.sample import VersionSample
+from pilothouse.data.exploration.target_groups import (
+    OTHERS,
+    TargetGroup,
+    as_target,
+    target_groups,
+)
 from pilothouse.data.exploration.target_relations import TargetRelation, target_relations
-from pilothouse.data.schema import Column
-from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.kit.errors import Invalid
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-SAMPLED_ROWS = 5_000
 PAIRED_COLUMNS = 40  # as many names can be read along a matrix
 RELATED_COLUMNS = 300
 
@@ -34,8 +34,7 @@ class Exploration:
     """What an exploration of a version saw, in `sampled` of its `rows`.
 
     `paired` are the columns whose pairs were measured, in the version's order; `left_out` those
-    that cannot be compared: constants, and texts of more than fifty values. `relations` are of the
-    `target`, when one was named.
+    that cannot be compared: constants, and texts of more than fifty values.
     """
 
     rows: int
@@ -43,66 +42,83 @@ class Exploration:
     paired: tuple[str, ...]
     left_out: tuple[str, ...]
     associations: tuple[Association, ...]
-    target: str
-    relations: tuple[TargetRelation, ...]
     outliers: tuple[ColumnOutliers, ...]
     unusual_rows: tuple[UnusualRow, ...]
     missing: tuple[MissingPattern, ...]
 
 
-def explore(
-    frame: pd.DataFrame,
-    schema: Sequence[Column],
-    *,
-    target: str = "",
-    columns: Sequence[str] = (),
-) -> Exploration:
+@dataclass(frozen=True)
+class TargetExploration:
+    """A target and the other columns, in `sampled` of the `rows` of a version.
+
+    `groups` are the classes of the target, or quarters of its numbers (`is_banded`); `columns` how
+    each other column is distributed in them, and `relations` how much each alone says of it.
+    `without` counts the sampled rows that have no target.
+    """
+
+    rows: int
+    sampled: int
+    target: str
+    is_banded: bool
+    groups: tuple[TargetGroup, ...]
+    without: int
+    columns: tuple[GroupedColumn, ...]
+    relations: tuple[TargetRelation, ...]
+
+
+def explore(sample: VersionSample, *, columns: Sequence[str] = ()) -> Exploration:
     """Explore the rows of a version.
 
     `columns` are those whose pairs are measured; without, the first forty that can be compared.
-    Raises NotFound for a column that is not there, Invalid for a target that cannot be compared.
+    Raises NotFound for a column that is not there.
     """
-    _check_names(schema, (*columns, *filter(None, (target,))))
-    positions = _sampled(len(frame))
-    sample = frame.iloc[positions]
-    values = column_values(sample, schema)
-    if target and target not in values:
+    sample.check_names(columns)
+    values = sample.values
+    paired = [values[name] for name in columns or values if name in values][:PAIRED_COLUMNS]
+    return Exploration(
+        rows=sample.rows,
+        sampled=len(sample.frame),
+        paired=tuple(column.name for column in paired),
+        left_out=sample.left_out,
+        associations=tuple(associations(paired)),
+        outliers=tuple(column_outliers(list(values.values()))),
+        unusual_rows=tuple(unusual_rows(list(values.values()), sample.positions)),
+        missing=tuple(missing_patterns(sample.frame)),
+    )
+
+
+def explore_target(sample: VersionSample, target: str) -> TargetExploration:
+    """Explore a target of a version, and the other columns against it.
+
+    Raises NotFound for a column that is not there, Invalid for one that cannot be compared.
+    """
+    sample.check_names([target])
+    if target not in sample.values:
         raise Invalid(
             f"{target!r} cannot be a target: it is constant, or a text of more than 50 values.",
             fields={"target": "cannot be compared"},
         )
-    paired = [values[name] for name in columns or values if name in values][:PAIRED_COLUMNS]
-    return Exploration(
-        rows=len(frame),
-        sampled=len(sample),
-        paired=tuple(column.name for column in paired),
-        left_out=left_out(schema, values),
-        associations=tuple(associations(paired)),
+    goal = as_target(sample.values[target])
+    groups, codes = target_groups(goal)
+    others = [name for name in sample.values if name != target][:RELATED_COLUMNS]
+    compared = {target: goal, **{name: sample.values[name] for name in others}}
+    return TargetExploration(
+        rows=sample.rows,
+        sampled=len(sample.frame),
         target=target,
-        relations=tuple(_relations(target, values)),
-        outliers=tuple(column_outliers(list(values.values()))),
-        unusual_rows=tuple(unusual_rows(list(values.values()), positions)),
-        missing=tuple(missing_patterns(sample)),
+        is_banded=goal.kind == "number",
+        groups=groups,
+        without=int((codes < 0).sum()),
+        columns=tuple(grouped_columns(goal, _described(sample, target), sample.frame, codes)),
+        relations=tuple(target_relations(target, compared)),
     )
 
 
-def _relations(target: str, values: dict[str, ColumnValues]) -> list[TargetRelation]:
-    if not target:
-        return []
-    names = [name for name in values if name != target][:RELATED_COLUMNS]
-    return target_relations(target, {name: values[name] for name in (target, *names)})
-
-
-def _sampled(rows: int) -> list[int]:
-    """Positions of all rows, or of a sample that is the same each time, in their order."""
-    if rows <= SAMPLED_ROWS:
-        return list(range(rows))
-    drawn = np.random.default_rng(0).choice(rows, SAMPLED_ROWS, replace=False)
-    return [int(at) for at in np.sort(drawn)]
-
-
-def _check_names(schema: Sequence[Column], names: Sequence[str]) -> None:
-    existing = {column.name for column in schema}
-    absent = [name for name in names if name not in existing]
-    if absent:
-        raise NotFound(f"the version has no column {absent[0]!r}.")
+def _described(sample: VersionSample, target: str) -> list[ColumnValues]:
+    """The other columns; texts of many values with the most frequent ones."""
+    columns = [
+        sample.values.get(column.name) or frequent_values(sample.frame[column.name], column, OTHERS)
+        for column in sample.schema
+        if column.name != target and (column.name in sample.values or column.type == "string")
+    ]
+    return [column for column in columns if column is not None][:RELATED_COLUMNS]

@@ -9,6 +9,7 @@ from pilothouse.data import versions
 from pilothouse.data.info import Contract, ContractReport, Profile
 from pilothouse.data.personal_data import personal_columns
 from pilothouse.data.personal_data.masking import NOTHING_MASKED, Masking
+from pilothouse.data.version_rows import read_positions
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from pilothouse.data.dataset_sources import RefreshCheck
     from pilothouse.data.diff import DataDiff
-    from pilothouse.data.exploration.explore import Exploration
+    from pilothouse.data.exploration.explore import Exploration, TargetExploration
 
 
 class TrueData(Protocol):
@@ -30,9 +31,9 @@ class TrueData(Protocol):
 
     def diff(self, a: str, b: str) -> DataDiff: ...
 
-    def explore(
-        self, ref: str, *, target: str = "", columns: Sequence[str] = ()
-    ) -> Exploration: ...
+    def explore(self, ref: str, *, columns: Sequence[str] = ()) -> Exploration: ...
+
+    def explore_target(self, ref: str, target: str) -> TargetExploration: ...
 
     def check_refresh(self, name: str) -> RefreshCheck: ...
 
@@ -85,14 +86,19 @@ class MaskedData:
         both = Masking({**self.masking(a).kinds, **self.masking(b).kinds})
         return both.diff(self._data.diff(a, b))
 
-    def explore(self, ref: str, *, target: str = "", columns: Sequence[str] = ()) -> Exploration:
+    def explore(self, ref: str, *, columns: Sequence[str] = ()) -> Exploration:
         """An exploration of a version. Raises what `Data.explore` raises."""
-        explored = self._data.explore(ref, target=target, columns=columns)
-        return self.masking(ref).exploration(explored)
+        return self.masking(ref).exploration(self._data.explore(ref, columns=columns))
+
+    def explore_target(self, ref: str, target: str) -> TargetExploration:
+        """The columns of a version by a target. Raises what `Data.explore_target` raises."""
+        return self.masking(ref).target_exploration(self._data.explore_target(ref, target))
 
     def rows_at(self, ref: str, positions: Sequence[int]) -> pd.DataFrame:
         """The rows at some positions of a version, in that order. Raises NotFound, Unavailable."""
-        return self.masking(ref).frame(self._data.frame(ref).iloc[list(positions)])
+        with self._store.read() as session:
+            frame = read_positions(self._store, session, ref, positions)
+        return self.masking(ref).frame(frame)
 
     def check_refresh(self, name: str) -> RefreshCheck:
         """What a refresh would change. Raises what `Data.check_refresh` raises."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pilothouse.data.dataset_sources import RefreshCheck
     from pilothouse.data.diff import DataDiff
-    from pilothouse.data.exploration.explore import Exploration
+    from pilothouse.data.exploration.explore import Exploration, TargetExploration
 
 MASK = "•••••"
 STATISTICS = ("mean_before", "mean_after", "median_before", "median_after")
@@ -82,6 +82,22 @@ class Masking:
             for column in exploration.outliers
         )
         return replace(exploration, outliers=outliers)
+
+    def target_exploration(self, exploration: TargetExploration) -> TargetExploration:
+        """How columns are distributed by a target, without the values of masked columns."""
+        columns = tuple(
+            replace(column, parts=(), edges=(), shares=())
+            if column.column in self.kinds
+            else column
+            for column in exploration.columns
+        )
+        groups = exploration.groups
+        if exploration.target in self.kinds:
+            groups = tuple(
+                group if group.is_others else replace(group, name=f"{MASK} {number}")
+                for number, group in enumerate(groups, start=1)
+            )
+        return replace(exploration, columns=columns, groups=groups)
 
     def contract(self, contract: Contract) -> Contract:
         """The contract without the values and bounds of masked columns."""
