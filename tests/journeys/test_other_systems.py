@@ -120,7 +120,7 @@ def test_a_training_set_is_made_of_features(visitor: Any, opened: Any, tmp_path:
     dialog.get_by_role("textbox", name=re.compile("^Repository")).fill(str(repository))
     dialog.get_by_role("textbox", name=re.compile("^Repository")).press("Tab")
     visitor.idle()
-    dialog.get_by_role("radio").nth(1).click()
+    dialog.get_by_role("radio", name="Another interpreter").click()
     visitor.idle()
     dialog.get_by_role("textbox", name=re.compile("^Path of a Python")).fill(str(program))
     dialog.get_by_role("textbox", name=re.compile("^Name")).fill("drivers")

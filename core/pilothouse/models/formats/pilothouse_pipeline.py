@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pilothouse.models import pandas_import
+from pilothouse.models import lean_imports, pandas_import
 from pilothouse.models.audit import KNOWN_CLASSES, OWN_CODE, Audit
 from pilothouse.models.audit.pickles import audit_pickle
 from pilothouse.models.fitted_estimator import FittedEstimator
@@ -52,17 +52,18 @@ class PilothousePipeline(ModelFormat):
 
 def load_pipeline(data: bytes, signature: Signature) -> PipelineModel:
     """Unpickle the bytes of a file whose digest was registered by a training."""
-    with pandas_import.refused(), suppress(ImportError):  # a model may need no scikit-learn
-        import sklearn.utils.fixes  # noqa: F401  # it would import pandas
+    with lean_imports.of_scikit_learn():
+        with pandas_import.refused(), suppress(ImportError):  # a model may need no scikit-learn
+            import sklearn.utils.fixes  # noqa: F401  # it would import pandas
 
-        # So would LightGBM; behind the encoder of a training it is handed arrays only.
-        if OWN_CLASSES.encode() in data and b"lightgbm" in data:
-            import lightgbm  # noqa: F401
+            # So would LightGBM; behind the encoder of a training it is handed arrays only.
+            if OWN_CLASSES.encode() in data and b"lightgbm" in data:
+                import lightgbm  # noqa: F401
 
-    import joblib
+        import joblib
 
-    # With pandas, for pickles that hold its objects.
-    return PipelineModel(joblib.load(io.BytesIO(data)), signature)
+        # With pandas, for pickles that hold its objects.
+        return PipelineModel(joblib.load(io.BytesIO(data)), signature)
 
 
 class PipelineModel:
