@@ -132,8 +132,9 @@ class Controller:
             if replica.state != READY:
                 continue
             watch, gives_way = self._watch(replica), replica.version in shadows
-            if watch.gives_way != gives_way:
-                model_processes.give_way(replica, gives_way=gives_way)
+            if watch.gives_way == gives_way:
+                continue
+            if model_processes.give_way(replica, gives_way=gives_way):
                 watch.gives_way = gives_way
 
     def stop_all(self, seconds: float = 10.0) -> None:

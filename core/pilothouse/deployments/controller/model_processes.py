@@ -32,6 +32,7 @@ from pilothouse.kit.errors import Refused
 
 MAX_SOCKET_FOLDER = 80  # bytes; `sun_path` of a unix socket has 108
 MAX_LOG_BYTES = 4 * 1024 * 1024
+USUAL_SHARE, LEAST_SHARE = 0, 19  # of a session, as nice values
 
 
 @dataclass(frozen=True)
@@ -149,19 +150,29 @@ def memory(pid: int) -> int:
         return 0
 
 
-def give_way(replica: Replica, *, gives_way: bool) -> None:
-    """Let other processes interrupt this one and not the reverse, or treat it as any other.
+def give_way(replica: Replica, *, gives_way: bool) -> bool:
+    """Let other processes have the CPU first, or treat this one as any other.
 
-    By the scheduling policy for batch work, which also a process without privileges can leave
-    again; systems without it change nothing.
+    By ways that a process without privileges can take back: the scheduling policy for batch work,
+    and the share of the session that the process leads, where Linux shares the CPU by sessions
+    (`sched(7)`, autogroups), so that the policy alone says little. Other systems change nothing.
+    Returns whether that is done: Linux takes a few changes of shares a second.
     """
-    if not hasattr(os, "SCHED_BATCH") or not is_running(replica):
-        return
+    if not hasattr(os, "SCHED_BATCH") or replica.pid is None or not is_running(replica):
+        return True
     policy = os.SCHED_BATCH if gives_way else os.SCHED_OTHER
     with suppress(psutil.Error, OSError):  # it ended, or belongs to somebody else
         for thread in psutil.Process(replica.pid).threads():
             if os.sched_getscheduler(thread.id) != policy:
                 os.sched_setscheduler(thread.id, policy, os.sched_param(0))
+    try:
+        session_share = Path(f"/proc/{replica.pid}/autogroup")
+        session_share.write_text(str(LEAST_SHARE if gives_way else USUAL_SHARE))
+    except BlockingIOError:
+        return False
+    except OSError:  # Linux without autogroups
+        pass
+    return True
 
 
 def send(replica: Replica, signal_number: signal.Signals) -> None:
