@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -192,17 +192,26 @@ class QualityCommands(Service):
             return versions.require(session, ref)
 
     def _checked_rows(self, version: DatasetVersionInfo) -> CheckedRows:
-        """The content of a version, as of now for the newest one, else of its registration."""
+        """The content of a version, as of now for the newest one, else of its registration.
+
+        A check reads the columns that it looks at, and no others.
+        """
+        import pyarrow.parquet as pq
+
         from pilothouse.data.canonical import canonical
         from pilothouse.data.quality.kinds import CheckedRows
 
+        file = pq.ParquetFile(versions.content(self._store, version))
         with self._store.read() as session:
-            table = canonical(versions.read_table(self._store, session, version.ref))
             newest = versions.newest(session, version.dataset)
             before = versions.rows_before(session, version.dataset, version.version)
         is_newest = newest is not None and newest.version == version.version
         now = self._store.now() if is_newest else version.created_at
-        return CheckedRows(table, now, before)
+
+        def read(names: Sequence[str]) -> pa.Table:
+            return canonical(file.read(columns=list(names)).select(list(names)))
+
+        return CheckedRows(version.schema, version.rows, read, now, before)
 
     def _new_results(self, dataset: str, table: pa.Table) -> list[QualityResult]:
         """What the checks of a dataset say of rows that would become its next version."""
@@ -213,7 +222,7 @@ class QualityCommands(Service):
             checks = quality_rows.checks_of(session, dataset)
             newest = versions.newest(session, dataset)
         before = newest.rows if newest else None
-        return run_checks(checks, CheckedRows(table, self._store.now(), before))
+        return run_checks(checks, CheckedRows.of(table, self._store.now(), before))
 
     def _check_age(self, version: DatasetVersionInfo) -> None:
         """Run those checks of a version again whose figure changes with the time alone."""

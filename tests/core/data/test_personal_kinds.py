@@ -73,6 +73,29 @@ def test_each_kind_is_found() -> None:
     }
 
 
+def test_names_of_any_script_are_found() -> None:
+    parts = {
+        "Имя": ("Анна Пётр Юлия Семён Йосиф", "Иванова Сидорёв Кузнецова", " "),
+        "氏名": ("太郎 花子 一郎 美咲 がく", "山田 佐藤 鈴木", ""),
+        "الاسم": ("محمد فاطمة أحمد ليلى حسن", "علي خالد عمر", " "),
+        "Ονοματεπώνυμο": ("Μαρία Γιώργος Ελένη Νίκος Άννα", "Παππά Νίκου Δήμου", " "),
+        "नाम": ("राम सीता मोहन गीता श्याम", "शर्मा वर्मा गुप्ता", " "),
+    }
+    columns = {
+        name: [f"{first.split()[i % 5]}{apart}{last.split()[i % 3]}" for i in range(ROWS)]
+        for name, (first, last, apart) in parts.items()
+    }
+    assert probable(**columns) == dict.fromkeys(parts, "person_name")
+
+
+def test_addresses_within_texts_are_found() -> None:
+    texts = [f"please write to p{i}@example.org" if i % 9 == 0 else "done" for i in range(ROWS)]
+    both = [f"a{i}@example.org; b{i}@example.org" for i in range(ROWS)]
+    once = ["mail a@example.org", *["done"] * (ROWS - 1)]
+    columns = {"comment": texts, "mails": both, "one": once, "handle": ["@ada"] * ROWS}
+    assert probable(**columns) == {"comment": "email", "mails": "email"}
+
+
 def test_what_only_looks_alike_is_not_found() -> None:
     rng = random.Random(5)
     assert probable(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ NUMBERS = st.one_of(st.none(), st.integers(-3, 3).map(float), st.sampled_from([0
 def measured(kind: str, frame: pd.DataFrame, before: int | None = None, **settings: Any) -> Measure:
     plugin, params = read_check(kind, settings)
     table = canonical(pa.Table.from_pandas(frame, preserve_index=False))
-    measure = plugin.measure(params, CheckedRows(table, NOW, before))
+    measure = plugin.measure(params, CheckedRows.of(table, NOW, before))
     assert measure is not None
     return measure
 
@@ -296,5 +297,38 @@ def test_suggestions_never_fail_on_the_version_itself(seed: int) -> None:
     )
     for suggestion in suggest(version, profile(table), NOW, before, float(draw.integers(1, 48))):
         kind, params = read_check(suggestion.kind, suggestion.settings)
-        measure = kind.measure(params, CheckedRows(table, NOW, before))
+        measure = kind.measure(params, CheckedRows.of(table, NOW, before))
         assert measure is None or measure.passed, suggestion
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "columns"),
+    [
+        ("missing_values", {"column": "x"}, [["x"]]),
+        ("unique_key", {"columns": ["x", "t"]}, [["x"], ["t"]]),
+        ("row_count", {"low": 1}, []),
+        ("sql_query", {"query": "SELECT rowid FROM data WHERE X < 0"}, [["x"]]),
+        ("sql_query", {"query": "SELECT count(*) FROM data", "measure": "number", "low": 3},
+         [["t"]]),
+    ],
+)  # fmt: skip
+def test_a_check_of_a_version_reads_only_its_columns(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    settings: dict[str, Any],
+    columns: list[list[str]],
+) -> None:
+    workspace.data.register("wide", pd.DataFrame({"t": ["a", "b", "c"], "x": [1, 2, 3], "y": 1.5}))
+    read: list[list[str]] = []
+    whole = pq.ParquetFile.read
+
+    def reader(file: pq.ParquetFile, columns: list[str]) -> pa.Table:
+        read.append(columns)
+        return whole(file, columns=columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read", reader)
+    check = workspace.data.add_quality_check("wide", kind, settings)
+    assert read == columns
+    result = next(r for r in workspace.data.quality_results("wide") if r.check_id == check.id)
+    assert result.ok, result

@@ -72,11 +72,21 @@ class PersonalKind(Protocol):
 
 
 def words_of(name: str) -> tuple[str, ...]:
-    """The words of a name such as `firstName`, `Straße / Nr` or `E-Mail`."""
-    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    """The words of a name such as `firstName`, `Straße / Nr` or `Имя`, of any script."""
+    plain = without_marks(name.replace("ß", "ss"))
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", plain)
-    return tuple(re.findall(r"[a-z]+", apart.lower()))
+    return tuple(re.findall(r"[^\W\d_]+", apart.lower()))
+
+
+def without_marks(text: str) -> str:
+    """A text without accents, vowel signs and other marks, which are no letters."""
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in plain if not unicodedata.category(letter).startswith("M"))
+
+
+def words_in(names: str) -> frozenset[str]:
+    """Names of columns in any script, apart by spaces, as `words_of` has them."""
+    return frozenset(words_of(names))
 
 
 def by_value(

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from pilothouse.data.canonical import schema_of
 from pilothouse.data.quality.kinds import CheckedRows, Measure, check_columns
 from pilothouse.data.quality.quality_info import (
     ERROR,
@@ -34,7 +33,7 @@ def run_checks(checks: Iterable[DatasetCheckInfo], rows: CheckedRows) -> list[Qu
 def _run(check: DatasetCheckInfo, rows: CheckedRows) -> QualityResult | None:
     try:
         kind, settings = read_check(check.kind, check.settings)
-        check_columns(kind, settings, schema_of(rows.table))
+        check_columns(kind, settings, rows.schema)
         measure = kind.measure(settings, rows)
     except (PilothouseError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as wrong:
         reason = wrong.message if isinstance(wrong, PilothouseError) else str(wrong)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +45,7 @@ def answer(table: pa.Table, query: str, most_rows: int, seconds: float = MAX_SEC
     """
     until = time.monotonic() + seconds
     query = query.strip().rstrip("; \n\t")
-    names = _names(table)
+    names = _names(table.column_names)
     with closing(sqlite3.connect(":memory:")) as database:
         database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_TEXT)
         database.set_progress_handler(lambda: int(time.monotonic() > until), STEPS)
@@ -60,10 +60,21 @@ def answer(table: pa.Table, query: str, most_rows: int, seconds: float = MAX_SEC
             raise Invalid(f"the query cannot be answered: {failed}.") from failed
 
 
-def _names(table: pa.Table) -> list[str]:
+def columns_read(columns: Sequence[str], query: str) -> list[str]:
+    """The columns that a query over the table `data` reads. Raises Invalid for an error in it."""
+    names = _names(columns)
+    with closing(sqlite3.connect(":memory:")) as database:
+        try:
+            _create(database, names)
+            return _columns_read(database, query.strip().rstrip("; \n\t"), names)
+        except sqlite3.Error as failed:
+            raise Invalid(f"the query cannot be answered: {failed}.") from failed
+
+
+def _names(columns: Sequence[str]) -> list[str]:
     """The columns that a query can name: SQLite does not tell A from a, the first one counts."""
     first: dict[str, str] = {}
-    for name in table.column_names[:MAX_COLUMNS]:
+    for name in columns[:MAX_COLUMNS]:
         first.setdefault(name.lower(), name)
     return list(first.values())
 

@@ -6,7 +6,7 @@ quality check measures, and keeps its figure with every version.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,12 +27,31 @@ MAX_ROWS = 5  # positions of failing rows that are kept of a result
 class CheckedRows:
     """What a check may look at: canonical rows, the time, and the rows of the version before.
 
+    Columns are read when a check looks at them: `read` answers some of them, in canonical types.
     `rows_before` is None for the first version of a dataset.
     """
 
-    table: pa.Table
+    schema: tuple[Column, ...]
+    count: int
+    read: Callable[[Sequence[str]], pa.Table]
     now: datetime
     rows_before: int | None = None
+
+    @classmethod
+    def of(cls, table: pa.Table, now: datetime, rows_before: int | None = None) -> CheckedRows:
+        """The rows of a canonical table that is in memory."""
+        from pilothouse.data.canonical import schema_of
+
+        return cls(tuple(schema_of(table)), table.num_rows, table.select, now, rows_before)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The values of one column; no other one is read."""
+        return self.read([name]).column(0)
+
+    @property
+    def table(self) -> pa.Table:
+        """Every column: of a large version these are many bytes."""
+        return self.read([column.name for column in self.schema])
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class AllowedValues:
     @staticmethod
     def measure(settings: Params, rows: CheckedRows) -> Measure:
         """Rows with another value over rows."""
-        texts = pc.cast(rows.table[settings.text("column")], pa.string())
+        texts = pc.cast(rows.column(settings.text("column")), pa.string())
         allowed = pa.array([_text(value) for value in settings["values"]], pa.string())
         others = pc.and_(pc.invert(pc.is_in(texts, value_set=allowed)), pc.is_valid(texts))
         return share_of(others, settings.number("share"))

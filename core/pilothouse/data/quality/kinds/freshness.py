@@ -45,7 +45,7 @@ class DataAge:
     @staticmethod
     def measure(settings: Params, rows: CheckedRows) -> Measure:
         """Hours between the newest value and now. Raises Invalid when there is none."""
-        times = rows.table[settings.text("column")]
+        times = rows.column(settings.text("column"))
         past = times.filter(pc.less_equal(times, rows.now))
         newest = pc.max(past).as_py()
         if newest is None:

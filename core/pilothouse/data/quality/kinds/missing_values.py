@@ -44,4 +44,4 @@ class MissingValues:
     @staticmethod
     def measure(settings: Params, rows: CheckedRows) -> Measure:
         """Missing values over rows."""
-        return share_of(pc.is_null(rows.table[settings.text("column")]), settings.number("share"))
+        return share_of(pc.is_null(rows.column(settings.text("column"))), settings.number("share"))

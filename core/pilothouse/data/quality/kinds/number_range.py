@@ -49,7 +49,7 @@ class NumberRange:
     @staticmethod
     def measure(settings: Params, rows: CheckedRows) -> Measure:
         """Rows outside over rows."""
-        numbers = pc.cast(rows.table[settings.text("column")], pa.float64(), safe=False)
+        numbers = pc.cast(rows.column(settings.text("column")), pa.float64(), safe=False)
         masks = [
             compare(numbers, settings.number(end))
             for compare, end in ((pc.less, "low"), (pc.greater, "high"))

@@ -40,4 +40,4 @@ class RowCount:
     @staticmethod
     def measure(settings: Params, rows: CheckedRows) -> Measure:
         """The rows of the table."""
-        return Measure(rows.table.num_rows, settings["low"], settings["high"])
+        return Measure(rows.count, settings["low"], settings["high"])

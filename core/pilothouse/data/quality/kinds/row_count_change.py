@@ -45,6 +45,6 @@ class RowCountChange:
         """Rows over the rows before, less one; None for the first version."""
         if not rows.rows_before:
             return None
-        change = rows.table.num_rows / rows.rows_before - 1
-        note = f"{rows.table.num_rows:,} rows after {rows.rows_before:,}"
+        change = rows.count / rows.rows_before - 1
+        note = f"{rows.count:,} rows after {rows.rows_before:,}"
         return Measure(change, settings["low"], settings["high"], note=note)

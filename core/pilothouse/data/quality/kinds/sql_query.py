@@ -70,9 +70,12 @@ class SqlCheck:
     @staticmethod
     def measure(settings: Params, rows: CheckedRows) -> Measure:
         """What the query answers. Raises Invalid for an error in it, and beyond its bounds."""
-        from pilothouse.data.quality.sqlite_query import answer
+        from pilothouse.data.quality.sqlite_query import answer, columns_read
 
-        result = answer(rows.table, settings.text("query"), MAX_ROWS)
+        query, names = settings.text("query"), [column.name for column in rows.schema]
+        # The rows count, also when no column is read.
+        table = rows.read(columns_read(names, query) or names[:1])
+        result = answer(table, query, MAX_ROWS)
         low, high = _limits(settings)
         if settings["measure"] == ROWS:
             return Measure(result.count, low, high, failing=result.count, rows=result.rows)

@@ -58,7 +58,7 @@ class TextPattern:
     @staticmethod
     def measure(settings: Params, rows: CheckedRows) -> Measure:
         """Rows that do not match over rows."""
-        matches = _matches(rows.table[settings.text("column")], settings.text("pattern"))
+        matches = _matches(rows.column(settings.text("column")), settings.text("pattern"))
         return share_of(pc.fill_null(pc.invert(matches), False), settings.number("share"))
 
 

@@ -53,7 +53,7 @@ class UniqueKey:
     @staticmethod
     def measure(settings: Params, rows: CheckedRows) -> Measure:
         """Rows with a repeated key over rows."""
-        repeated = repeated_keys([rows.table[str(name)] for name in settings["columns"]])
+        repeated = repeated_keys([rows.column(str(name)) for name in settings["columns"]])
         return share_of(pa.chunked_array([pa.array(repeated)]), settings.number("share"))
 
 
