@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from harness import compiled_statements
 from harness.demo_workspace import Instance, copied_demo, running_demo
 from pilothouse.kit import garbage
 from pilothouse.kit.clock import FixedClock
@@ -23,6 +24,7 @@ from pilothouse.workspace import Workspace, open_workspace
 
 # What the recommended gates need is measured in tests of its own: others promote without.
 built_in_policy.NEW = BASIC
+compiled_statements.share()
 # Commands and programs of the tests decide too, and the account that they run as never does.
 os.environ.setdefault("PILOTHOUSE_ACTOR", "ada")
 
