@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 sys.path.insert(0, str(Path(__file__).parent))  # pictures.py, run by hand, shares these modules
 
 from browsing import CHROMIUM, PATIENCE_MS, Visitor, launched, seeing, visiting
-from places import PLACES, Place
 
 from harness.demo_workspace import Instance, copied_demo, running_demo, running_on
+from harness.places import PLACES, Place
 from harness.running_instance import RunningInstance, run_instance
 from pilothouse.workspace import Workspace
 

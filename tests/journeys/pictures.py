@@ -11,9 +11,9 @@ import argparse
 from pathlib import Path
 
 from browsing import CHROMIUM, launched, seeing, visiting
-from places import PLACES, report, window
 from playwright.sync_api import sync_playwright
 
+from harness.places import PLACES, report, window
 from harness.running_instance import run_instance, wait_for
 from pilothouse.workspace import Workspace
 

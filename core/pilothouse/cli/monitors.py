@@ -13,7 +13,7 @@ from pilothouse.cli.command import Group, options_of, verb
 from pilothouse.cli.custom_checks import checks
 from pilothouse.cli.evidently import evidently
 from pilothouse.cli.explanations import explanation_output
-from pilothouse.cli.options import INSTANT, JSON_VALUE, NAMES, NEW_FILE, PAIR
+from pilothouse.cli.options import INSTANT, JSON_VALUE, NAMES, NEW_FILE, PAIR, reveal_option
 from pilothouse.cli.output import Output, text_of
 from pilothouse.cli.skew import skew
 from pilothouse.cli.window_reports import reports
@@ -331,13 +331,23 @@ def _explain(ws: Workspace, window: str) -> Output:
 @verb(
     monitors,
     Monitoring.distributions,
+    Monitoring.revealing,
+    writes=True,
     example="pilothouse monitors distributions WINDOW age --json",
 )
 @window_argument
 @click.argument("column")
 @click.option("--signal", default=None, help="prediction_drift: an output of the same name.")
-def _distributions(ws: Workspace, window: str, column: str, signal: str | None) -> pd.DataFrame:
-    return ws.monitoring.distributions(window, column, signal=signal)
+@reveal_option
+def _distributions(
+    ws: Workspace, window: str, column: str, signal: str | None, reveal: str | None
+) -> pd.DataFrame:
+    monitoring = ws.monitoring
+    if reveal is not None:
+        name = monitoring.window(window).deployment
+        ws.deployments.reveal(name, reveal)
+        monitoring = monitoring.revealing([name])
+    return monitoring.distributions(window, column, signal=signal)
 
 
 @verb(

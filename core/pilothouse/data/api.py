@@ -134,12 +134,13 @@ class Data(
         with self._store.read() as session:
             existing = versions.find(session, name, content)
             current = enforcement.current_contract(session, name)
+            masking = personal_columns.masking_of(session, name)
         if existing:
             versions.repair(self._store, existing, table)
             if existing.status == "held" and release_reason:
                 return replace(self.release(existing.ref, release_reason), existed=True)
             return existing
-        contract_outcome = enforcement.enforce(current, name, table, on_breach)
+        contract_outcome = enforcement.enforce(current, name, table, on_breach, masking)
         report = self._with_event_time(reading.report, table, event_time, parent)
         report_progress(0.65, f"profiling {table.num_columns:,} columns")
         probable = find_probable(table)

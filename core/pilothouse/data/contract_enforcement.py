@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from pilothouse.data import versions
 from pilothouse.data.info import Contract, ContractReport
+from pilothouse.data.personal_data.masking import NOTHING_MASKED, Masking
 from pilothouse.data.versions import ContractOutcome
 from pilothouse.kit.errors import Invalid, Refused
 
@@ -60,24 +61,32 @@ def current_contract(session: Session, name: str) -> Contract | None:
 
 
 def enforce(
-    current: Contract | None, name: str, table: pa.Table, on_breach: str
+    current: Contract | None,
+    name: str,
+    table: pa.Table,
+    on_breach: str,
+    masking: Masking = NOTHING_MASKED,
 ) -> ContractOutcome:
-    """Check a canonical table against the contract in force. Raises ContractBreach, Invalid."""
+    """Check a canonical table against the contract in force. Raises ContractBreach, Invalid.
+
+    What it says of a breach is kept and shown to others, so it names no masked value.
+    """
     from pilothouse.data.contracts import changes, check
 
     check_on_breach(on_breach)
     if current is None:
         return ContractOutcome()
     report = check.check_table(current, table)
+    masked_report = masking.report(report)
     if not report.ok and on_breach == "refuse":
         breach = ContractBreach(
             f"this is refused as a new version of the dataset {name!r}, "
-            f"for it breaks the contract of {current.ref}: {report.message}.",
-            report,
+            f"for it breaks the contract of {current.ref}: {masked_report.message}.",
+            masked_report,
             hint="Register the right file, give this one a dataset of its own, edit the contract "
             "of the dataset, or register it all the same (on_breach='accept').",
         )
-        breach.remedy = {"kind": "breach", "ref": current.ref, "lines": list(report.lines)}
+        breach.remedy = {"kind": "breach", "ref": current.ref, "lines": list(masked_report.lines)}
         raise breach
     after = changes.next_contract(current, report, table)
-    return ContractOutcome(current.ref, after, "" if report.ok else report.message)
+    return ContractOutcome(current.ref, after, "" if report.ok else masked_report.message)

@@ -298,7 +298,8 @@ class Deployments(
     def deployment(self, name: str) -> DeploymentInfo:
         """One deployment with its processes and revisions. Raises NotFound.
 
-        In its `input_example`, a value of nobody stands for each that is marked as personal data.
+        Its `input_example` has values of nobody in columns that are marked as personal data, and
+        its signatures no values of these.
         """
         with self._store.read() as session:
             deployment = commands.require(session, name)
@@ -306,7 +307,12 @@ class Deployments(
                 deployment, commands.replicas_of(session, name), commands.revisions(session, name)
             )
             masking = masking_of_log(session, name)
-        info = replace(info, input_example=masking.examples(info.input_example))
+        info = replace(
+            info,
+            input_example=masking.examples(info.input_example),
+            signature=masking.signature(info.signature),
+            serving_signature=masking.signature(info.serving_signature),
+        )
         problem = room_problem(self._store.folder)
         return replace(info, message=f"{info.message} {problem}") if problem else info
 

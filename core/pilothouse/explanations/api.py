@@ -37,6 +37,7 @@ from pilothouse.models.tasks import metric_of, task_of
 from pilothouse.registry import measurements, versions
 from pilothouse.registry.evidence import MeasurementFact
 from pilothouse.registry.info import VersionInfo
+from pilothouse.registry.masked_versions import masked_version, version_masking
 from pilothouse.registry.versions import check_described
 from pilothouse.storage.service import Service
 
@@ -170,7 +171,13 @@ class Explanations(Service):
 
         An input of which nothing is known has an empty range. Raises NotFound.
         """
-        return input_ranges(self._store, self._version(model, version), RANGE_ROWS)
+        info = self._version(model, version)
+        with self._store.read() as session:
+            masked = masked_version(session, info)
+            masking = version_masking(session, info)
+        ranges = input_ranges(self._store, masked, RANGE_ROWS)
+        unseen = {name: InputRange(name) for name in masking.kinds if name in ranges}
+        return ranges | unseen
 
     def logged_prediction(self, deployment: str, prediction_id: str) -> LoggedPrediction:
         """A prediction of a deployment's log, as a row that can be explained. Raises NotFound."""

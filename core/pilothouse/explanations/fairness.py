@@ -186,7 +186,7 @@ class ScoredGroups:
 
 
 def groups_of(rows: HeldOutRows, column: str) -> tuple[tuple[str, ...], Codes]:
-    """The groups of a column, and the group of each row. Raises Invalid, NotFound."""
+    """The groups of a column as they are shown, and each row's. Raises Invalid, NotFound."""
     import pandas as pd
 
     values = rows.columns([column])[column]
@@ -198,7 +198,8 @@ def groups_of(rows: HeldOutRows, column: str) -> tuple[tuple[str, ...], Codes]:
     groups: RowGroups | None = row_groups(values, SignatureField(column, kind))
     if groups is None:
         raise Invalid(f"{column} has no value in these rows.", fields={"column": "empty"})
-    return groups.names, groups.codes(values)
+    masked = rows.masked.groups(groups)
+    return masked.masked_names or masked.names, groups.codes(values)
 
 
 def group_frame(rows: HeldOutRows, column: str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pilothouse.comparison.predictions import RunPredictions, features, predictions
 from pilothouse.data import Data
+from pilothouse.data.personal_data.personal_columns import masking_of_all
 from pilothouse.data.personal_data.version_erasure import erasures_of
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.scoring import answerable, request_columns
@@ -17,6 +18,7 @@ from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.models.answers import OUTPUT_PREFIX
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import Task, task_of
+from pilothouse.monitoring.masked_values import MaskedValues, with_key
 from pilothouse.registry import evaluations
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
@@ -72,6 +74,14 @@ class HeldOutRows:
     def rows(self) -> str:
         """The rows in words."""
         return f"{len(self.predictions.rows):,} held-out rows of {self.dataset}"
+
+    @cached_property
+    def masked(self) -> MaskedValues:
+        """What these rows show of personal data."""
+        dataset = self.dataset.partition("@")[0]
+        with self.store.read() as session:
+            masking = masking_of_all(session, [dataset] if dataset else ())
+        return with_key(self.store, masking)
 
     def columns(self, names: list[str]) -> pd.DataFrame:
         """Columns of these rows, inputs of the model or not. Raises Invalid, NotFound."""

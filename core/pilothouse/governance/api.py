@@ -22,6 +22,7 @@ from pilothouse.governance.production import ProductionVersion
 from pilothouse.governance.release_files import ReleaseFile
 from pilothouse.governance.timeline import TimelineFilter
 from pilothouse.registry import versions
+from pilothouse.registry.masked_versions import masked_version
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class Governance(Service):
         without an input example.
         """
         with self._store.read() as session:
-            info = versions.find(session, model, version)
+            info = masked_version(session, versions.find(session, model, version))
         return release_files.release_file(info, program, stage, deployment, runner)
 
     def export_release_file(
@@ -196,7 +197,7 @@ class Governance(Service):
     ) -> ReleaseFile:
         """The same file, and an entry in the audit log that it was exported, with its digest."""
         with self._store.write() as session:
-            info = versions.find(session, model, version)
+            info = masked_version(session, versions.find(session, model, version))
             file = release_files.release_file(info, program, stage, deployment, runner)
             release_files.record_export(session, self._store, info, program, file)
         return file

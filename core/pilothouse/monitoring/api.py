@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from pilothouse.monitoring.custom_checks.spec import CustomCheckInfo, CustomChec
 from pilothouse.monitoring.deleted_rows import lacks_rows
 from pilothouse.monitoring.evidently_workspace.workspaces import EvidentlyWorkspaces
 from pilothouse.monitoring.explanation import Explanation
+from pilothouse.monitoring.masked_values import MaskedValues, masked_values, read_profile
 from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.notifications import outbox
 from pilothouse.monitoring.skew.skew_api import SkewReports
@@ -40,6 +41,7 @@ from pilothouse.monitoring.windows import Span
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlmodel import Session
 
     from pilothouse.monitoring.checks import Check
     from pilothouse.monitoring.history_replay import HistoryReplay
@@ -129,7 +131,21 @@ class AlertInfo:
 
 
 class Monitoring(EvidentlyWorkspaces, SkewReports):
-    """Windows, drift, performance, alerts."""
+    """Windows, drift, performance, alerts.
+
+    What windows show of inputs with personal data is masked: see `revealing`.
+    """
+
+    def revealing(self, deployments: Collection[str]) -> Monitoring:
+        """The same with true values of some deployments: record it with `deployments.reveal` first.
+
+        Groups of rows and messages stay masked as they were stored.
+        """
+        return Monitoring(self._store, deployments)
+
+    def _masked(self, session: Session, window: str) -> MaskedValues:
+        row = window_store.require(session, window)
+        return masked_values(session, self._store, row.deployment, self._revealed)
 
     def monitor(self, deployment: str, **settings: Any) -> MonitorInfo:
         """Begin to monitor a deployment with the default rules, or change the settings given.
@@ -216,7 +232,7 @@ class Monitoring(EvidentlyWorkspaces, SkewReports):
     def results(self, window: str) -> pd.DataFrame:
         """Every result of a window's newest revision; columns as in `frames.RESULTS`."""
         with self._store.read() as session:
-            return frames.results(session, window)
+            return self._masked(session, window).results(frames.results(session, window))
 
     def trend(
         self,
@@ -251,7 +267,8 @@ class Monitoring(EvidentlyWorkspaces, SkewReports):
         with self._store.read() as session:
             row = window_store.require(session, window)
             importance = baselines.importance(self._store, session, row.model, row.version)
-            return frames.drift_ranking(session, self._store.artifacts, window, importance)
+            ranking = frames.drift_ranking(session, self._store.artifacts, window, importance)
+            return self._masked(session, window).results(ranking)
 
     def distributions(self, window: str, column: str, *, signal: str | None = None) -> pd.DataFrame:
         """A column in the reference and in the window; columns as in `frames.BINS`.
@@ -260,7 +277,9 @@ class Monitoring(EvidentlyWorkspaces, SkewReports):
         "prediction_drift". Raises NotFound for an unknown column.
         """
         with self._store.read() as session:
-            return frames.distributions(session, self._store.artifacts, window, column, signal)
+            row = window_store.require(session, window)
+            profile = read_profile(session, self._store, row, self._revealed)
+        return frames.distributions(profile["columns"], column, signal)
 
     def documents(self, window: str) -> frames.WindowDocuments:
         """What the performance of a window is drawn from, beside the reference's.
@@ -394,12 +413,12 @@ class Monitoring(EvidentlyWorkspaces, SkewReports):
         NotFound when there is no such alert, or its window was removed.
         """
         with self._store.read() as session:
-            return explain.explain_alert(session, self._store, alert)
+            return explain.explain_alert(session, self._store, alert, self._revealed)
 
     def explain_window(self, window: str) -> Explanation:
         """The same for one window. Raises NotFound."""
         with self._store.read() as session:
-            return explain.explain_window(session, self._store, window)
+            return explain.explain_window(session, self._store, window, self._revealed)
 
     def acknowledge(self, alert: str, note: str = "") -> None:
         """Acknowledge a firing alert. Raises NotFound, or Conflict."""

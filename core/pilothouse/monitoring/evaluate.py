@@ -35,6 +35,7 @@ from pilothouse.monitoring.domain_classifier import domain_check
 from pilothouse.monitoring.evaluated_settings import SETTINGS, SOURCE, settings_json
 from pilothouse.monitoring.group_signals import group_checks
 from pilothouse.monitoring.logged_inputs import only_logged
+from pilothouse.monitoring.masked_values import masked_values
 from pilothouse.monitoring.metric_history import (
     JudgedMetric,
     deciding_metric,
@@ -154,6 +155,8 @@ def evaluate_window(
     if served is not None:
         digest = f"{digest} {digest_of(served)}"
     own_checks = specs_of(store, deployment)
+    with store.read() as session:
+        masked = masked_values(session, store, deployment)
     decides = _Inputs(frame, rows, digest, config, traffic, tuple(own_checks))
     content = _content(store, (deployment, model, version), span, decides)
     unexpected = window_data.unexpected_columns(frame, signature, _keys(store, deployment))
@@ -162,12 +165,12 @@ def evaluate_window(
     of_version = store, (deployment, model, version)
     further = [
         *_columns_together(*of_version, rows, profile, config, chosen),
-        *group_checks(*of_version, baseline, rows, performance, config),
+        *group_checks(*of_version, baseline, rows, performance, config, masked),
         *custom_checks(*of_version, own_checks, baseline, rows, config),
         *(skew_checks(served) if served is not None else []),
         *_recent(*of_version, span, len(frame), assessment.checks, config),
     ]
-    assessment = replace(assessment, checks=(*assessment.checks, *further))
+    assessment = replace(assessment, checks=masked.checks([*assessment.checks, *further]))
     details = window_details(store, deployment, model, version, baseline, config, rows, assessment)
     compared_with = {**assessment.profile["reference"], SOURCE: baseline.source}
     details |= {"reference": compared_with, SETTINGS: settings_json(config)}

@@ -31,6 +31,7 @@ from pilothouse.monitoring.deleted_rows import refuse_deleted_rows
 from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.evaluated_settings import evaluated_config, reference_source
 from pilothouse.monitoring.kinds import Kind
+from pilothouse.monitoring.masked_values import masked_values
 from pilothouse.monitoring.reference_profile import KINDS, monitored_inputs, output_columns
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.window_rows import WindowRows
@@ -86,6 +87,7 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
 def window_sides(store: Store, window_id: str) -> WindowSides:
     """The rows of a window and of what it is compared with, inputs only where that has no outputs.
 
+    Categories of personal data have the names that stand for them, numbers of it are left out.
     Raises NotFound, Conflict for a window whose rows were deleted.
     """
     with store.read() as session:
@@ -98,10 +100,11 @@ def window_sides(store: Store, window_id: str) -> WindowSides:
         config = evaluated_config(profile, present)
         named = (window.deployment, window.model, window.version)
         signature = commands.signature_of(session, *named)
-    names = list(_input_kinds(signature))
+        masked = masked_values(session, store, window.deployment)
+    kinds = _input_kinds(signature)
     frame = window_data.observe(store, window.deployment, span)
     version_rows = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]
-    rows = window_data.rows_of(version_rows, signature, names)
+    rows = window_data.rows_of(version_rows, signature, list(kinds))
     reference_rows = baselines.reference_rows(
         store, *named, config.reference_rows, reference_source(profile)
     )
@@ -111,7 +114,8 @@ def window_sides(store: Store, window_id: str) -> WindowSides:
     reference, current = report_frame(reference_rows, signature), report_frame(rows, signature)
     if chosen is not None:  # inputs only
         current = current[[name for name in reference if name in current]]
-    return WindowSides(signature, window, reference, current)
+    sides = (masked.rows(side, kinds) for side in (reference, current))
+    return WindowSides(signature, window, *sides)
 
 
 def column_kinds(signature: Signature) -> dict[str, Kind]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,6 +32,7 @@ from pilothouse.monitoring.explanation import (
     RecentFall,
 )
 from pilothouse.monitoring.explanation_text import sentences
+from pilothouse.monitoring.masked_values import read_profile
 from pilothouse.monitoring.metric_history import JudgedMetric, counted, earlier_metrics
 from pilothouse.monitoring.past_windows import PastWindow, past_windows
 from pilothouse.monitoring.plain_json import plain_rows
@@ -64,18 +64,25 @@ LOOK_BACK = 2  # how many windows before the change events are searched
 TWO_SIDED_95 = 1.96
 
 
-def explain_alert(session: Session, store: Store, alert_id: str) -> Explanation:
+def explain_alert(
+    session: Session, store: Store, alert_id: str, revealed: Collection[str] = ()
+) -> Explanation:
     """The explanation of the newest window in which the alert's rule breaches. Raises NotFound."""
     alert = alerts.require(session, alert_id)
-    return explain_window(session, store, _breached_window(session, alert))
+    return explain_window(session, store, _breached_window(session, alert), revealed)
 
 
-def explain_window(session: Session, store: Store, window_id: str) -> Explanation:
-    """The explanation of one window. Raises NotFound."""
+def explain_window(
+    session: Session, store: Store, window_id: str, revealed: Collection[str] = ()
+) -> Explanation:
+    """The explanation of one window. Raises NotFound.
+
+    Values of personal data are masked but where the window's deployment is `revealed`.
+    """
     window = window_store.require(session, window_id)
     history = _history(session, window)
     results = frames.results(session, window_id)
-    stored = json.loads(store.artifacts.read(window.profile))
+    stored = read_profile(session, store, window, revealed)
     columns = _columns(session, store, window, history, stored["columns"])
     metric = _metric(session, results, history)
     if metric is not None:

@@ -196,14 +196,13 @@ def drift_ranking(
 
 
 def distributions(
-    session: Session, artifacts: Artifacts, window_id: str, column: str, signal: str | None = None
+    profiles: Mapping[str, Any], column: str, signal: str | None = None
 ) -> pd.DataFrame:
     """Shares and rows of a column's bins in the reference and the window; see `BINS`.
 
-    Of a feature and an output of one name it is the feature, unless `signal` says which. Read from
-    the window's stored profile, without its rows. Raises NotFound for an unknown column.
+    Of a feature and an output of one name it is the feature, unless `signal` says which. `profiles`
+    are those of a window's columns as they are shown. Raises NotFound for an unknown column.
     """
-    profiles = _profile(session, artifacts, window_id)["columns"]
     signals = (FEATURE_DRIFT, PREDICTION_DRIFT) if signal is None else (signal,)
     keys = [f"{name}/{column}" for name in signals]
     profile = next((profiles[key] for key in keys if key in profiles), None)

@@ -26,6 +26,7 @@ from pilothouse.monitoring.fairness_checks import (
     scored_gaps,
 )
 from pilothouse.monitoring.group_gaps import ScoredGap, judge_gaps
+from pilothouse.monitoring.masked_values import MaskedValues
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import (
     MinimumRows,
@@ -49,7 +50,9 @@ if TYPE_CHECKING:
     from pilothouse.monitoring.row_groups import Codes
 
 MAX_CACHED = 2
-_references: dict[tuple[str, int], GroupedReference] = {}  # by digest and its rows; never stale
+# By digest, its rows, and the masked columns; never stale.
+_references: dict[tuple[str, int, tuple[str, ...]], GroupedReference] = {}
+NO_VALUES = MaskedValues()
 
 
 class NoGroups(ValueError):
@@ -59,8 +62,11 @@ class NoGroups(ValueError):
 class GroupedReference:
     """The rows of a version's reference, grouped by each column when it is needed."""
 
-    def __init__(self, baseline: Baseline, rows: WindowRows) -> None:
+    def __init__(
+        self, baseline: Baseline, rows: WindowRows, masked: MaskedValues = NO_VALUES
+    ) -> None:
         self.baseline = baseline
+        self.masked = masked
         self.rows = rows
         self._groups: dict[str, tuple[RowGroups, Codes]] = {}
         self._segments: dict[tuple[str, str], SegmentReference] = {}
@@ -96,7 +102,7 @@ class GroupedReference:
             groups = row_groups(values, field)
             if groups is None:
                 raise NoGroups("no row of the reference has a value")
-            self._groups[column] = groups, groups.codes(values)
+            self._groups[column] = self.masked.groups(groups), groups.codes(values)
         return self._groups[column]
 
     def segments(self, groups: RowGroups, codes: Codes, metric: str) -> SegmentReference:
@@ -139,10 +145,11 @@ def group_checks(
     rows: WindowRows,
     performance: Performance,
     config: MonitorConfig,
+    masked: MaskedValues = NO_VALUES,
 ) -> list[Check]:
     """The checks of segments and of fairness, of a deployment's version; none without columns.
 
-    They inform: a rule on them alerts.
+    They inform: a rule on them alerts. The groups of a masked column are named as it is shown.
     """
     if not config.segment_columns and not config.fairness_columns:
         return []
@@ -152,7 +159,7 @@ def group_checks(
             for signal, columns in _declared(config)
             for column in columns
         ]
-    reference = _reference(store, answered, baseline, config)
+    reference = _reference(store, answered, baseline, config, masked)
     lack = missing_labels(performance, MinimumRows(config.min_labelled, config.min_coverage))
     window = GroupedWindow(reference, rows, config, lack)
     return [*segments_of_window(window), *fairness_of(window)]
@@ -163,14 +170,18 @@ def _declared(config: MonitorConfig) -> tuple[tuple[str, Sequence[str]], ...]:
 
 
 def _reference(
-    store: Store, answered: tuple[str, str, int], baseline: Baseline, config: MonitorConfig
+    store: Store,
+    answered: tuple[str, str, int],
+    baseline: Baseline,
+    config: MonitorConfig,
+    masked: MaskedValues,
 ) -> GroupedReference:
-    key = baseline.digest, config.reference_rows
+    key = baseline.digest, config.reference_rows, tuple(masked.masking.kinds)
     if key not in _references:
         rows = baselines.reference_rows(store, *answered, config.reference_rows)
         while len(_references) >= MAX_CACHED:
             _references.pop(next(iter(_references)))
-        _references[key] = GroupedReference(baseline, rows)
+        _references[key] = GroupedReference(baseline, rows, masked)
     return _references[key]
 
 

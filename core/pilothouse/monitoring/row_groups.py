@@ -29,15 +29,17 @@ class RowGroups:
     """The groups of a column: names, the most populous first; numbers are cut at `edges`.
 
     The last name is that of rows without a value; the one before, of categories, of all others.
+    `masked_names` are the names under which people see them, where these are others.
     """
 
     column: str
     names: tuple[str, ...]
     edges: tuple[float, ...] | None = None
+    masked_names: tuple[str, ...] = ()
 
     def title(self, index: int) -> str:
         """A group as the column of a result: "region = north"."""
-        return f"{self.column} = {self.names[index]}"
+        return f"{self.column} = {(self.masked_names or self.names)[index]}"
 
     def codes(self, values: pd.Series[Any]) -> Codes:
         """The group of each row by its position among `names`.

@@ -43,7 +43,7 @@ from pilothouse.registry.external_versions import ExternalVersion
 from pilothouse.registry.gates import Need
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.logged_folders import LoggedFolder
-from pilothouse.registry.masked_examples import masked_example
+from pilothouse.registry.masked_versions import masked_version
 from pilothouse.registry.overrides import OverrideInfo
 from pilothouse.registry.policy import GateDecision
 from pilothouse.registry.promotion import PromotionRequest
@@ -151,11 +151,12 @@ class Registry(Service):
     def version(self, model: str, which: int | str) -> VersionInfo:
         """A version by its number or an alias. Raises NotFound.
 
-        In its `input_example`, a value of nobody stands for each that is marked as personal data.
+        Its `input_example` has values of nobody in columns that are marked as personal data, and
+        its signature no values of these.
         """
         info = self._info(model, which)
         with self._store.read() as session:
-            return replace(info, input_example=masked_example(session, info))
+            return masked_version(session, info)
 
     def _info(self, model: str, which: int | str) -> VersionInfo:
         """The same with the true example, for what computes with it."""
@@ -179,17 +180,19 @@ class Registry(Service):
     def champion(self, model: str) -> VersionInfo | None:
         """The version in production, when there is one."""
         with self._store.read() as session:
-            return versions.champion(session, model)
+            champion = versions.champion(session, model)
+            return None if champion is None else masked_version(session, champion)
 
     def in_production(self) -> list[VersionInfo]:
         """The champion of every model that has one."""
         with self._store.read() as session:
-            return [versions.find(session, *pair) for pair in frames.in_production(session)]
+            champions = [versions.find(session, *pair) for pair in frames.in_production(session)]
+            return [masked_version(session, version) for version in champions]
 
     def of_run(self, run: str) -> list[VersionInfo]:
         """The versions that were made from a run."""
         with self._store.read() as session:
-            return versions.of_run(session, run)
+            return [masked_version(session, made) for made in versions.of_run(session, run)]
 
     def describe(
         self,

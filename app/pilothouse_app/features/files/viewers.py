@@ -5,7 +5,7 @@ Pages and images are served by the app under a policy that lets them reach nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -24,8 +24,10 @@ from pilothouse_app.components.markdown import literal, safe_markdown
 from pilothouse_app.components.table import ROW, table, text_column
 from pilothouse_app.components.table_height import limited_height
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.personal_data.masked import masked_data
 
 if TYPE_CHECKING:
+    from pilothouse.data.personal_data.masking import Masking
     from pilothouse.experiments.details import ArtifactInfo
     from pilothouse.experiments.files.browse import RunFiles
     from pilothouse.models.mlmodel import ColumnInfo
@@ -72,7 +74,30 @@ def _image(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
 
 def _table(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     rows = files.table(owner, file.path)
-    _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
+    frame = _masking(owner, rows.frame.columns).frame(rows.frame)
+    _rows(frame, rows.rows, rows.whole, rows.columns, file.path)
+
+
+def _masking(owner: str, columns: Iterable[str] = ()) -> Masking:
+    """What is masked of a run's tables: columns of the datasets it used, by their names.
+
+    The notice names those of some columns.
+    """
+    masking = masked_data().masking_of(_datasets_of(owner))
+    if titles := masking.titles(columns):
+        names = ", ".join(map(literal, titles))
+        st.markdown(
+            f":small[:gray[:material/visibility_off: Masked as personal data: {names}. "
+            "The download is not masked.]]"
+        )
+    return masking
+
+
+def _datasets_of(owner: str) -> list[str]:
+    """The dataset versions that a run used; none of a logged model."""
+    if owner.startswith("m-"):
+        return []
+    return [source.dataset for source in workspace().experiments.run(owner).inputs]
 
 
 def _rows(frame: pd.DataFrame, total: int | None, whole: bool, columns: int, path: str) -> None:
@@ -99,7 +124,7 @@ def _rows(frame: pd.DataFrame, total: int | None, whole: bool, columns: int, pat
 
 
 def _json(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
-    value = files.document(owner, file.path)
+    value = _masking(owner).document(files.document(owner, file.path))
     rows = preview.rows_of(value)
     if rows is not None:
         _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)

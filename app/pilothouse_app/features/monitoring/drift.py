@@ -20,6 +20,7 @@ from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, status_column, table, text_column
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.quality import column_quality
+from pilothouse_app.features.personal_data.masked import shown_monitoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def _distributions(window: str, column: str, ranking: pd.DataFrame, note: str, *
         st.markdown(note)
     column_quality(workspace().monitoring.results(window), column)
     try:
-        frame = workspace().monitoring.distributions(window, column)
+        frame = shown_monitoring().distributions(window, column)
     except NotFound:  # a column that could not be read
         st.markdown(f":gray[{literal(str(row['message']) or 'No distribution was stored.')}]")
         return
@@ -124,7 +125,7 @@ def output_distributions(window: str, *, key: str) -> None:
     section("Outputs", "the most telling ones, which decide on prediction drift")
     for cell, row in zip(st.columns(len(rows), gap="medium"), rows, strict=True):
         name = str(row["column"])
-        frame = workspace().monitoring.distributions(window, name, signal=PREDICTION_DRIFT)
+        frame = shown_monitoring().distributions(window, name, signal=PREDICTION_DRIFT)
         with cell:
             section(literal(name), drift_note(row))
             figure(

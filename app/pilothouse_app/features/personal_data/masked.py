@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pilothouse.data.personal_data.masked_data import MaskedData
     from pilothouse.data.personal_data.masking import Masking
     from pilothouse.deployments.masked_log import MaskedLog
+    from pilothouse.monitoring import Monitoring
 
 REVEALED = "_revealed"  # in the session: (kind, name, person) of what is not masked
 DATASET, DEPLOYMENT = "dataset", "deployment"
@@ -29,6 +30,11 @@ def masked_data() -> MaskedData:
 def masked_log() -> MaskedLog:
     """The prediction logs as this browser sees them."""
     return workspace().deployments.masked(_revealed(DEPLOYMENT))
+
+
+def shown_monitoring() -> Monitoring:
+    """Monitoring as this browser sees it: true values of the deployments that are revealed."""
+    return workspace().monitoring.revealing(_revealed(DEPLOYMENT))
 
 
 def dataset_notice(ref: str, columns: Iterable[str]) -> None:

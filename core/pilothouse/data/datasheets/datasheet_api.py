@@ -17,6 +17,7 @@ from pilothouse.data.datasheets.datasheet_sections import (
     datasheet,
     datasheet_fields,
 )
+from pilothouse.data.personal_data.personal_columns import masking_of
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.kit.fact_sheets.fact_sheet import FactSheet, WrittenField
 from pilothouse.kit.fact_sheets.html_page import sheet_page
@@ -100,14 +101,16 @@ class DatasheetCommands(Service):
 
 
 def read_datasheet(session: Session, store: Store, ref: str) -> Datasheet:
-    """The datasheet of a version, made from what is known now. Raises NotFound."""
+    """The datasheet of a version, made from what is known now, and without values
+    of personal data. Raises NotFound."""
     row = versions.row(session, ref)
     info = versions.info(row)
     newest = versions.newest(session, info.dataset)
     count = select(func.count(col(DatasetVersion.id))).where(DatasetVersion.dataset == info.dataset)
+    masking = masking_of(session, info.dataset)
     evidence = DatasheetEvidence(
         info,
-        versions.column_profiles(row),
+        tuple(map(masking.column_profile, versions.column_profiles(row))),
         session.exec(count).one(),
         f"{info.dataset}@{newest.version}" if newest else info.ref,
         bool(row.contract_json.get("columns")),

@@ -63,6 +63,15 @@ class MaskedData:
         with self._store.read() as session:
             return personal_columns.masking_of(session, dataset)
 
+    def masking_of(self, datasets: Sequence[str]) -> Masking:
+        """What is masked of what some datasets were read for; without any, of all by name."""
+        names = {ref.partition("@")[0] for ref in datasets}
+        masked = sorted(names - self._revealed)
+        if names and not masked:
+            return NOTHING_MASKED
+        with self._store.read() as session:
+            return personal_columns.masking_of_all(session, masked)
+
     def frame(self, ref: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows of a version. Raises what `Data.frame` raises."""
         return self.masking(ref).frame(self._data.frame(ref, columns))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.data.info import ColumnProfile, Contract, ContractReport, ContractRule, Profile
 from pilothouse.data.personal_kinds import personal_kinds
+from pilothouse.models.signature import Signature
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,6 +140,33 @@ class Masking:
             for name, value in record.items()
         }
 
+    def signature(self, signature: Signature) -> Signature:
+        """The signature without the values and limits that training saw in masked columns."""
+        inputs = tuple(
+            replace(column, categories=None, low=None, high=None)
+            if column.name in self.kinds
+            else column
+            for column in signature.inputs
+        )
+        return replace(signature, inputs=inputs)
+
+    def document(self, value: Any) -> Any:
+        """A JSON value: masked are values by a column's name, of a table's rows, of a schema."""
+        if isinstance(value, list):
+            return [self.document(item) for item in value]
+        if not isinstance(value, Mapping):
+            return value
+        names, rows = value.get("columns"), value.get("data")
+        if isinstance(names, list) and isinstance(rows, list):
+            hidden = [index for index, name in enumerate(names) if name in self.kinds]
+            return {**value, "data": [_without(row, hidden) for row in rows]}
+        if value.get("name") in self.kinds and "categories" in value:
+            return {**value, **dict.fromkeys(("categories", "low", "high"), MASK)}
+        return {
+            name: MASK if name in self.kinds and item is not None else self.document(item)
+            for name, item in value.items()
+        }
+
     def examples(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Records in which a value of nobody stands for each masked one, of the same type."""
         return [{name: self._example(name, value) for name, value in r.items()} for r in records]
@@ -149,6 +177,15 @@ class Masking:
         if isinstance(value, str):
             return personal_kinds.get(self.kinds[name]).example
         return type(value)(0) if isinstance(value, int | float) else None
+
+
+def _without(row: Any, hidden: Collection[int]) -> Any:
+    """A row of a table with masks at some positions."""
+    if not isinstance(row, list):
+        return row
+    return [
+        MASK if index in hidden and value is not None else value for index, value in enumerate(row)
+    ]
 
 
 NOTHING_MASKED = Masking()

@@ -32,7 +32,7 @@ from pilothouse.models.formats.pilothouse_pipeline import FILE, KIND
 from pilothouse.registry import code_audit
 from pilothouse.registry.cards import model_card
 from pilothouse.registry.info import VersionInfo
-from pilothouse.registry.masked_examples import masked_example
+from pilothouse.registry.masked_versions import masked_version
 from pilothouse.storage import Store
 
 CANARY = "canary"
@@ -46,7 +46,7 @@ def subject_of(store: Store, model: str, version: int, deployment: str = "") -> 
     """
     info = prepare_to_serve(store, model, version)
     with store.read() as session:
-        info = replace(info, input_example=masked_example(session, info))
+        info = replace(info, input_example=masked_version(session, info).input_example)
     served = _deployment(store, info, deployment) if deployment else None
     lock, notes, python = _packages(store, info)
     settings = store.settings

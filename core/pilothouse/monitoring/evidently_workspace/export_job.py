@@ -18,6 +18,7 @@ from pilothouse.monitoring.evidently_workspace.window_snapshots import (
     window_snapshot,
 )
 from pilothouse.monitoring.evidently_workspace.workspace_writer import write_workspace
+from pilothouse.monitoring.masked_values import masked_values
 from pilothouse.monitoring.tables import CheckResult, Window
 from pilothouse.monitoring.window_store import stored_check
 from pilothouse.storage import Store
@@ -33,7 +34,7 @@ def export_job(store: Store, progress: Progress, export: str) -> dict[str, Any]:
             return {"export": export, "digest": row.digest}
         deployment, start, end = row.deployment, row.start, row.end
         windows = exports.windows_of(session, deployment, start, end)
-        snapshots = [_snapshot(session, window) for window in windows]
+        snapshots = [_snapshot(session, store, window) for window in windows]
 
     progress(0.1, "starting Evidently")
     with TemporaryDirectory(prefix="evidently-") as scratch:
@@ -56,7 +57,7 @@ def export_job(store: Store, progress: Progress, export: str) -> dict[str, Any]:
     return {"export": export, "digest": digest}
 
 
-def _snapshot(session: Session, window: Window) -> WindowSnapshot:
+def _snapshot(session: Session, store: Store, window: Window) -> WindowSnapshot:
     query = (
         select(CheckResult)
         .where(CheckResult.window_id == window.id, CheckResult.revision == window.revision)
@@ -80,7 +81,9 @@ def _snapshot(session: Session, window: Window) -> WindowSnapshot:
             "performance": window.performance_status,
         },
     )
-    return window_snapshot(exported, [stored_check(result) for result in session.exec(query)])
+    checks = [stored_check(result) for result in session.exec(query)]
+    masked = masked_values(session, store, window.deployment)
+    return window_snapshot(exported, masked.checks(checks))
 
 
 def _pack(folder: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,9 +42,10 @@ from pilothouse.monitoring.column_changes import BeforeAfter, figures
 from pilothouse.monitoring.evaluated_settings import SETTINGS, evaluated_config
 from pilothouse.monitoring.explanation import Explanation
 from pilothouse.monitoring.explanation_text import share_text
+from pilothouse.monitoring.masked_values import masked_values, read_profile
 from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.plain_json import plain_rows
-from pilothouse.monitoring.ranking import BREACHED, rank_columns
+from pilothouse.monitoring.ranking import BREACHED
 from pilothouse.monitoring.reference_text import reference_sentences
 from pilothouse.monitoring.report_pages.page_layout import badge, document
 from pilothouse.monitoring.report_pages.signal_sections import groups_section, service_section
@@ -142,15 +142,17 @@ def window_page(session: Session, store: Store, window_id: str) -> bytes:
 def read_window(session: Session, store: Store, window_id: str) -> WindowReport:
     """Read what a window's page says. Raises NotFound."""
     window = window_store.require(session, window_id)
-    profile = json.loads(store.artifacts.read(window.profile))
-    results = frames.results(session, window_id)
+    masked = masked_values(session, store, window.deployment)
+    results = masked.results(frames.results(session, window_id))
     importance = baselines.importance(store, session, window.model, window.version)
     return WindowReport(
         window=window,
         explanation=explain.explain_window(session, store, window_id),
         results=plain_rows(results),
-        ranking=plain_rows(rank_columns(results, profile["columns"], importance)),
-        profile=profile,
+        ranking=plain_rows(
+            masked.results(frames.drift_ranking(session, store.artifacts, window_id, importance))
+        ),
+        profile=read_profile(session, store, window),
         monitor=monitors.monitor_info(session, window.deployment),
         metrics=MetricText(monitors.monitored(session, window.deployment)),
     )

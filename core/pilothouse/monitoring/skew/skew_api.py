@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import col, select
 
@@ -12,7 +13,9 @@ from pilothouse.jobs.outbox import submit
 from pilothouse.jobs.tables import SUCCEEDED, Job
 from pilothouse.kit.clock import to_ms
 from pilothouse.monitoring import window_store
+from pilothouse.monitoring.masked_values import MaskedValues, masked_values, read_profile
 from pilothouse.monitoring.skew.skew_report import ServedValues, SkewReport, values_from_json
+from pilothouse.storage import Store
 from pilothouse.storage.service import Service
 
 JOB = "measure_skew"
@@ -20,7 +23,14 @@ NEWEST = 200  # jobs that are looked through for the newest of a deployment
 
 
 class SkewReports(Service):
-    """What deployments were served with, against what it should have been."""
+    """What deployments were served with, against what it should have been.
+
+    Inputs with personal data are masked, but of those deployments that are `revealed`.
+    """
+
+    def __init__(self, store: Store, revealed: Collection[str] = ()) -> None:
+        super().__init__(store)
+        self._revealed = frozenset(revealed)
 
     def skew(self, deployment: str) -> SkewReport | None:
         """The skew of a deployment as it was measured last by a job; None before the first.
@@ -36,9 +46,10 @@ class SkewReports(Service):
         with self._store.read() as session:
             commands.require(session, deployment)
             results = session.exec(query).all()
+            masked = masked_values(session, self._store, deployment, self._revealed)
         own = (result for result in results if result and result["deployment"] == deployment)
         newest = next(own, None)
-        return None if newest is None else SkewReport.from_json(newest)
+        return None if newest is None else _shown(newest, masked)
 
     def measure_skew(
         self,
@@ -57,7 +68,10 @@ class SkewReports(Service):
         """
         from pilothouse.monitoring.skew.measurement import measure  # loads numpy
 
-        return measure(self._store, deployment, key=key, start=start, end=end)
+        report = measure(self._store, deployment, key=key, start=start, end=end)
+        with self._store.read() as session:
+            masked = masked_values(session, self._store, deployment, self._revealed)
+        return _shown(report.to_json(), masked)
 
     def submit_skew(
         self,
@@ -88,5 +102,11 @@ class SkewReports(Service):
         """
         with self._store.read() as session:
             row = window_store.require(session, window)
-        profile = json.loads(self._store.artifacts.read(row.profile))
+            profile = read_profile(session, self._store, row, self._revealed)
         return values_from_json(profile["skew"]) if "skew" in profile else None
+
+
+def _shown(report: Mapping[str, Any], masked: MaskedValues) -> SkewReport:
+    """A report of plain values as it is shown."""
+    parts = {"values": masked.skew(report["values"]), "first": masked.shifts(report["first"])}
+    return SkewReport.from_json({**report, **parts})
