@@ -212,6 +212,11 @@ def test_features_are_looked_up_and_their_cost_is_on_the_page(tour, served, acce
     assert "Lookups that failed 25.0 %" in text
     assert "Age of values p50 2 h 0 min" in text
     assert "Keys not in the store 33.3 %" in text
+    assert "has failed" not in text
+    failed = {"late": {**figures.facts(), "store_failure": "no disk"}}
+    (store.run_folder / "feature-lookups.json").write_text(json.dumps(failed))
+    page = access()
+    assert any("no disk" in error.value and "get 503" in error.value for error in page.error)
     page = AppTest.from_function(features_script, default_timeout=30).run()
     page.text_input(key="features_reason").set_value("not used").run()
     page.button(key="features_remove").click().run()

@@ -36,6 +36,7 @@ from pilothouse_app.features.deployments.external import (
 )
 from pilothouse_app.features.deployments.labels import labels_view
 from pilothouse_app.features.deployments.launch import no_other_version, swap
+from pilothouse_app.features.deployments.looked_up import store_failure
 from pilothouse_app.features.deployments.request_log import request_log
 from pilothouse_app.features.deployments.rollout_view import roll_out_button, rollouts_view
 from pilothouse_app.features.deployments.stage import stage_text
@@ -91,6 +92,7 @@ def render() -> None:
         _commands(deployment)
     _facts(deployment)
     last_failure(name)
+    store_failure(name)
     view, span = _bar(deployment)
     if view in ("traffic", "log"):
         changing = deployment.status in CHANGING

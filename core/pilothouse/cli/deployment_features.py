@@ -37,6 +37,8 @@ def _show(ws: Workspace, name: str) -> Output:
         if figures["age_p50_seconds"] is not None:
             text += f"\nvalues {figures['age_p50_seconds']:,.0f} s old (median)"
             text += f", {figures['age_p99_seconds']:,.0f} s (99 %)"
+    if figures and figures.get("store_failure"):
+        text += f"\nthe feature store has failed: {figures['store_failure']}"
     return Output(value, text)
 
 

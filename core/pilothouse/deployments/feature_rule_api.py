@@ -49,7 +49,8 @@ class FeatureRuleCommands(Service):
 
         How many were answered and failed, their mean, median and 99th percentile in milliseconds,
         how old the oldest value of each was in seconds, and rows of entities that the store does
-        not have. The percentiles are of the last 1,000.
+        not have. The percentiles are of the last 1,000. `store_failure` says why the feature store
+        could not be opened for a minute, and is empty otherwise.
         """
         return lookup_figures(self._store.run_folder, name)
 

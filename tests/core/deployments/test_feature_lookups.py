@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -218,6 +219,43 @@ def test_a_store_that_does_not_answer_is_a_503_and_is_started_again(
         assert (ended.status_code, "has ended" in ended.text) == (503, True)
         assert looked_up.gateway.lookups.figures["d"].failed == 2
 
+    looked_up.run(requests)
+
+
+def test_a_store_that_cannot_be_opened_counts_as_failed_and_says_why(
+    looked_up: LookedUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_agent, "FAILED_SECONDS", 0.0)
+    store, library = looked_up.model.store, tmp_path / "repository" / "feast.py"  # type: ignore[attr-defined]
+    sound = library.read_text()
+    library.write_text("raise OSError('no disk')")
+
+    async def requests(post: Post) -> None:
+        lookups = looked_up.gateway.lookups
+        await looked_up.gateway.keep_agents()
+        assert not lookups.is_ready("drivers"), "it may become ready"
+        agent = lookups._agent("drivers")
+        await asyncio.wait_for(asyncio.shield(cast(Any, agent._running)), 60)
+        agent._not_before = math.inf  # not tried again until the test says so
+        await looked_up.gateway.keep_agents()
+        assert lookups.is_ready("drivers"), "requests with every input are answered"
+        refused = await post(INVOKE, json={"dataframe_records": [{"hour": 7.0, "driver_id": 1001}]})
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
+        assert "the feature store 'drivers' has failed: " in refused.text
+        own = [{"hour": 7.0, "trips": 1.0, "rate": 0.5}]
+        assert (await post(INVOKE, json={"dataframe_records": own})).status_code == 200
+        figures = lookup_figures(store.run_folder, "d")
+        assert figures is not None
+        assert "no disk" in figures["store_failure"]
+
+        library.write_text(sound)
+        agent._not_before = 0.0
+        agent.keep_running()
+        await asyncio.wait_for(agent._ready.wait(), 60)
+        await looked_up.gateway.keep_agents()
+        assert lookup_figures(store.run_folder, "d")["store_failure"] == ""  # type: ignore[index]
+
+    looked_up.model.routes = lambda: [looked_up.model.route]  # type: ignore[attr-defined]
     looked_up.run(requests)
 
 

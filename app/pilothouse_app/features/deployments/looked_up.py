@@ -52,6 +52,21 @@ def lookup_tiles(name: str) -> list[Kpi]:
     ]
 
 
+def store_failure(name: str) -> None:
+    """Say that the feature store of a deployment cannot be opened, why, and what to do."""
+    figures = workspace().deployments.feature_lookups(name)
+    rule = workspace().deployments.features(name)
+    if rule is None or not figures or not figures.get("store_failure"):
+        return
+    st.error(
+        f"{literal(figures['store_failure'])}\n\nRequests that bring every input are answered; "
+        "those that need a lookup get 503. It is tried again every 30 seconds. Repair the store, "
+        "or change what is looked up under Access.",
+        title=f"The feature store {literal(rule.store)} has failed",
+        icon=":material/error:",
+    )
+
+
 def _seconds(ms: float | None) -> str:
     return duration(None if ms is None else ms / 1000)
 

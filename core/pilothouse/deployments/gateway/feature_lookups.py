@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,16 +122,29 @@ class FeatureLookups:
         return self._agents[store]
 
     def is_ready(self, store: str) -> bool:
-        """Whether a store can be asked now."""
-        return store in self._agents and self._agents[store].is_ready
+        """Whether a store can be asked now, or has failed and nothing is gained by waiting."""
+        agent = self._agents.get(store)
+        return agent is not None and (agent.is_ready or bool(agent.failure))
 
-    async def keep(self, stores: Collection[str]) -> None:
-        """Keep the agents of these stores running and end the others; called every second."""
+    async def keep(self, rules: Mapping[str, FeatureRule]) -> None:
+        """Keep the agents of the stores of these deployments running and end the others.
+
+        Called every second; it writes what lookups cost and why a store has failed.
+        """
+        stores = {rule.store for rule in rules.values()}
         for store in stores:
             self._agent(store).keep_running()
         for store in [name for name in self._agents if name not in stores]:
             await self._agents.pop(store).close()
-        text = json.dumps({name: of.facts() for name, of in self.figures.items()})
+        failures = {name: self._agent(rule.store).failure for name, rule in rules.items()}
+        names = self.figures.keys() | {name for name, failure in failures.items() if failure}
+        text = json.dumps({
+            name: {
+                **self.figures.get(name, LookupFigures()).facts(),
+                "store_failure": failures.get(name, ""),
+            }
+            for name in sorted(names)
+        })  # fmt: skip
         if text != self._written:
             await asyncio.to_thread(_write, self._routes.store.run_folder, text)
             self._written = text

@@ -409,8 +409,9 @@ class Gateway:
 
     async def keep_agents(self) -> None:
         """Keep the agents of feature stores that deployments use; called every second."""
-        rules = [route.features for route in self.routes.routes()]
-        await self.lookups.keep({rule.store for rule in rules if rule is not None})
+        routes = self.routes.routes()
+        rules = {route.name: route.features for route in routes if route.features is not None}
+        await self.lookups.keep(rules)
 
     def close(self) -> None:
         """Seal every journal and close every connection."""

@@ -1,7 +1,8 @@
 """The agent of a feature store while deployments look features up: kept alive, never waited for.
 
 Answers come in the order of the questions. One that comes too late is dropped; an agent that does
-not answer for long is ended and started again.
+not answer for long is ended and started again. A store that cannot be opened for a minute counts as
+failed: questions are refused at once, and it is tried again from time to time.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from pilothouse.storage import Store
 log = logging.getLogger("pilothouse.features")
 HANG_SECONDS = 30.0
 RESTART_SECONDS = 2.0
+FAILED_SECONDS = 60.0  # without a start that succeeded
+FAILED_RESTART_SECONDS = 30.0
 MAX_PENDING = 256
 USUAL_START_SECONDS = 15.0  # of Feast; later the last start is known
 Pending = tuple[float, asyncio.Future[dict[str, Any]]]
@@ -47,6 +50,7 @@ class StoreAgent:
         self._ready = asyncio.Event()
         self._not_before = 0.0
         self._began = 0.0
+        self._unready_since: float | None = None
         self._start_seconds = USUAL_START_SECONDS
         self._problem = ""
         self._ending = False
@@ -56,6 +60,14 @@ class StoreAgent:
         """Whether the store can be asked now."""
         return self._ready.is_set()
 
+    @property
+    def failure(self) -> str:
+        """Why the store could not be opened for a minute; "" while it is ready or may become so."""
+        if self._unready_since is None or not self._problem:
+            return ""
+        unready = asyncio.get_running_loop().time() - self._unready_since
+        return self._problem if unready >= FAILED_SECONDS else ""
+
     def keep_running(self) -> None:
         """Start the process when there is none, and end one that does not answer any more."""
         now = asyncio.get_running_loop().time()
@@ -63,7 +75,9 @@ class StoreAgent:
             self._kill()
         ended = self._running is None or self._running.done()
         if ended and now >= self._not_before:
-            self._not_before, self._began = now + RESTART_SECONDS, now
+            pause = FAILED_RESTART_SECONDS if self.failure else RESTART_SECONDS
+            self._not_before, self._began = now + pause, now
+            self._unready_since = now if self._unready_since is None else self._unready_since
             self._running = asyncio.create_task(self._run())
 
     async def ask(self, question: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -71,6 +85,7 @@ class StoreAgent:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         self.keep_running()
+        self._refuse_failed()
         if len(self._pending) >= MAX_PENDING:
             raise Unavailable(f"{MAX_PENDING} requests wait for the feature store {self.name!r}.")
         try:
@@ -91,6 +106,15 @@ class StoreAgent:
                 refusal.retry_seconds = max(1, round(left))
             raise refusal from late
         return result_of(self.name, reply)
+
+    def _refuse_failed(self) -> None:
+        if failure := self.failure:
+            refusal = Unavailable(
+                f"the feature store {self.name!r} has failed: {failure}",
+                hint="Send the features themselves, or repair the store: it is tried again.",
+            )
+            refusal.retry_seconds = round(FAILED_RESTART_SECONDS)
+            raise refusal
 
     def _send(
         self, question: Mapping[str, Any], now: float, future: asyncio.Future[dict[str, Any]]
@@ -117,7 +141,7 @@ class StoreAgent:
             )
             async with asyncio.timeout(START_SECONDS):
                 check_started(program, await _read(process))
-            self._problem = ""
+            self._problem, self._unready_since = "", None
             self._start_seconds = asyncio.get_running_loop().time() - self._began
             log.info("the feature store %s answers after %.1f s", self.name, self._start_seconds)
             self._ready.set()
