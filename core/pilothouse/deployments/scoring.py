@@ -7,6 +7,7 @@ gives.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -119,7 +120,8 @@ class ScoringProcess:
             deployment="scoring",
             socket=self._socket,
         )
-        command = start_command(launch, self._folder / "launch.json", "--token", self._token)
+        options = ("--token", self._token, "--parent", str(os.getpid()))
+        command = start_command(launch, self._folder / "launch.json", *options)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command.arguments,

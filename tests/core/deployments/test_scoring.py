@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 
 from harness.serving import SIGNATURE, register, running_models, trained
 from pilothouse.deployments import scoring
+from pilothouse.deployments.model_launch import launch_of
+from pilothouse.deployments.model_server.start import start_command
 from pilothouse.deployments.scoring import request_columns, score_frame
 from pilothouse.kit.errors import Cancelled, Conflict, Invalid, Refused, Unavailable
 from pilothouse.models.signature import UNKNOWN, Signature, SignatureField
@@ -176,3 +179,20 @@ def test_a_model_that_is_registered_again_is_scored_with_its_own_threshold(
     scored = score_frame(registered, version(registered, 3), rows(200), quiet)
     expected = [int(score >= 0.9) for score in scored.columns["score"]]
     assert scored.predictions(version(registered, 3).signature) == expected
+
+
+def test_a_process_ends_when_the_one_that_started_it_is_gone(
+    registered: Store, tmp_path: Path
+) -> None:
+    launch = launch_of(
+        registered,
+        version(registered),
+        tmp_path,
+        deployment="scoring",
+        socket=str(tmp_path / "s"),
+    )
+    command = start_command(launch, tmp_path / "launch.json", "--parent", str(os.getpid() + 1))
+    with (tmp_path / "log").open("wb") as log:
+        subprocess.run(command.arguments, env=command.variables, stdout=log, check=True, timeout=60)
+    assert "ready after" in (tmp_path / "log").read_text()
+    assert (tmp_path / "launch.json").exists()

@@ -3,7 +3,8 @@
     python -m pilothouse.deployments.model_server.server <launch file> --token <token>
 
 It knows neither routes nor the database. The socket appears when the model is ready. It exits on
-SIGTERM after its last response, and when its launch file is removed.
+SIGTERM after its last response, and when its launch file is removed. One that is started for a
+piece of work (`--parent`) also ends when the process that started it is gone.
 """
 
 from __future__ import annotations
@@ -256,8 +257,8 @@ def _response(answer: Rows | BaseException) -> bytes:
     return FAILURE + b"the model failed on these rows"
 
 
-async def listen(process: ModelServer, launch: Launch, launch_file: Path) -> None:
-    """Serve until SIGTERM, SIGINT or until the launch file is gone."""
+async def listen(process: ModelServer, launch: Launch, launch_file: Path, parent: int = 0) -> None:
+    """Serve until SIGTERM, SIGINT or until the launch file is gone, or the parent where one is."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -268,7 +269,7 @@ async def listen(process: ModelServer, launch: Launch, launch_file: Path) -> Non
     log.info("ready after %.2f s", time.monotonic() - STARTED_AT)
 
     stopping = asyncio.ensure_future(stop.wait())
-    while not stop.is_set() and launch_file.exists():
+    while not stop.is_set() and launch_file.exists() and parent in (0, os.getppid()):
         await asyncio.wait({stopping}, timeout=LAUNCH_CHECK_SECONDS)
 
     stopping.cancel()
@@ -283,6 +284,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="pilothouse model process")
     parser.add_argument("launch", type=Path)
     parser.add_argument("--token", default="")
+    parser.add_argument("--parent", type=int, default=0, help="end when this process is gone")
     parser.add_argument("--check", action="store_true", help="answer the example, then end")
     parser.add_argument("--inspect", action="store_true", help="print facts as JSON, then end")
     arguments = parser.parse_args()
@@ -321,7 +323,7 @@ def run(launch: Launch, arguments: argparse.Namespace) -> None:
 
     process = ModelServer(predictor, launch, arguments.token, engine, batchable=batchable)
     garbage.freeze()  # PERF: a collection among a library's 100,000 objects takes 50 ms
-    _run_loop(listen(process, launch, arguments.launch))
+    _run_loop(listen(process, launch, arguments.launch, arguments.parent))
 
 
 def _run_loop(serving: Coroutine[Any, Any, None]) -> None:
