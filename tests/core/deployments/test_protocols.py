@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
 import pytest
 
-from pilothouse.deployments.gateway import invocations, oip
+from pilothouse.deployments.gateway import invocations, kserve, oip, torchserve
 from pilothouse.deployments.gateway.answers import AnswerReader
-from pilothouse.deployments.gateway.request import inflate, read_json
+from pilothouse.deployments.gateway.request import RequestHead, RequestLimits, inflate, read_json
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature, SignatureField
 
@@ -74,6 +75,27 @@ def test_wrong_parameters_are_named(parameters: dict[str, Any], message: str) ->
     with pytest.raises(Invalid) as refused:
         oip.parse({"inputs": inputs, "parameters": parameters}, SIGNATURE)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "body", "inside"),
+    [
+        (invocations.read, {"dataframe_records": [{"a": 1, "b": 4}]}, "params"),
+        (kserve.read, {"instances": [{"a": 1, "b": 4}]}, "parameters"),
+        (torchserve.read, {"instances": [{"a": 1, "b": 4}]}, "parameters"),
+        (oip.read, {"inputs": [tensor("a", [1], [1]), tensor("b", [4], [1])]}, "parameters"),
+    ],
+)
+def test_ids_and_times_beside_the_parameters_are_refused(
+    read: Any, body: dict[str, Any], inside: str
+) -> None:
+    head = RequestHead(content_type="application/json")
+    for name, value in (("prediction_ids", ["x"]), ("event_time", AT_MS), ("entity_id", "c")):
+        content = json.dumps({**body, name: value}).encode()
+        with pytest.raises(Invalid, match=f"{name} stands beside `{inside}`"):
+            read(content, head, SIGNATURE, RequestLimits())
+        content = json.dumps({**body, inside: {name: value}}).encode()
+        read(content, head, SIGNATURE, RequestLimits())
 
 
 def test_one_event_time_counts_for_all_rows() -> None:

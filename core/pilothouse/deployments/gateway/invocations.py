@@ -20,6 +20,7 @@ from pilothouse.deployments.gateway.request import (
     ReplyForm,
     RequestHead,
     RequestLimits,
+    body_facts,
     excerpt,
     from_rows,
     read_json,
@@ -95,7 +96,7 @@ def parse(
         raise Invalid(f"the body must hold exactly one of {', '.join(FORMS)}.")
 
     columns, rows, unused = _READERS[forms[0]](value[forms[0]], signature, limits)
-    facts = row_facts(value.get("params"), head, rows, name="params")
+    facts = body_facts(value, head, rows, name="params")
     return InferenceRequest(columns, rows, unused=unused, **facts)
 
 

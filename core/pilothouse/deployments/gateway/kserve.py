@@ -19,10 +19,10 @@ from pilothouse.deployments.gateway.request import (
     ReplyForm,
     RequestHead,
     RequestLimits,
+    body_facts,
     excerpt,
     join_names,
     read_json,
-    row_facts,
 )
 from pilothouse.deployments.gateway.tensors import InferenceResponse, OutputTensor, output_tensors
 from pilothouse.kit.asgi import Response, json_response
@@ -62,7 +62,7 @@ def read(
         rows,
         reply=ReplyForm(outputs, layout="rows" if is_rows else "columns"),
         unused=unused,
-        **row_facts(value.get("parameters"), head, rows),
+        **body_facts(value, head, rows),
     )
 
 

@@ -19,10 +19,10 @@ from pilothouse.deployments.gateway.request import (
     ReplyForm,
     RequestHead,
     RequestLimits,
+    body_facts,
     excerpt,
     join_names,
     read_json,
-    row_facts,
 )
 from pilothouse.deployments.gateway.tensors import InferenceResponse, OutputTensor, output_tensors
 from pilothouse.kit.asgi import Response, json_response
@@ -92,7 +92,7 @@ def parse(
         request_id=_request_id(body.get("id")),
         reply=reply,
         unused=None,
-        **row_facts(parameters, head or RequestHead(), rows),
+        **body_facts(body, head or RequestHead(), rows),
     )
 
 

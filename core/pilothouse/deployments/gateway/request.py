@@ -270,6 +270,20 @@ def _occurs(name: str, rows: list[dict[str, Any]]) -> bool:
     return any(name in row for row in rows)
 
 
+def body_facts(
+    body: Mapping[str, Any], head: RequestHead, rows: int, name: str = "parameters"
+) -> RowFacts:
+    """What `row_facts` says of the parameters of a body. Raises Invalid for one beside them."""
+    for misplaced in ("prediction_ids", "event_time", "entity_id"):
+        if misplaced in body:
+            raise Invalid(
+                f"{misplaced} stands beside `{name}`, where nobody reads it.",
+                hint=f'Send it inside: {{"{name}": {{"{misplaced}": …}}}}',
+                fields={misplaced: f"it belongs into `{name}`"},
+            )
+    return row_facts(body.get(name), head, rows, name)
+
+
 def row_facts(parameters: Any, head: RequestHead, rows: int, name: str = "parameters") -> RowFacts:
     """Event times, prediction ids and the entity: of the body's parameters, or else of headers.
 

@@ -15,8 +15,8 @@ from pilothouse.deployments.gateway.request import (
     ReplyForm,
     RequestHead,
     RequestLimits,
+    body_facts,
     read_json_value,
-    row_facts,
 )
 from pilothouse.deployments.gateway.tensors import InferenceResponse
 from pilothouse.kit.asgi import Response, json_response
@@ -31,17 +31,17 @@ def read(
 ) -> InferenceRequest:
     """A request's columns. Raises Invalid that names what is wrong, or TooLarge."""
     value = read_json_value(body, bare_nan=True)
-    parameters = None
+    body_of_rows: dict[str, Any] = {}
     reply = ReplyForm()
     wrapper = _wrapper(value, signature)
     if wrapper:
-        value, parameters = value[wrapper], value.get("parameters")
+        body_of_rows, value = value, value[wrapper]
     elif isinstance(value, dict):
         value, reply = [value], ReplyForm(layout="single")
     elif not isinstance(value, list):
         raise Invalid("the body must be a list of rows, or an object of one row.")
     columns, rows, unused = invocations.read_rows(value, signature, limits)
-    facts = row_facts(parameters, head, rows)
+    facts = body_facts(body_of_rows, head, rows)
     return InferenceRequest(columns, rows, reply=reply, unused=unused, **facts)
 
 
