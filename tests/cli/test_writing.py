@@ -119,6 +119,10 @@ def test_policies_aliases_and_decisions(
     refused = call("models", "promote", "late", "1", "staging", "--reason", "try")
     assert refused.code == 3
     assert "metric_threshold" in refused.err
+    ask("people", "add", "Bo", "--rights", "")
+    mine = ("--actor", "Bo", "--reason", "try", "--wait")
+    assert "does not have the right" in call("models", "promote", "late", "1", "staging", *mine).err
+    assert ask("jobs", "list") == [], "nothing is measured for whoever may not promote"
     proposed = ask("models", "propose", "late", "1", "staging", "--reason", "try")
     rejected = ask("models", "decide", proposed["id"], "--reject", "--reason", "not yet")
     assert rejected["status"] == "rejected"

@@ -15,6 +15,7 @@ from pilothouse.cli.options import FILE, INSTANT, PAIR, dry_run_option
 from pilothouse.cli.output import Output, text_of
 from pilothouse.deployments.api import Deployments
 from pilothouse.kit.errors import Invalid
+from pilothouse.people.rights import APPROVE
 from pilothouse.registry.api import Registry
 
 if TYPE_CHECKING:
@@ -314,8 +315,8 @@ def _promote(
     """The gates before the STAGE decide; ends with 3 when one refuses."""
     if dry_run:
         return affected_output(ws.governance.affected(model, version, "promote", stage))
-    if wait and (job := ws.registry.measure(model, version, stage)):
-        wait_for(ws, job)
+    if wait and ws.people.may(APPROVE) and (job := ws.registry.measure(model, version, stage)):
+        wait_for(ws, job)  # whoever may not promote is refused below without waiting
     evidence, reason = options["evidence"], options["reason"]
     info = ws.registry.promote(model, version, stage, reason, _evidence(evidence))
     return Output(info, f"{info.ref} is in {info.stage}")
