@@ -63,3 +63,18 @@ def test_how_a_version_was_read_is_on_its_page(visit: Any, workspace: Workspace)
     page = visit("dataset", ref=version.ref, dataset_view="Reading")
     assert not page.exception
     assert any("separated by semicolon" in text.value for text in page.markdown)
+
+
+def test_first_values_are_written_as_people_write_them() -> None:
+    from pilothouse.data.reading.preview import preview
+    from pilothouse_app.features.data.reading_options import _examples
+
+    content = b"age,day,at\n11,2024-08-15,2024-08-15 10:30:00\n,2024-11-05,2024-11-05 00:00:00\n"
+    read = preview(content, "people.csv")
+    shown = {
+        column.name: _examples(read.frame[column.name], column.type)
+        for column in read.report.columns
+    }
+    assert shown["age"] == "11"
+    assert shown["day"] == "2024-08-15, 2024-11-05"
+    assert shown["at"] == "2024-08-15 10:30:00, 2024-11-05"

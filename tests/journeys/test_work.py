@@ -36,7 +36,7 @@ def choose_file(visitor: Any, name: str, content: bytes) -> Any:
     file = {"name": name, "mimeType": "text/csv", "buffer": content}
     dialog.locator("input[type=file]").set_input_files(file)
     guess = name.removesuffix(".csv")
-    expect(visitor.key(f"data_name_{guess}").get_by_role("textbox")).to_have_value(guess)
+    expect(dialog.get_by_role("textbox", name="Name", exact=True)).to_have_value(guess)
     visitor.idle()  # the box that a file without a name had is gone then
     return dialog
 

@@ -186,7 +186,7 @@ def _waiting(now: Overview) -> None:
 
 
 def _production(now: Overview) -> None:
-    section("In production", plural(len(now.deployments), "deployment"))
+    section("Deployments", str(len(now.deployments)))
     if now.deployments.empty:
         empty(
             "Nothing is deployed",

@@ -147,7 +147,7 @@ def _types(preview: Preview, key: str) -> dict[str, Type]:
             {
                 "Column": column.name,
                 "Type": title(NAMES[column.type]),
-                "First values": _examples(preview.frame[column.name]),
+                "First values": _examples(preview.frame[column.name], column.type),
                 "Why": column.reason,
             }
             for column in preview.report.columns
@@ -172,8 +172,14 @@ def _types(preview: Preview, key: str) -> dict[str, Type]:
     return {row["Column"]: kinds[row["Type"]] for _, row in edited[changed].iterrows()}
 
 
-def _examples(values: pd.Series[Any]) -> str:
-    texts = [str(value) for value in values.dropna().head(EXAMPLES)]
+def _examples(values: pd.Series[Any], kind: Type) -> str:
+    """The first values as a person writes them: whole numbers without .0, a day without 00:00."""
+    first = values.dropna().head(EXAMPLES)
+    if kind == "integer":
+        first = first.astype("int64")
+    texts = [str(value) for value in first]
+    if kind == "time":
+        texts = [text.removesuffix("+00:00").removesuffix(" 00:00:00") for text in texts]
     return ", ".join(text if len(text) <= 30 else f"{text[:29]}…" for text in texts)
 
 

@@ -151,7 +151,8 @@ def _name(dataset: str, file: UploadedFile | None, path: str) -> tuple[str, str]
     source = file.name if file else path
     stem = source.replace("\\", "/").rsplit("/", 1)[-1].split(".", 1)[0]
     guess = DATASET.suggest(stem) if stem else ""
-    return name_input(DATASET, guess, key=f"data_name_{guess}")
+    # Another file of the same name is another input, or the browser may show it empty.
+    return name_input(DATASET, guess, key=f"data_name_{file.file_id if file else guess}")
 
 
 def _about(dataset: str) -> tuple[str, str, str, dict[str, str]]:
@@ -159,17 +160,16 @@ def _about(dataset: str) -> tuple[str, str, str, dict[str, str]]:
     current = workspace().data.version(dataset) if dataset else None
     with left:
         origin = st.text_input("Source", current.source if current else "", key="data_origin")
-
     with right:
         licence = st.text_input("Licence", current.licence if current else "", key="data_licence")
-        tag_texts = st.multiselect(
-            "Tags",
-            [],
-            accept_new_options=True,
-            placeholder="name=value, then Enter",
-            key="data_tags",
-        )
 
+    tag_texts = st.multiselect(
+        "Tags",
+        [],
+        accept_new_options=True,
+        placeholder="name=value, then Enter",
+        key="data_tags",
+    )
     note = st.text_input("Note", placeholder="What is in it, or what changed", key="data_note")
     pairs = (str(word).partition("=") for word in tag_texts)
     return origin, licence, note, {name.strip(): value for name, _, value in pairs}
