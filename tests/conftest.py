@@ -91,6 +91,14 @@ def pytest_collection_finish() -> None:
     garbage.freeze()
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Hypothesis reads what was imported since its last test: not while it times a test's draws."""
+    if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
+        from hypothesis.internal.conjecture.providers import _get_local_constants
+
+        _get_local_constants()
+
+
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
