@@ -1,4 +1,4 @@
-"""scikit-learn without the imports that predictions rarely need: the same answers, a lighter start."""
+"""scikit-learn without the imports that predictions rarely need: the answers are the same."""
 
 from __future__ import annotations
 
