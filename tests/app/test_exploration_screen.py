@@ -35,7 +35,9 @@ def text(page) -> str:
 def test_every_part_is_drawn(visit, homes, part):
     page = visit("dataset", ref=homes, dataset_view="Exploration", exploration_part=part)
     assert not page.exception
-    assert "Not compared: heating, owner" in text(page)
+    # A target is shown beside every column.
+    assert ("Not compared: heating, owner" in text(page)) is (part != "Target")
+    assert "200 rows" in text(page)
 
 
 def test_associations_have_a_matrix_and_the_strongest_pairs(visit, homes):

@@ -51,7 +51,8 @@ def exploration_view(version: DatasetVersionInfo, reserve: float) -> None:
         part = switch("exploration_part", PARTS, "Part", format_func=title)
         explored = explore(version)
         target = choose_target(version, explored.left_out) if part == "target" else ""
-        st.markdown(f":small[:gray[{_basis(explored)}]]", width="stretch")
+        basis = _sample(explored) if part == "target" else _basis(explored)
+        st.markdown(f":small[:gray[{basis}]]", width="stretch")
     if part == "target":
         target_view(version, target, reserve)
     else:
@@ -71,10 +72,14 @@ def _explored(
     return _data.explore(_ref)
 
 
-def _basis(explored: Exploration) -> str:
-    text = plural(explored.rows, "row")
+def _sample(explored: Exploration) -> str:
     if explored.sampled < explored.rows:
-        text = f"A sample of {count(explored.sampled)} of {count(explored.rows)} rows"
+        return f"A sample of {count(explored.sampled)} of {count(explored.rows)} rows"
+    return plural(explored.rows, "row")
+
+
+def _basis(explored: Exploration) -> str:
+    text = _sample(explored)
     if explored.left_out:
         names = ", ".join(map(literal, explored.left_out[:NAMED]))
         more = len(explored.left_out) - NAMED
