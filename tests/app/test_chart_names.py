@@ -107,6 +107,11 @@ EPISODES = pd.DataFrame(
 # What each chart function is called with: names of people wherever it takes one.
 CALLS: Mapping[str, Mapping[str, Any]] = {
     "matrix.association_matrix": {"names": [A, B], "strengths": [[None, 0.5], [0.5, None]]},
+    "group_shares.group_cells": {"parts": [A, B], "shares": [[1, 0], [0, 1]], "groups": [B, A]},
+    "group_shares.group_lines": {
+        "edges": [0, 1, 2], "shares": [[1, 0], [0, 1]], "groups": [A, B], "ordered": False,
+        "others": True, "is_time": False, "x": A,
+    },
     "annotated.annotated_timeline": {
         "metric": TREND, "drift": TREND, "events": EVENTS, "estimate": TREND, "title": A,
     },

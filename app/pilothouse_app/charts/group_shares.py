@@ -12,7 +12,7 @@ from pilothouse_app.charts.palette import Palette, palette
 
 Shares = Sequence[Sequence[float]]
 ROW, MARGIN = 28, 56  # pixels
-MAX_PART, MAX_GROUP = 22, 14  # characters
+MAX_PART, MAX_GROUP, MAX_HOVER = 22, 14, 60  # characters
 
 
 def group_lines(
@@ -62,6 +62,7 @@ def group_cells(
         x=distinct(groups, _short_group),
         y=distinct(parts, lambda part: literal(part, MAX_PART)),
         z=cells,
+        customdata=[[literal(part, MAX_HOVER)] * len(groups) for part in parts],
         zmin=0,
         zmax=float(max(cells.max(initial=0.0), 0.01)),
         colorscale=[[at / (len(ramp) - 1), colour] for at, colour in enumerate(ramp)],
@@ -70,7 +71,7 @@ def group_cells(
         ygap=2,
         texttemplate="%{z:.1%}",
         textfont={"size": 12},
-        hovertemplate="%{y}: %{z:.1%} of %{x}<extra></extra>",
+        hovertemplate="%{customdata}: %{z:.1%} of %{x}<extra></extra>",
     )
     chart.update_yaxes(autorange="reversed", showgrid=False, type="category", ticksuffix="  ")
     return chart.update_xaxes(type="category", side="top", showgrid=False)

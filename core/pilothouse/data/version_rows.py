@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 from sqlmodel import Session
 
 from pilothouse.data import versions
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    Positions = npt.NDArray[np.int64]
+
 BATCH = 16_384
-Positions = npt.NDArray[np.int64]
 
 
 def read_positions(
@@ -29,6 +30,7 @@ def read_positions(
     Memory is that of one batch and of the rows. Raises NotFound, Unavailable for content that is
     lost, IndexError for a position that is not there.
     """
+    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -40,7 +42,7 @@ def read_positions(
     ordered = np.unique(numbers)
     parts = list(_parts(file, ordered))
     rows = pa.Table.from_batches(parts, file.schema_arrow).select(list(version.column_names))
-    frame: pd.DataFrame = rows.take(np.searchsorted(ordered, numbers)).to_pandas(split_blocks=True)
+    frame: pd.DataFrame = rows.take(ordered.searchsorted(numbers)).to_pandas(split_blocks=True)
     return frame
 
 
@@ -59,5 +61,5 @@ def _parts(file: pq.ParquetFile, ordered: Positions) -> Iterator[pa.RecordBatch]
 
 
 def _within(ordered: Positions, start: int, end: int) -> Positions:
-    first, last = np.searchsorted(ordered, (start, end))
+    first, last = ordered.searchsorted((start, end))
     return ordered[first:last]

@@ -9,14 +9,13 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pilothouse.data.exploration.column_values import ColumnValues, column_values
 from pilothouse.data.schema import Column
 from pilothouse.kit.errors import NotFound
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pilothouse.data.exploration.column_values import ColumnValues
 
 SAMPLED_ROWS = 5_000
 CACHED_BYTES = 128_000_000
@@ -35,6 +34,8 @@ class VersionSample:
     @cached_property
     def values(self) -> dict[str, ColumnValues]:
         """The columns that can be compared, by name."""
+        from pilothouse.data.exploration.column_values import column_values
+
         return column_values(self.frame, self.schema)
 
     @property
@@ -77,6 +78,8 @@ def sampled_positions(rows: int) -> tuple[int, ...]:
     """Positions of all rows, or of a sample that is the same each time, in their order."""
     if rows <= SAMPLED_ROWS:
         return tuple(range(rows))
+    import numpy as np
+
     drawn = np.random.default_rng(SEED).choice(rows, SAMPLED_ROWS, replace=False)
     return tuple(np.sort(drawn).tolist())
 
