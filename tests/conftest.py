@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,7 +93,13 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Hypothesis reads what was imported since its last test: not while it times a test's draws."""
+    """No proof begins after `PROOFS_UNTIL` (seconds since 1970), which `.ci/run` sets.
+
+    Hypothesis reads what was imported since its last test: not while it times a test's draws.
+    """
+    until = float(os.environ.get("PROOFS_UNTIL", "inf"))
+    if item.get_closest_marker("proof") is not None and time.time() > until:
+        pytest.skip("the time of this run is used up: `make proof` runs it")
     if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
         from hypothesis.internal.conjecture.providers import _get_local_constants
 
