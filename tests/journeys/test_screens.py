@@ -9,7 +9,7 @@ import pytest
 from browsing import visiting
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

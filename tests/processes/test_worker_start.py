@@ -13,7 +13,7 @@ from pilothouse.kit.settings import Settings
 from pilothouse.workspace import Workspace, open_workspace
 
 WAITING = 5
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 @pytest.fixture
