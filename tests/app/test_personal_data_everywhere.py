@@ -104,8 +104,12 @@ OWN = {"datasets": "dataset", "models": "model", "policies": "model", "experimen
 
 
 def test_no_command_that_reads_prints_a_value(
-    personal: PersonalWorkspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    personal: PersonalWorkspace,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # some commands write their file into the current folder
     known = known_values(personal.workspace)
     known |= {"runs": known["run"], "version": [1], "column": ["email"], "metric": ["roc_auc"],
               "check": ["psi"], "stage": ["production"], "dataset": ["members@1"],
