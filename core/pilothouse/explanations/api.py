@@ -37,7 +37,7 @@ from pilothouse.models.tasks import metric_of, task_of
 from pilothouse.registry import measurements, versions
 from pilothouse.registry.evidence import MeasurementFact
 from pilothouse.registry.info import VersionInfo
-from pilothouse.registry.masked_versions import masked_version, version_masking
+from pilothouse.registry.masked_versions import version_masking
 from pilothouse.registry.versions import check_described
 from pilothouse.storage.service import Service
 
@@ -173,9 +173,8 @@ class Explanations(Service):
         """
         info = self._version(model, version)
         with self._store.read() as session:
-            masked = masked_version(session, info)
             masking = version_masking(session, info)
-        ranges = input_ranges(self._store, masked, RANGE_ROWS)
+        ranges = input_ranges(self._store, info, RANGE_ROWS)
         unseen = {name: InputRange(name) for name in masking.kinds if name in ranges}
         return ranges | unseen
 
